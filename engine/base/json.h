@@ -1,0 +1,27 @@
+/* JSON over cJSON, with the checks that hostile input needs: sizes, depth, duplicate keys, types, and messages that name the
+ * file and the line. */
+#ifndef PBKD_BASE_JSON_H
+#define PBKD_BASE_JSON_H
+
+#include <cjson/cJSON.h>
+#include <stddef.h>
+
+#include "engine/base/err.h"
+
+/* Parse text (len bytes); trailing bytes other than white space, NUL bytes, and duplicate keys in an object are errors.
+ * `where` (a file name) starts the message, followed by ":LINE". Free with cJSON_Delete. */
+cJSON *json_parse(const char *text, size_t len, const char *where, struct err *e);
+/* Read and parse a file of at most 64 MiB. */
+cJSON *json_read_file(const char *path, struct err *e);
+
+/* Field access; messages read `where: "key" is missing` / `where: "key" must be a string, found number`. */
+bool json_get_string(const cJSON *obj, const char *key, const char *where, const char **out, struct err *e);
+bool json_get_number(const cJSON *obj, const char *key, const char *where, double *out, struct err *e);
+const char *json_type_name(const cJSON *v);
+
+/* Call row(ctx, object, "path:LINE", e) for every line of a JSONL file; blank lines are skipped; stops and returns false at the
+ * first bad line or when row returns false. The file is mapped and parsed a line at a time, a line is at most 16 MiB. */
+bool jsonl_each(const char *path, bool (*row)(void *ctx, const cJSON *obj, const char *where, struct err *e), void *ctx,
+                struct err *e);
+
+#endif
