@@ -1,0 +1,25 @@
+/* Statistics of the game: intervals, calibration, correlation. All in double, all deterministic. */
+#ifndef PBKD_MATH_STATS_H
+#define PBKD_MATH_STATS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct interval {
+    double mean, lo, hi; /* 95 %; lo = hi = mean when n < 2 */
+};
+
+/* Percentile bootstrap over n independent units (prompts), n_boot resamples. */
+struct interval stats_bootstrap(const double *x, size_t n, int n_boot, uint64_t seed, uint64_t tick);
+/* Expected calibration error over n_bins equal-count bins of predicted probabilities p against outcomes o in [0,1]. */
+double stats_ece(const double *p, const double *o, size_t n, int n_bins);
+double stats_brier(const double *p, const double *o, size_t n);
+/* Pearson correlation; 0 when either side is constant. */
+double stats_correlation(const double *x, const double *y, size_t n);
+double stats_mean(const double *x, size_t n);
+
+/* log(1+exp(x)) and 1/(1+exp(-x)) without overflow at any x. */
+double stats_softplus(double x);
+double stats_sigmoid(double x);
+
+#endif
