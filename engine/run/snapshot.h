@@ -1,0 +1,141 @@
+/* The picture of a run that the interface draws: immutable once published, reference-counted, complete in itself (no pointer leads back
+ * into the engine). The engine builds a new one and swaps it in; readers hold on to theirs as long as they like. */
+#ifndef PBKD_RUN_SNAPSHOT_H
+#define PBKD_RUN_SNAPSHOT_H
+
+#include <stdint.h>
+
+#include "engine/math/stats.h"
+#include "engine/pref/dpref.h"
+#include "engine/run/option.h"
+
+enum run_state { RUN_LOADING, RUN_RUNNING, RUN_PAUSED, RUN_WAITING, RUN_DONE, RUN_FAILED };
+const char *run_state_name(enum run_state s); /* "LOADING", "RUN", "PAUSED", "WAITING", "DONE", "FAILED" */
+
+enum run_phase { PHASE_LOAD, PHASE_EVALUATE_START, PHASE_COLLECT, PHASE_SFT, PHASE_FIT, PHASE_GATE, PHASE_ASCENT, PHASE_DESCENT,
+                 PHASE_EVALUATE, PHASE_CHECKPOINT, PHASE_END, N_PHASES };
+const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */
+
+/* The series that charts draw, each a metric name in run.db too. One table: name, unit, what it says. */
+#define SERIES_TABLE(X)                                                                                                    \
+    X(SERIES_GAP_ASCENT, "gap.after_ascent", "reward", "worst-case gap after a reward ascent (training batch)")              \
+    X(SERIES_GAP_DESCENT, "gap.after_descent", "reward", "worst-case gap after a student descent (training batch)")          \
+    X(SERIES_GAP_WORST, "gap.worst", "reward", "held-out gap under the adversarial reward")                                   \
+    X(SERIES_GAP_WORST_LO, "gap.worst.lo", "reward", "lower end of its 95 % interval")                                        \
+    X(SERIES_GAP_WORST_HI, "gap.worst.hi", "reward", "upper end of its 95 % interval")                                        \
+    X(SERIES_GAP_FITTED, "gap.fitted", "reward", "held-out gap under the maximum-likelihood reward")                          \
+    X(SERIES_GAP_TRUE, "gap.true", "accuracy", "teacher accuracy - student accuracy on held-out prompts")                     \
+    X(SERIES_RM_TRAIN, "reward.accuracy.train", "", "pair accuracy on training pairs")                                        \
+    X(SERIES_RM_HELDOUT, "reward.accuracy.heldout", "", "pair accuracy on held-out pairs")                                    \
+    X(SERIES_RM_NEWEST, "reward.accuracy.newest", "", "pair accuracy on the newest pairs before they were trained on")        \
+    X(SERIES_RM_LENGTH, "reward.accuracy.length_only", "", "accuracy of preferring by length alone")                          \
+    X(SERIES_NLL, "reward.nll", "nats/pair", "negative log-likelihood of D_pref under the reward")                            \
+    X(SERIES_SLACK, "reward.slack", "nats/pair", "L - L_hat: how far the adversarial reward has left the best fit")            \
+    X(SERIES_BETA, "beta", "", "Lagrange multiplier")                                                                         \
+    X(SERIES_KL, "student.kl", "nats/token", "KL of the student to its reference")                                            \
+    X(SERIES_ENTROPY, "student.entropy", "nats/token", "entropy of the student")                                              \
+    X(SERIES_STUDENT_REWARD, "student.reward", "reward", "mean reward of the student's samples")                              \
+    X(SERIES_ACCURACY, "student.accuracy", "", "greedy accuracy of the student on held-out prompts")                          \
+    X(SERIES_REGRET, "regret", "reward", "cumulative worst-case gap")                                                         \
+    X(SERIES_SFT_LOSS, "sft.loss", "nats/token", "cross-entropy on teacher outputs")                                          \
+    X(SERIES_ECE, "reward.ece", "", "expected calibration error of the reward on held-out pairs")
+
+enum series_id {
+#define X(id, name, unit, help) id,
+    SERIES_TABLE(X)
+#undef X
+    N_SERIES
+};
+const char *series_name(enum series_id id);
+const char *series_unit(enum series_id id);
+const char *series_help(enum series_id id);
+
+#define SERIES_POINTS 2048 /* when full, every second point of the older half is dropped (display only; run.db has all) */
+struct series {
+    int n;
+    int64_t tick[SERIES_POINTS];
+    float value[SERIES_POINTS]; /* may be non-finite: a gap in the chart */
+};
+
+struct shown_pair { /* a pair as a person sees it */
+    int64_t id;
+    uint64_t pair_hash;
+    int iteration;
+    bool heldout;
+    char *prompt, *teacher, *student; /* owned by the snapshot */
+    bool truncated0, truncated1;
+    double reward_teacher, reward_student; /* NAN until scored */
+    enum label_source source;
+    double o;
+    int64_t event; /* label in force, 0 automatic */
+};
+
+struct tick_mark { /* something a person did */
+    int64_t tick;
+    char what[48]; /* "beta 10 -> 12", "label A" */
+};
+
+enum alert_level { ALERT_INFO, ALERT_WARNING, ALERT_ERROR };
+struct log_line {
+    int64_t tick;
+    enum alert_level level;
+    char text[200];
+};
+
+struct acknowledgement { /* of a command: where it took effect, or why it did not */
+    uint64_t id;
+    int64_t tick;
+    bool applied;
+    char text[160]; /* "beta 10 -> 12 at tick 341" */
+};
+
+#define SHOWN_PAIRS 64   /* newest pairs */
+#define LOG_LINES 512
+#define TICK_MARKS 64
+#define ACKS 32
+
+struct snapshot {
+    uint64_t version;       /* grows with every publication */
+    char run_name[128], run_path[1024];
+    enum run_state state;
+    enum run_phase phase;
+    char state_text[200];   /* why it waits, failed or ended; what to do about it */
+    int iteration;          /* 1-based; 0 before the first */
+    int64_t tick;
+    double phase_done;      /* 0..1 */
+    double eta_seconds;     /* to the end of the run; NAN when unknown */
+    double elapsed_seconds;
+    double tokens_per_second; /* recent, all models' trained and generated tokens */
+    bool headless;
+    struct options options;         /* in force */
+    struct options options_start;   /* as the run started: "source" in Tune */
+    int pending_option;             /* index of the newest set that has not taken effect, -1 none */
+    char pending_value[64];
+    /* newest figures */
+    double accuracy_before, accuracy_now, teacher_accuracy; /* NAN without a checker */
+    struct interval gap_worst, gap_fitted, gap_true;        /* mean NAN until measured */
+    double nll_best;        /* L-hat */
+    double slack;           /* L - L-hat */
+    int n_pairs, n_heldout, labels_human, labels_waiting; /* waiting: pairs that wait for a person */
+    int n_by_source[N_LABEL_SOURCES];
+    const char *alert_now;  /* the most serious active alert in words, or NULL; static text */
+    int n_series_points;    /* sum over series, to see quickly whether charts changed */
+    const struct series *series[N_SERIES]; /* shared between snapshots, immutable; NULL while empty */
+    struct shown_pair pair[SHOWN_PAIRS];   /* newest first */
+    int n_shown;
+    struct log_line log[LOG_LINES]; /* oldest first */
+    int n_log;
+    struct tick_mark mark[TICK_MARKS];
+    int n_marks;
+    struct acknowledgement ack[ACKS]; /* newest last */
+    int n_acks;
+    /* private */
+    void *owner[N_SERIES];
+    int references; /* atomic */
+};
+
+/* Take and give back a reference; release frees at zero. */
+const struct snapshot *snapshot_retain(const struct snapshot *s);
+void snapshot_release(const struct snapshot *s); /* NULL is fine */
+
+#endif
