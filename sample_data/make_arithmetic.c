@@ -129,7 +129,7 @@ static const struct plain plains[] = {
               "{N} has {a} {o}. {M} takes {b} and then {c} more. How many are left?"}},
     {/* two colours */
      .nouns = {THINGS},
-     .text = {"A box has {a} red {o}, {b} blue ones and {c} new ones in it. How many {o} are there in all?",
+     .text = {"A box has {a} red {o}, {b} blue ones and {c} green ones in it. How many {o} are there in all?",
               "There are {a} red {o} and {b} blue ones in a box. {N} takes {c} out. How many {o} are left?",
               "There are {a} {o} in a box. {N} takes {b} out and {M} puts {c} in. How many {o} are there now?",
               "There are {a} {o} in a box. {N} takes {b} out and {M} takes {c}. How many {o} are left?"}},
