@@ -5,50 +5,13 @@
 
 #include <stdint.h>
 
+#include "engine/game/series.h"
 #include "engine/math/stats.h"
 #include "engine/pref/dpref.h"
 #include "engine/run/option.h"
 
 enum run_state { RUN_LOADING, RUN_RUNNING, RUN_PAUSED, RUN_WAITING, RUN_DONE, RUN_FAILED };
 const char *run_state_name(enum run_state s); /* "LOADING", "RUN", "PAUSED", "WAITING", "DONE", "FAILED" */
-
-enum run_phase { PHASE_LOAD, PHASE_EVALUATE_START, PHASE_COLLECT, PHASE_SFT, PHASE_FIT, PHASE_GATE, PHASE_ASCENT, PHASE_DESCENT,
-                 PHASE_EVALUATE, PHASE_CHECKPOINT, PHASE_END, N_PHASES };
-const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */
-
-/* The series that charts draw, each a metric name in run.db too. One table: name, unit, what it says. */
-#define SERIES_TABLE(X)                                                                                                    \
-    X(SERIES_GAP_ASCENT, "gap.after_ascent", "reward", "worst-case gap after a reward ascent (training batch)")              \
-    X(SERIES_GAP_DESCENT, "gap.after_descent", "reward", "worst-case gap after a student descent (training batch)")          \
-    X(SERIES_GAP_WORST, "gap.worst", "reward", "held-out gap under the adversarial reward")                                   \
-    X(SERIES_GAP_WORST_LO, "gap.worst.lo", "reward", "lower end of its 95 % interval")                                        \
-    X(SERIES_GAP_WORST_HI, "gap.worst.hi", "reward", "upper end of its 95 % interval")                                        \
-    X(SERIES_GAP_FITTED, "gap.fitted", "reward", "held-out gap under the maximum-likelihood reward")                          \
-    X(SERIES_GAP_TRUE, "gap.true", "accuracy", "teacher accuracy - student accuracy on held-out prompts")                     \
-    X(SERIES_RM_TRAIN, "reward.accuracy.train", "", "pair accuracy on training pairs")                                        \
-    X(SERIES_RM_HELDOUT, "reward.accuracy.heldout", "", "pair accuracy on held-out pairs")                                    \
-    X(SERIES_RM_NEWEST, "reward.accuracy.newest", "", "pair accuracy on the newest pairs before they were trained on")        \
-    X(SERIES_RM_LENGTH, "reward.accuracy.length_only", "", "accuracy of preferring by length alone")                          \
-    X(SERIES_NLL, "reward.nll", "nats/pair", "negative log-likelihood of D_pref under the reward")                            \
-    X(SERIES_SLACK, "reward.slack", "nats/pair", "L - L_hat: how far the adversarial reward has left the best fit")            \
-    X(SERIES_BETA, "beta", "", "Lagrange multiplier")                                                                         \
-    X(SERIES_KL, "student.kl", "nats/token", "KL of the student to its reference")                                            \
-    X(SERIES_ENTROPY, "student.entropy", "nats/token", "entropy of the student")                                              \
-    X(SERIES_STUDENT_REWARD, "student.reward", "reward", "mean reward of the student's samples")                              \
-    X(SERIES_ACCURACY, "student.accuracy", "", "greedy accuracy of the student on held-out prompts")                          \
-    X(SERIES_REGRET, "regret", "reward", "cumulative worst-case gap")                                                         \
-    X(SERIES_SFT_LOSS, "sft.loss", "nats/token", "cross-entropy on teacher outputs")                                          \
-    X(SERIES_ECE, "reward.ece", "", "expected calibration error of the reward on held-out pairs")
-
-enum series_id {
-#define X(id, name, unit, help) id,
-    SERIES_TABLE(X)
-#undef X
-    N_SERIES
-};
-const char *series_name(enum series_id id);
-const char *series_unit(enum series_id id);
-const char *series_help(enum series_id id);
 
 #define SERIES_POINTS 2048 /* when full, every second point of the older half is dropped (display only; run.db has all) */
 struct series {

@@ -1,0 +1,44 @@
+/* What the game measures, and the phases it goes through: one table each. The names are metric names in run.db, the ids index the
+ * series that charts draw. */
+#ifndef PBKD_GAME_SERIES_H
+#define PBKD_GAME_SERIES_H
+
+enum run_phase { PHASE_LOAD, PHASE_EVALUATE_START, PHASE_COLLECT, PHASE_SFT, PHASE_SAMPLE, PHASE_FIT, PHASE_GATE, PHASE_ASCENT, PHASE_DESCENT,
+                 PHASE_EVALUATE, PHASE_CHECKPOINT, PHASE_END, N_PHASES };
+const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */
+
+/* name, unit, what it says */
+#define SERIES_TABLE(X)                                                                                                    \
+    X(SERIES_GAP_ASCENT, "gap.after_ascent", "reward", "worst-case gap after a reward ascent (training batch)")              \
+    X(SERIES_GAP_DESCENT, "gap.after_descent", "reward", "worst-case gap after a student descent (training batch)")          \
+    X(SERIES_GAP_WORST, "gap.worst", "reward", "held-out gap under the adversarial reward")                                   \
+    X(SERIES_GAP_WORST_LO, "gap.worst.lo", "reward", "lower end of its 95 % interval")                                        \
+    X(SERIES_GAP_WORST_HI, "gap.worst.hi", "reward", "upper end of its 95 % interval")                                        \
+    X(SERIES_GAP_FITTED, "gap.fitted", "reward", "held-out gap under the maximum-likelihood reward")                          \
+    X(SERIES_GAP_TRUE, "gap.true", "accuracy", "teacher accuracy - student accuracy on held-out prompts")                     \
+    X(SERIES_RM_TRAIN, "reward.accuracy.train", "", "pair accuracy on training pairs")                                        \
+    X(SERIES_RM_HELDOUT, "reward.accuracy.heldout", "", "pair accuracy on held-out pairs")                                    \
+    X(SERIES_RM_NEWEST, "reward.accuracy.newest", "", "pair accuracy on the newest pairs before they were trained on")        \
+    X(SERIES_RM_LENGTH, "reward.accuracy.length_only", "", "accuracy of preferring by length alone")                          \
+    X(SERIES_NLL, "reward.nll", "nats/pair", "negative log-likelihood of D_pref under the reward")                            \
+    X(SERIES_SLACK, "reward.slack", "nats/pair", "L - L_hat: how far the adversarial reward has left the best fit")            \
+    X(SERIES_BETA, "beta", "", "Lagrange multiplier")                                                                         \
+    X(SERIES_KL, "student.kl", "nats/token", "KL of the student to its reference")                                            \
+    X(SERIES_ENTROPY, "student.entropy", "nats/token", "entropy of the student")                                              \
+    X(SERIES_STUDENT_REWARD, "student.reward", "reward", "mean reward of the student's samples")                              \
+    X(SERIES_ACCURACY, "student.accuracy", "", "greedy accuracy of the student on held-out prompts")                          \
+    X(SERIES_REGRET, "regret", "reward", "cumulative worst-case gap")                                                         \
+    X(SERIES_SFT_LOSS, "sft.loss", "nats/token", "cross-entropy on teacher outputs")                                          \
+    X(SERIES_ECE, "reward.ece", "", "expected calibration error of the reward on held-out pairs")
+
+enum series_id {
+#define X(id, name, unit, help) id,
+    SERIES_TABLE(X)
+#undef X
+    N_SERIES
+};
+const char *series_name(enum series_id id);
+const char *series_unit(enum series_id id);
+const char *series_help(enum series_id id);
+
+#endif
