@@ -6,8 +6,8 @@
 #ifndef PBKD_MATH_PARALLEL_H
 #define PBKD_MATH_PARALLEL_H
 
-/* Start n_threads - 1 workers (n_threads 0 = number of processors, at most 64). Calling again changes the number; call it from the one thread that
- * computes. Without any call parallel_for runs inline. */
+/* Start n_threads - 1 workers (n_threads 0 = number of processors, at most 64). Calling again changes the number; call it from
+ * the one thread that computes. Without any call parallel_for runs inline. */
 void parallel_init(int n_threads);
 void parallel_shutdown(void);
 int parallel_threads(void);
@@ -15,5 +15,8 @@ int parallel_threads(void);
 /* Call fn(ctx, i) for i in 0..n-1, in any order, from several threads; returns when all are done. Not reentrant: fn must not
  * call parallel_for. */
 void parallel_for(int n, void (*fn)(void *ctx, int i), void *ctx);
+
+/* Call fn(ctx, begin, end) for consecutive pieces of 0..n, each `grain` long but the last. */
+void parallel_ranges(int n, int grain, void (*fn)(void *ctx, int begin, int end), void *ctx);
 
 #endif

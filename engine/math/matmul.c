@@ -1,0 +1,79 @@
+/* Matrix products: see matmul.h.
+ *
+ * The result is cut into tiles whose size depends on the shape alone, never on the number of threads, and the summed dimension
+ * is never cut: so results are bitwise equal for any thread count. Tiles are as large as still gives a few per processor, because
+ * every tile packs its share of both operands again. */
+#include "engine/math/matmul.h"
+
+#include <cblas.h>
+#include <stddef.h>
+
+#include "engine/math/parallel.h"
+
+void matmul_init(void) { openblas_set_num_threads(1); }
+
+struct product {
+    enum CBLAS_TRANSPOSE ta, tb;
+    int m, n, k;
+    const float *a, *b;
+    int lda, ldb;
+    float beta;
+    float *c; /* [m,n] */
+    int tile_m, tile_n, tiles_across;
+};
+
+/* Below this many multiply-adds a tile costs more to hand out than it saves. */
+#define TILE_MIN_WORK 1.0e6
+enum { TILE_MAX_M = 256, TILE_MAX_N = 1024, TILES_WANTED = 16, TILE_STEP = 16 };
+
+static int half_up(int v) { return ((v + 1) / 2 + TILE_STEP - 1) / TILE_STEP * TILE_STEP; }
+
+static int count(int n, int tile) { return (n - 1) / tile + 1; }
+
+static void choose_tiles(struct product *p) {
+    p->tile_m = p->m < TILE_MAX_M ? p->m : TILE_MAX_M;
+    p->tile_n = p->n < TILE_MAX_N ? p->n : TILE_MAX_N;
+    while (count(p->m, p->tile_m) * count(p->n, p->tile_n) < TILES_WANTED) {
+        if ((double)p->tile_m * p->tile_n * p->k < 2 * TILE_MIN_WORK) break;
+        int *side = p->tile_m * 2 > p->tile_n ? &p->tile_m : &p->tile_n;
+        const int smaller = half_up(*side);
+        if (smaller >= *side) break;
+        *side = smaller;
+    }
+    p->tiles_across = count(p->n, p->tile_n);
+}
+
+static void run_tile(void *ctx, int i) {
+    const struct product *p = ctx;
+    const int row = i / p->tiles_across * p->tile_m, col = i % p->tiles_across * p->tile_n;
+    const int rows = p->m - row < p->tile_m ? p->m - row : p->tile_m;
+    const int cols = p->n - col < p->tile_n ? p->n - col : p->tile_n;
+    const float *a = p->a + (p->ta == CblasNoTrans ? (size_t)row * (size_t)p->lda : (size_t)row);
+    const float *b = p->b + (p->tb == CblasNoTrans ? (size_t)col : (size_t)col * (size_t)p->ldb);
+    cblas_sgemm(CblasRowMajor, p->ta, p->tb, rows, cols, p->k, 1.0f, a, p->lda, b, p->ldb, p->beta,
+                p->c + (size_t)row * (size_t)p->n + (size_t)col, p->n);
+}
+
+static void run(struct product *p) {
+    if (p->m <= 0 || p->n <= 0 || p->k <= 0) return;
+    choose_tiles(p);
+    parallel_for(count(p->m, p->tile_m) * p->tiles_across, run_tile, p);
+}
+
+void matmul_nt(float *y, const float *x, const float *w, int m, int n, int k, bool accumulate) {
+    struct product p = {.ta = CblasNoTrans, .tb = CblasTrans, .m = m, .n = n, .k = k, .a = x, .lda = k, .b = w, .ldb = k,
+                        .beta = accumulate ? 1.0f : 0.0f, .c = y};
+    run(&p);
+}
+
+void matmul_nn(float *dx, const float *dy, const float *w, int m, int k, int n, bool accumulate) {
+    struct product p = {.ta = CblasNoTrans, .tb = CblasNoTrans, .m = m, .n = k, .k = n, .a = dy, .lda = n, .b = w, .ldb = k,
+                        .beta = accumulate ? 1.0f : 0.0f, .c = dx};
+    run(&p);
+}
+
+void matmul_tn(float *dw, const float *dy, const float *x, int n, int k, int m) {
+    struct product p = {.ta = CblasTrans, .tb = CblasNoTrans, .m = n, .n = k, .k = m, .a = dy, .lda = n, .b = x, .ldb = k,
+                        .beta = 1.0f, .c = dw};
+    run(&p);
+}
