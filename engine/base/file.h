@@ -1,5 +1,5 @@
-/* Files, done so that a crash or a full disk never leaves a half-written one: everything that is written for keeps goes to a
- * temporary name in the same folder, is fsynced, renamed over the target, and the folder is fsynced. */
+/* Files, done so that a crash or a full disk never leaves a half-written one: everything that is written for keeps
+ * goes to a temporary name in the same folder, is fsynced, renamed over the target, and the folder is fsynced. */
 #ifndef PBKD_BASE_FILE_H
 #define PBKD_BASE_FILE_H
 
@@ -9,10 +9,12 @@
 
 #include "engine/base/err.h"
 
-/* Whole file into *data (NUL added after *len bytes; caller mem_frees). Refuses files over max bytes and non-regular files. */
+/* Whole file into *data (NUL added after *len bytes; caller mem_frees). Refuses files over max bytes and non-regular
+ * files. */
 bool file_read_all(const char *path, size_t max, char **data, size_t *len, struct err *e);
 
-/* A read-only mapping of a regular file. Unmap with file_unmap; a zeroed struct is fine to unmap. An empty file is an error. */
+/* A read-only mapping of a regular file. Unmap with file_unmap; a zeroed struct is fine to unmap. An empty file is an
+ * error. */
 struct file_map {
     const unsigned char *data;
     size_t len;

@@ -1,6 +1,6 @@
-/* JSON: see json.h. cJSON does the parsing; a scan before it refuses what cJSON would silently bend (NUL bytes and \u0000 cut
- * strings short, control bytes and broken UTF-8 pass through, "[[[[..." and "1,1,1,..." cost 60 times their size), and a walk
- * after it refuses what cJSON keeps (duplicate keys, numbers that overflowed to infinity). */
+/* JSON: see json.h. cJSON does the parsing; a scan before it refuses what cJSON would silently bend (NUL bytes and
+ * \u0000 cut strings short, control bytes and broken UTF-8 pass through, "[[[[..." and "1,1,1,..." cost 60 times their
+ * size), and a walk after it refuses what cJSON keeps (duplicate keys, numbers that overflowed to infinity). */
 #include "engine/base/json.h"
 
 #include <math.h>

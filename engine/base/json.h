@@ -1,5 +1,5 @@
-/* JSON over cJSON, with the checks that hostile input needs: sizes, depth, duplicate keys, types, and messages that name the
- * file and the line. */
+/* JSON over cJSON, with the checks that hostile input needs: sizes, depth, duplicate keys, types, and messages that
+ * name the file and the line. */
 #ifndef PBKD_BASE_JSON_H
 #define PBKD_BASE_JSON_H
 
@@ -19,8 +19,9 @@ bool json_get_string(const cJSON *obj, const char *key, const char *where, const
 bool json_get_number(const cJSON *obj, const char *key, const char *where, double *out, struct err *e);
 const char *json_type_name(const cJSON *v);
 
-/* Call row(ctx, object, "path:LINE", e) for every line of a JSONL file; blank lines are skipped; stops and returns false at the
- * first bad line or when row returns false. The file is mapped and parsed a line at a time, a line is at most 16 MiB. */
+/* Call row(ctx, object, "path:LINE", e) for every line of a JSONL file; blank lines are skipped; stops and returns
+ * false at the first bad line or when row returns false. The file is mapped and parsed a line at a time, a line is at
+ * most 16 MiB. */
 bool jsonl_each(const char *path, bool (*row)(void *ctx, const cJSON *obj, const char *where, struct err *e), void *ctx,
                 struct err *e);
 

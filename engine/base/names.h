@@ -1,5 +1,5 @@
-/* A sorted index over names from a file: duplicate detection and lookup. Sorted rather than hashed, because a hostile file can
- * choose names that collide under any fixed hash, but cannot make n log n worse. */
+/* A sorted index over names from a file: duplicate detection and lookup. Sorted rather than hashed, because a hostile
+ * file can choose names that collide under any fixed hash, but cannot make n log n worse. */
 #ifndef PBKD_BASE_NAMES_H
 #define PBKD_BASE_NAMES_H
 

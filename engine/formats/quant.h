@@ -12,7 +12,8 @@ enum quant_type {
     QUANT_Q4_K = 12, QUANT_Q5_K = 13, QUANT_Q6_K = 14, QUANT_IQ4_NL = 20, QUANT_BF16 = 30
 };
 
-/* One row per known type: name ("Q4_0"), elements per block, bytes per block, and the decoder. NULL for unknown ids. */
+/* One row per known type: name ("Q4_0"), elements per block, bytes per block, and the decoder, which is NULL for the
+ * types that can only be measured (a model that uses them must be refused). quant_info is NULL for unknown ids. */
 struct quant_info {
     const char *name;
     uint32_t type;
@@ -24,8 +25,8 @@ const struct quant_info *quant_info(uint32_t type);
 float quant_f16_to_f32(uint16_t h);
 uint16_t quant_f32_to_f16(float f); /* round to nearest even */
 
-/* Encode n elements (a multiple of the block length) as F32, F16, BF16 or Q8_0; returns bytes written, 0 if the type cannot be
- * written. */
+/* Encode n elements (a multiple of the block length) as F32, F16, BF16 or Q8_0; returns bytes written, 0 if the type
+ * cannot be written. */
 size_t quant_encode(uint32_t type, const float *x, size_t n, void *out);
 
 #endif
