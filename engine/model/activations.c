@@ -1,0 +1,32 @@
+/* Buffers that grow on demand: see activations.h. */
+#include "engine/model/activations.h"
+
+#include <stdlib.h>
+
+#include "engine/base/mem.h"
+
+bool buffer_reserve(struct buffer *b, size_t n, const char *what, struct err *e) {
+    if (n <= b->cap) return true;
+    buffer_free(b); /* first, so that old and new are never held together */
+    b->p = mem_alloc(n, sizeof *b->p, what, e);
+    if (!b->p) return false;
+    b->cap = n;
+    return true;
+}
+
+void buffer_free(struct buffer *b) {
+    mem_free(b->p);
+    *b = (struct buffer){0};
+}
+
+struct activations *activations_new(void) { return mem_small(sizeof(struct activations)); }
+
+void activations_free(struct activations *a) {
+    if (!a) return;
+    struct buffer *all[] = {&a->x,  &a->x_mid, &a->qkv,       &a->att,  &a->lse,  &a->gate_up,   &a->rstd,        &a->xn,  &a->h,
+                            &a->hidden, &a->dx, &a->dxn, &a->dh, &a->d_gate_up, &a->datt, &a->dqkv, &a->norm_part, &a->att_scratch,
+                            &a->rope};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) buffer_free(all[i]);
+    mem_free(a->pos);
+    free(a);
+}

@@ -1,0 +1,114 @@
+/* The forward pass: see model.h. Residual additions are folded into the norm that follows them, so each layer is four matrix
+ * products, attention, and four passes over rows. */
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/math/attention.h"
+#include "engine/math/kernels.h"
+#include "engine/math/matmul.h"
+#include "engine/model/activations.h"
+
+static bool check_batch(const struct model *m, const struct batch *b, struct err *e) {
+    if (b->n_seq < 1 || b->start[0] != 0) return err_set(e, "batch: at least one sequence, starting at 0, is expected");
+    for (int s = 0; s < b->n_seq; s++) {
+        const long len = (long)b->start[s + 1] - b->start[s];
+        if (len < 1 || len > m->cfg.n_ctx)
+            return err_set(e, "batch: sequence %d has %ld tokens, expected 1..%d", s, len, m->cfg.n_ctx);
+    }
+    for (int t = 0; t < b->start[b->n_seq]; t++)
+        if (b->token[t] < 0 || b->token[t] >= m->cfg.n_vocab)
+            return err_set(e, "batch: token id %d at %d is outside the vocabulary of %d", b->token[t], t, m->cfg.n_vocab);
+    return true;
+}
+
+static bool reserve(const struct model *m, struct activations *a, size_t n_tokens, bool keep, struct err *e) {
+    const struct model_config *c = &m->cfg;
+    const size_t T = (n_tokens + 63) / 64 * 64; /* a little slack saves growing for every slightly longer batch */
+    const size_t d = (size_t)c->d_model, ff = (size_t)c->d_ff, heads = (size_t)c->n_head, layers = keep ? (size_t)c->n_layer : 1;
+    const size_t Q = heads * (size_t)c->head_dim, W = Q + 2 * (size_t)c->n_kv_head * (size_t)c->head_dim;
+    const char *what = "activations";
+    return buffer_reserve(&a->x, (layers + 1) * T * d, what, e) && buffer_reserve(&a->x_mid, layers * T * d, what, e) &&
+           buffer_reserve(&a->qkv, layers * T * W, what, e) && buffer_reserve(&a->att, layers * T * Q, what, e) &&
+           buffer_reserve(&a->lse, layers * T * heads, what, e) &&
+           buffer_reserve(&a->gate_up, layers * T * 2 * ff, what, e) &&
+           buffer_reserve(&a->rstd, (2 * layers + 1) * T, what, e) && buffer_reserve(&a->xn, T * d, what, e) &&
+           buffer_reserve(&a->h, T * ff, what, e) && buffer_reserve(&a->hidden, T * d, what, e);
+}
+
+/* Positions of the tokens, and rotations for the longest sequence. */
+static bool set_positions(const struct model *m, struct activations *a, const struct batch *b, struct err *e) {
+    const struct model_config *c = &m->cfg;
+    const size_t n = (size_t)b->start[b->n_seq];
+    if (n > a->pos_cap) {
+        mem_free(a->pos);
+        a->pos_cap = 0;
+        a->pos = mem_alloc(n, sizeof *a->pos, "token positions", e);
+        if (!a->pos) return false;
+        a->pos_cap = n;
+    }
+    int longest = 0;
+    for (int s = 0; s < b->n_seq; s++) {
+        const int len = b->start[s + 1] - b->start[s];
+        for (int i = 0; i < len; i++) a->pos[b->start[s] + i] = i;
+        if (len > longest) longest = len;
+    }
+    if (longest <= a->rope_len && a->rope_head_dim == c->head_dim && a->rope_base == c->rope_base) return true;
+    a->rope_len = 0;
+    const int len = longest + longest / 4 + 64;
+    if (!buffer_reserve(&a->rope, (size_t)len * (size_t)c->head_dim, "rotary table", e)) return false;
+    rope_table(a->rope.p, 0, len, c->head_dim, c->rope_base);
+    a->rope_len = len;
+    a->rope_head_dim = c->head_dim;
+    a->rope_base = c->rope_base;
+    return true;
+}
+
+/* One layer. a->xn holds its normalised input and gets the next layer's; `next_norm` is the weight of that norm and out where its
+ * result goes (xn, or the hidden states after the last layer). */
+static void layer_forward(const struct model *m, struct activations *a, const struct attention_shape *shape, int l, int slot,
+                          const float *next_norm, float *next_rstd, float *next_x, float *out) {
+    const struct model_config *c = &m->cfg;
+    const struct layer_params *p = &m->layer[l];
+    const float *w = m->params;
+    const int T = a->n_tokens, d = c->d_model, ff = c->d_ff, hd = c->head_dim;
+    const int Q = c->n_head * hd, W = Q + 2 * c->n_kv_head * hd;
+    float *x = a->x.p + plane(a, slot, d), *x_mid = a->x_mid.p + plane(a, slot, d);
+    float *qkv = a->qkv.p + plane(a, slot, W), *att = a->att.p + plane(a, slot, Q);
+    float *gate_up = a->gate_up.p + plane(a, slot, 2 * ff), *rstd_mid = a->rstd.p + plane(a, 2 * slot + 1, 1);
+
+    matmul_nt(qkv, a->xn.p, w + p->wq, T, W, d, false); /* wq, wk, wv lie next to each other */
+    rope_forward(qkv, a->rope.p, a->pos, T, c->n_head + c->n_kv_head, hd, W);
+    attention_forward(att, a->lse.p + plane(a, slot, c->n_head), qkv, shape);
+    matmul_nt(x_mid, att, w + p->wo, T, d, Q, false);
+    rmsnorm_forward(a->xn.p, rstd_mid, x_mid, x, w + p->ffn_norm, T, d, c->rms_eps);
+
+    matmul_nt(gate_up, a->xn.p, w + p->w_gate, T, 2 * ff, d, false); /* w_gate, w_up lie next to each other */
+    swiglu_forward(a->h.p, gate_up, T, ff);
+    matmul_nt(next_x, a->h.p, w + p->w_down, T, d, ff, false);
+    rmsnorm_forward(out, next_rstd, next_x, x_mid, next_norm, T, d, c->rms_eps);
+}
+
+bool model_forward(const struct model *m, struct activations *a, const struct batch *b, bool keep, const float **hidden,
+                   struct err *e) {
+    const struct model_config *c = &m->cfg;
+    a->n_tokens = 0;
+    a->kept_for = NULL;
+    if (!check_batch(m, b, e)) return false;
+    const int T = b->start[b->n_seq], d = c->d_model;
+    if (!reserve(m, a, (size_t)T, keep, e) || !set_positions(m, a, b, e)) return false;
+    a->n_tokens = T;
+    const struct attention_shape shape = {.n_seq = b->n_seq, .start = b->start, .n_head = c->n_head,
+                                          .n_kv_head = c->n_kv_head, .head_dim = c->head_dim};
+    embed_forward(a->x.p, m->params + m->embed, b->token, T, d);
+    rmsnorm_forward(a->xn.p, a->rstd.p, a->x.p, NULL, m->params + m->layer[0].attn_norm, T, d, c->rms_eps);
+    for (int l = 0; l < c->n_layer; l++) {
+        const int slot = keep ? l : 0, next = keep ? l + 1 : 0;
+        const bool last = l + 1 == c->n_layer;
+        const float *norm = m->params + (last ? m->out_norm : m->layer[l + 1].attn_norm);
+        layer_forward(m, a, &shape, l, slot, norm, a->rstd.p + plane(a, 2 * next, 1), a->x.p + plane(a, next, d),
+                      last ? a->hidden.p : a->xn.p);
+    }
+    if (keep) a->kept_for = m;
+    *hidden = a->hidden.p;
+    return true;
+}
