@@ -116,7 +116,7 @@ static bool read_head_dims(const struct gguf *g, struct model_config *c, struct 
 }
 
 static bool read_config(const struct gguf *g, struct model_config *c, struct err *e) {
-    *c = (struct model_config){.rope_base = 10000.0F, .tied = !gguf_find(g, "output.weight")};
+    *c = (struct model_config){.rope_base = 10000.0f, .tied = !gguf_find(g, "output.weight")};
     if (!get_int(g, "llama.block_count", &c->n_layer, e) || !get_int(g, "llama.context_length", &c->n_ctx, e) ||
         !get_int(g, "llama.embedding_length", &c->d_model, e) || !get_int(g, "llama.feed_forward_length", &c->d_ff, e) ||
         !get_int(g, "llama.attention.head_count", &c->n_head, e) ||
@@ -169,9 +169,9 @@ static void decode_rows(void *ctx, int task) {
         int to = j->head_dim ? unpermuted_row(r, j->head_dim) : r;
         float *out = j->dst + (size_t)to * (size_t)j->cols;
         j->type->decode(j->src->data + (size_t)r * row_bytes, out, n_blocks);
-        float probe = 0.0F; /* stays 0 only while every value is finite */
-        for (int k = 0; k < j->cols; k++) probe += out[k] * 0.0F;
-        if (!(probe == 0.0F)) atomic_store(&j->not_finite, true);
+        float probe = 0.0f; /* stays 0 only while every value is finite */
+        for (int k = 0; k < j->cols; k++) probe += out[k] * 0.0f;
+        if (!(probe == 0.0f)) atomic_store(&j->not_finite, true);
     }
 }
 

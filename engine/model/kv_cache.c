@@ -1,0 +1,210 @@
+/* Incremental forward pass: see kv_cache.h.
+ *
+ * Everything but attention is what model_forward does, on the same kernels. Attention differs: each row has its own keys, in up
+ * to two runs (the prompt's, its own), so a row is one task and passes over its keys in blocks with an online softmax; the
+ * query heads of a group take a block of keys one after the other while it is in the cache. */
+#include "engine/model/kv_cache.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/math/kernels.h"
+#include "engine/math/matmul.h"
+#include "engine/math/parallel.h"
+#include "engine/math/simd.h"
+
+#define KEY_BLOCK 64
+
+struct kv_cache {
+    const struct model *m;
+    size_t n_cached;
+    float *keys, *values; /* [n_layer][n_cached, n_kv_head * head_dim] */
+    float *rope;          /* [longest, head_dim], see rope_table */
+    int *pos;       /* [KV_MAX_ROWS] */
+    int32_t *token; /* [KV_MAX_ROWS] */
+    float *x, *norm;     /* [KV_MAX_ROWS, d] */
+    float *qkv;          /* [KV_MAX_ROWS, q + 2 kv] */
+    float *att;          /* [KV_MAX_ROWS, q] */
+    float *top, *sum;    /* [KV_MAX_ROWS, n_head]: running maximum and sum of the softmax */
+    float *gate_up, *ff; /* [KV_MAX_ROWS, 2 d_ff], [KV_MAX_ROWS, d_ff] */
+    float *block;        /* the one allocation behind the row buffers */
+};
+
+static size_t kv_dim(const struct model_config *c) { return (size_t)c->n_kv_head * (size_t)c->head_dim; }
+
+size_t kv_cache_token_bytes(const struct model_config *c) { return (size_t)c->n_layer * kv_dim(c) * 2 * sizeof(float); }
+
+static bool alloc_rows(struct kv_cache *c, struct err *e) {
+    const struct model_config *f = &c->m->cfg;
+    size_t d = (size_t)f->d_model, q = (size_t)f->n_head * (size_t)f->head_dim, kv = kv_dim(f), ff = (size_t)f->d_ff;
+    size_t heads = (size_t)f->n_head;
+    struct {
+        float **at;
+        size_t width;
+    } part[] = {{&c->x, d},   {&c->norm, d},    {&c->qkv, q + 2 * kv}, {&c->att, q},
+                {&c->ff, ff}, {&c->top, heads}, {&c->sum, heads},      {&c->gate_up, 2 * ff}};
+    size_t total = 0, used = 0;
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) total += part[i].width;
+    c->block = mem_alloc(total, KV_MAX_ROWS * sizeof(float), "generation buffers", e);
+    if (!c->block) return false;
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+        *part[i].at = c->block + used;
+        used += part[i].width * KV_MAX_ROWS;
+    }
+    return true;
+}
+
+struct kv_cache *kv_cache_new(const struct model *m, size_t n_cached, int longest, struct err *e) {
+    struct kv_cache *c = mem_small(sizeof *c);
+    size_t bytes = kv_cache_token_bytes(&m->cfg) / 2;
+    c->m = m;
+    c->n_cached = n_cached;
+    c->pos = mem_small(KV_MAX_ROWS * sizeof *c->pos);
+    c->token = mem_small(KV_MAX_ROWS * sizeof *c->token);
+    c->keys = mem_alloc(n_cached, bytes, "key cache", e);
+    c->values = c->keys ? mem_alloc(n_cached, bytes, "value cache", e) : NULL;
+    c->rope = c->values ? mem_alloc((size_t)longest * (size_t)m->cfg.head_dim, sizeof(float), "rotary table", e) : NULL;
+    if (!c->rope || !alloc_rows(c, e)) {
+        kv_cache_free(c);
+        return NULL;
+    }
+    rope_table(c->rope, 0, longest, m->cfg.head_dim, m->cfg.rope_base);
+    return c;
+}
+
+void kv_cache_free(struct kv_cache *c) {
+    if (!c) return;
+    mem_free(c->keys);
+    mem_free(c->values);
+    mem_free(c->rope);
+    mem_free(c->block);
+    free(c->pos);
+    free(c->token);
+    free(c);
+}
+
+/* ---- attention of one row --------------------------------------------------------------------------------------------- */
+
+SIMD_INLINE float dot(const float *a, const float *b, int n) {
+    float lane[SIMD_LANES] = {0};
+    int i = 0;
+    for (; i + SIMD_LANES <= n; i += SIMD_LANES)
+        for (int j = 0; j < SIMD_LANES; j++) lane[j] += a[i + j] * b[i + j];
+    for (; i < n; i++) lane[0] += a[i] * b[i];
+    return simd_lane_sum(lane);
+}
+
+/* One query head over n <= KEY_BLOCK keys: out, *top and *sum go on from what they were. */
+SIMD_CLONES static void attend_block(float *restrict out, float *top, float *sum, const float *q, const float *keys,
+                                     const float *values, int n, size_t stride, int dim, float scale) {
+    float p[KEY_BLOCK], highest = *top, total = 0.0f;
+    for (int j = 0; j < n; j++) {
+        p[j] = dot(q, keys + (size_t)j * stride, dim) * scale;
+        highest = p[j] > highest ? p[j] : highest;
+    }
+    float keep = simd_exp(*top - highest); /* -inf at first: as good as 0, and out is 0 then */
+    for (int i = 0; i < dim; i++) out[i] *= keep;
+    for (int j = 0; j < n; j++) {
+        const float *restrict v = values + (size_t)j * stride;
+        const float w = simd_exp(p[j] - highest);
+        total += w;
+        for (int i = 0; i < dim; i++) out[i] += w * v[i];
+    }
+    *sum = *sum * keep + total;
+    *top = highest;
+}
+
+struct attend_job {
+    struct kv_cache *c;
+    const struct kv_row *row;
+    const float *keys, *values; /* of this layer */
+    float scale;
+};
+
+static void attend_run(const struct attend_job *j, int row, size_t first, int n) {
+    const struct kv_cache *c = j->c;
+    const struct model_config *f = &c->m->cfg;
+    int dim = f->head_dim, group = f->n_head / f->n_kv_head;
+    size_t stride = kv_dim(f), q_dim = (size_t)f->n_head * (size_t)dim;
+    const float *q = c->qkv + (size_t)row * (q_dim + 2 * stride);
+    for (int at = 0; at < n; at += KEY_BLOCK) {
+        int len = n - at < KEY_BLOCK ? n - at : KEY_BLOCK;
+        size_t base = (first + (size_t)at) * stride;
+        for (int h = 0; h < f->n_head; h++) {
+            size_t head = (size_t)row * (size_t)f->n_head + (size_t)h, kv = base + (size_t)(h / group * dim);
+            attend_block(c->att + head * (size_t)dim, &c->top[head], &c->sum[head], q + h * dim, j->keys + kv, j->values + kv,
+                         len, stride, dim, j->scale);
+        }
+    }
+}
+
+static void attend_row(void *ctx, int row) {
+    const struct attend_job *j = ctx;
+    struct kv_cache *c = j->c;
+    const struct kv_row *r = &j->row[row];
+    int heads = c->m->cfg.n_head, dim = c->m->cfg.head_dim, seen = r->pos + 1;
+    int n_shared = seen < r->n_shared ? seen : r->n_shared;
+    float *out = c->att + (size_t)row * (size_t)heads * (size_t)dim;
+    memset(out, 0, (size_t)heads * (size_t)dim * sizeof *out);
+    for (int h = 0; h < heads; h++) {
+        c->top[row * heads + h] = -INFINITY;
+        c->sum[row * heads + h] = 0.0f;
+    }
+    attend_run(j, row, r->shared, n_shared);
+    attend_run(j, row, r->own, seen - n_shared);
+    for (int h = 0; h < heads; h++) {
+        float inverse = 1.0f / c->sum[row * heads + h];
+        for (int i = 0; i < dim; i++) out[h * dim + i] *= inverse;
+    }
+}
+
+/* ---- the layers ------------------------------------------------------------------------------------------------------- */
+
+static size_t cache_row(const struct kv_row *r) {
+    return r->pos < r->n_shared ? r->shared + (size_t)r->pos : r->own + (size_t)(r->pos - r->n_shared);
+}
+
+static void store_keys_values(struct kv_cache *c, const struct kv_row *row, int n, float *keys, float *values) {
+    const struct model_config *f = &c->m->cfg;
+    size_t kv = kv_dim(f), q = (size_t)f->n_head * (size_t)f->head_dim;
+    for (int i = 0; i < n; i++) {
+        const float *k = c->qkv + (size_t)i * (q + 2 * kv) + q;
+        size_t to = cache_row(&row[i]) * kv;
+        memcpy(keys + to, k, kv * sizeof *k);
+        memcpy(values + to, k + kv, kv * sizeof *k);
+    }
+}
+
+static void layer_step(struct kv_cache *c, int l, const struct kv_row *row, int n) {
+    const struct model *m = c->m;
+    const struct model_config *f = &m->cfg;
+    const struct layer_params *p = &m->layer[l];
+    int d = f->d_model, q = f->n_head * f->head_dim, kv = f->n_kv_head * f->head_dim, width = q + 2 * kv;
+    float *keys = c->keys + (size_t)l * c->n_cached * (size_t)kv, *values = c->values + (size_t)l * c->n_cached * (size_t)kv;
+
+    rmsnorm_forward(c->norm, NULL, c->x, NULL, m->params + p->attn_norm, n, d, f->rms_eps);
+    matmul_nt(c->qkv, c->norm, m->params + p->wq, n, width, d, false); /* wq, wk, wv lie one after the other */
+    rope_forward(c->qkv, c->rope, c->pos, n, f->n_head + f->n_kv_head, f->head_dim, width);
+    store_keys_values(c, row, n, keys, values);
+    struct attend_job job = {c, row, keys, values, 1.0f / sqrtf((float)f->head_dim)};
+    parallel_for(n, attend_row, &job);
+    matmul_nt(c->x, c->att, m->params + p->wo, n, d, q, true);
+
+    rmsnorm_forward(c->norm, NULL, c->x, NULL, m->params + p->ffn_norm, n, d, f->rms_eps);
+    matmul_nt(c->gate_up, c->norm, m->params + p->w_gate, n, 2 * f->d_ff, d, false); /* w_gate, w_up likewise */
+    swiglu_forward(c->ff, c->gate_up, n, f->d_ff);
+    matmul_nt(c->x, c->ff, m->params + p->w_down, n, d, f->d_ff, true);
+}
+
+void kv_cache_step(struct kv_cache *c, const struct kv_row *row, int n, float *hidden) {
+    const struct model *m = c->m;
+    for (int i = 0; i < n; i++) {
+        c->token[i] = row[i].token;
+        c->pos[i] = row[i].pos;
+    }
+    embed_forward(c->x, m->params + m->embed, c->token, n, m->cfg.d_model);
+    for (int l = 0; l < m->cfg.n_layer; l++) layer_step(c, l, row, n);
+    rmsnorm_forward(hidden, NULL, c->x, NULL, m->params + m->out_norm, n, m->cfg.d_model, m->cfg.rms_eps);
+}
