@@ -26,7 +26,8 @@ BREW_OPT := $(shell brew --prefix 2>/dev/null)/opt
 export PKG_CONFIG_PATH := $(BREW_OPT)/ncurses/lib/pkgconfig:$(BREW_OPT)/readline/lib/pkgconfig:$(BREW_OPT)/openblas/lib/pkgconfig:$(BREW_OPT)/sqlite/lib/pkgconfig:$(PKG_CONFIG_PATH)
 endif
 
-WARN    := -Wall -Wextra -Wconversion -Wshadow -Wno-sign-conversion
+# Messages and names cut to their buffers are meant so; only gcc knows that warning, and it differs between -O1 and -O3.
+WARN    := -Wall -Wextra -Wconversion -Wshadow -Wno-sign-conversion -Wno-format-truncation -Wno-unknown-warning-option
 STD     := -std=c17 -D_GNU_SOURCE -I.
 UBSAN   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS_release  := -O3 -g -ffp-contract=off -fno-math-errno
