@@ -1,0 +1,98 @@
+/* Statistics: see stats.h. */
+#include "engine/math/stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/rng.h"
+
+double stats_mean(const double *x, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += x[i];
+    return n ? sum / (double)n : 0.0;
+}
+
+static int compare_doubles(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Quantile with linear interpolation of sorted x (type 7 of Hyndman & Fan 1996). */
+static double quantile(const double *x, size_t n, double q) {
+    const double at = q * (double)(n - 1);
+    const size_t i = (size_t)at;
+    return i + 1 < n ? x[i] + (at - (double)i) * (x[i + 1] - x[i]) : x[n - 1];
+}
+
+struct interval stats_bootstrap(const double *x, size_t n, int n_boot, uint64_t seed, uint64_t tick) {
+    const double mean = stats_mean(x, n);
+    struct interval r = {.mean = mean, .lo = mean, .hi = mean};
+    if (n < 2 || n_boot < 1) return r;
+    double *boot = mem_small((size_t)n_boot * sizeof *boot);
+    for (int b = 0; b < n_boot; b++) {
+        double sum = 0;
+        for (size_t i = 0; i < n; i++) sum += x[rng_below(n, seed, RNG_BOOTSTRAP, tick, (uint64_t)b * n + i)];
+        boot[b] = sum / (double)n;
+    }
+    qsort(boot, (size_t)n_boot, sizeof *boot, compare_doubles);
+    r.lo = quantile(boot, (size_t)n_boot, 0.025);
+    r.hi = quantile(boot, (size_t)n_boot, 0.975);
+    free(boot);
+    return r;
+}
+
+struct forecast {
+    double p, o;
+};
+
+/* By p; equal p by outcome, so that the order of the input does not matter. */
+static int compare_forecasts(const void *a, const void *b) {
+    const struct forecast *x = a, *y = b;
+    if (x->p != y->p) return (x->p > y->p) - (x->p < y->p);
+    return (x->o > y->o) - (x->o < y->o);
+}
+
+double stats_ece(const double *p, const double *o, size_t n, int n_bins) {
+    if (n == 0 || n_bins < 1) return 0.0;
+    struct forecast *f = mem_small(n * sizeof *f);
+    for (size_t i = 0; i < n; i++) f[i] = (struct forecast){.p = p[i], .o = o[i]};
+    qsort(f, n, sizeof *f, compare_forecasts);
+    const size_t bins = (size_t)n_bins;
+    double total = 0;
+    for (size_t b = 0; b < bins; b++) {
+        double difference = 0;
+        for (size_t i = b * n / bins; i < (b + 1) * n / bins; i++) difference += f[i].p - f[i].o;
+        total += fabs(difference);
+    }
+    free(f);
+    return total / (double)n;
+}
+
+double stats_brier(const double *p, const double *o, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (p[i] - o[i]) * (p[i] - o[i]);
+    return n ? sum / (double)n : 0.0;
+}
+
+double stats_correlation(const double *x, const double *y, size_t n) {
+    const double mx = stats_mean(x, n), my = stats_mean(y, n);
+    double xx = 0, yy = 0, xy = 0;
+    for (size_t i = 0; i < n; i++) {
+        xx += (x[i] - mx) * (x[i] - mx);
+        yy += (y[i] - my) * (y[i] - my);
+        xy += (x[i] - mx) * (y[i] - my);
+    }
+    /* A constant's mean may be off by an ulp: what is left of such a side is rounding, not variance. */
+    const double noise = 1e-28 * (double)n;
+    if (xx <= noise * mx * mx || yy <= noise * my * my) return 0.0;
+    return xy / (sqrt(xx) * sqrt(yy));
+}
+
+double stats_softplus(double x) { return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x))); }
+
+double stats_sigmoid(double x) {
+    if (x >= 0) return 1.0 / (1.0 + exp(-x));
+    const double t = exp(x);
+    return t / (1.0 + t);
+}
