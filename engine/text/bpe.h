@@ -23,7 +23,8 @@ struct bpe_scratch; /* working memory, grown to the longest piece seen */
 /* An empty table with room for cap rules. */
 bool bpe_table_init(struct bpe_table *t, size_t cap, struct err *e);
 void bpe_table_free(struct bpe_table *t);
-/* Append the rule of the next rank; false when the pair has one already (the earlier one stays) or the table is full. */
+/* Append the rule of the next rank; false when the pair has one already (the earlier one stays) or the table is full.
+ */
 bool bpe_table_add(struct bpe_table *t, int32_t left, int32_t right, int32_t out);
 /* Rank of a pair, -1 when there is no rule. */
 int32_t bpe_table_find(const struct bpe_table *t, int32_t left, int32_t right);

@@ -29,18 +29,15 @@ struct piece_cache {
     struct cache_slot slot[CACHE_SLOTS];
 };
 
-struct piece_cache *piece_cache_new(void)
-{
+struct piece_cache *piece_cache_new(void) {
     return mem_small(sizeof(struct piece_cache));
 }
 
-void piece_cache_free(struct piece_cache *c)
-{
+void piece_cache_free(struct piece_cache *c) {
     free(c);
 }
 
-static void merge_piece(struct tokenizer *t, const char *s, size_t len)
-{
+static void merge_piece(struct tokenizer *t, const char *s, size_t len) {
     t->piece.n = 0;
     if (t->ignore_merges) {
         int32_t whole = tokenizer_word(t, s, len);
@@ -51,37 +48,31 @@ static void merge_piece(struct tokenizer *t, const char *s, size_t len)
     }
     for (size_t i = 0; i < len; i++) {
         int32_t id = t->byte_id[(unsigned char)s[i]];
-        if (id >= 0)
-            token_list_add(&t->piece, id);
+        if (id >= 0) token_list_add(&t->piece, id);
     }
     t->piece.n = bpe_merge(&t->merges, t->scratch, t->piece.id, t->piece.n);
 }
 
-static void encode_piece(struct tokenizer *t, const char *s, size_t len, struct token_list *out)
-{
+static void encode_piece(struct tokenizer *t, const char *s, size_t len, struct token_list *out) {
     struct cache_slot *c = NULL;
     if (len <= CACHE_PIECE) {
         c = &t->cache->slot[hash_bytes(HASH_START, s, len) % CACHE_SLOTS];
         if (c->len == len && memcmp(c->piece, s, len) == 0) {
-            for (int i = 0; i < c->n; i++)
-                token_list_add(out, c->id[i]);
+            for (int i = 0; i < c->n; i++) token_list_add(out, c->id[i]);
             return;
         }
     }
     merge_piece(t, s, len);
-    for (size_t i = 0; i < t->piece.n; i++)
-        token_list_add(out, t->piece.id[i]);
+    for (size_t i = 0; i < t->piece.n; i++) token_list_add(out, t->piece.id[i]);
     if (c && t->piece.n <= CACHE_IDS) {
         c->len = (unsigned char)len;
         c->n = (unsigned char)t->piece.n;
         memcpy(c->piece, s, len);
-        if (t->piece.n > 0)
-            memcpy(c->id, t->piece.id, t->piece.n * sizeof *c->id);
+        if (t->piece.n > 0) memcpy(c->id, t->piece.id, t->piece.n * sizeof *c->id);
     }
 }
 
-static void encode_plain(struct tokenizer *t, const char *s, size_t len, struct token_list *out)
-{
+static void encode_plain(struct tokenizer *t, const char *s, size_t len, struct token_list *out) {
     while (len > 0) {
         size_t piece = scanner_next(t->scan, s, len);
         for (size_t at = 0; at < piece; at += MAX_PIECE)
@@ -91,12 +82,10 @@ static void encode_plain(struct tokenizer *t, const char *s, size_t len, struct 
     }
 }
 
-/* The longest mark that stands at s, -1 when none does. User-defined tokens are ordinary text with one id; control tokens
- * count only where the caller vouches for the text. */
-static int32_t mark_at(const struct tokenizer *t, const char *s, size_t len, bool parse_special)
-{
-    if (!t->mark_first[(unsigned char)*s])
-        return -1;
+/* The longest mark that stands at s, -1 when none does. User-defined tokens are ordinary text with one id; control
+ * tokens count only where the caller vouches for the text. */
+static int32_t mark_at(const struct tokenizer *t, const char *s, size_t len, bool parse_special) {
+    if (!t->mark_first[(unsigned char)*s]) return -1;
     for (size_t i = 0; i < t->n_mark; i++) {
         size_t n = 0;
         const char *m = tokenizer_bytes(t, t->mark[i], &n);
@@ -106,8 +95,7 @@ static int32_t mark_at(const struct tokenizer *t, const char *s, size_t len, boo
     return -1;
 }
 
-void tokenizer_encode(struct tokenizer *t, const char *text, size_t len, bool parse_special, struct token_list *out)
-{
+void tokenizer_encode(struct tokenizer *t, const char *text, size_t len, bool parse_special, struct token_list *out) {
     size_t plain = 0;
     for (size_t i = 0; i < len;) {
         int32_t id = mark_at(t, text + i, len - i, parse_special);
@@ -123,11 +111,9 @@ void tokenizer_encode(struct tokenizer *t, const char *text, size_t len, bool pa
     encode_plain(t, text + plain, len - plain, out);
 }
 
-void tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, bool show_special, struct strbuf *out)
-{
+void tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, bool show_special, struct strbuf *out) {
     for (size_t i = 0; i < n; i++) {
-        if (ids[i] < 0 || ids[i] >= t->n_vocab || (!show_special && tokenizer_is_special(t, ids[i])))
-            continue;
+        if (ids[i] < 0 || ids[i] >= t->n_vocab || (!show_special && tokenizer_is_special(t, ids[i]))) continue;
         size_t len = 0;
         const char *s = tokenizer_bytes(t, ids[i], &len);
         strbuf_add(out, s, len);

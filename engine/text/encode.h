@@ -1,4 +1,5 @@
-/* The piece cache of a tokenizer: the same words come again and again, and merging them is the dear part of encoding. */
+/* The piece cache of a tokenizer: the same words come again and again, and merging them is the dear part of encoding.
+ */
 #ifndef PBKD_TEXT_ENCODE_H
 #define PBKD_TEXT_ENCODE_H
 

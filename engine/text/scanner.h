@@ -1,7 +1,8 @@
 /* Pre-tokenizers: cut text into the pieces that byte-pair merging never crosses.
  *
- * The published patterns are regular expressions with look-ahead; a backtracking engine overflows its stack on long runs, so
- * the alternatives are written out by hand once and differ by flags. Every byte of the text lands in exactly one piece. */
+ * The published patterns are regular expressions with look-ahead; a backtracking engine overflows its stack on long
+ * runs, so the alternatives are written out by hand once and differ by flags. Every byte of the text lands in exactly
+ * one piece. */
 #ifndef PBKD_TEXT_SCANNER_H
 #define PBKD_TEXT_SCANNER_H
 
@@ -12,8 +13,9 @@ enum scanner_flag {
     SCAN_ANY_CASE = 1,    /* 's 't 're 've 'm 'll 'd in either (ASCII) case */
     SCAN_DIGIT_ALONE = 2, /* every N is first cut out as a piece of its own; the rest is scanned between the cuts */
     SCAN_DIGITS_3 = 4,    /* numbers in groups of at most three, never with a space before them */
-    SCAN_PREFIX_CHAR = 8, /* letters may take any one character before them (not newline, letter, number), not only a space */
-    SCAN_NEWLINES = 16    /* newlines stick to the punctuation before them, and to blanks before them */
+    SCAN_PREFIX_CHAR =
+        8, /* letters may take any one character before them (not newline, letter, number), not only a space */
+    SCAN_NEWLINES = 16 /* newlines stick to the punctuation before them, and to blanks before them */
 };
 
 #define SCAN_GPT2 0u

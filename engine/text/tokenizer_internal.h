@@ -1,5 +1,5 @@
-/* The inside of a tokenizer, shared by its three makers' files: the vocabulary itself (tokenizer.c), the trainer (bpe_train.c)
- * and the GGUF form (tokenizer_gguf.c). Nobody else includes this.
+/* The inside of a tokenizer, shared by its three makers' files: the vocabulary itself (tokenizer.c), the trainer
+ * (bpe_train.c) and the GGUF form (tokenizer_gguf.c). Nobody else includes this.
  *
  * How one is made: tokenizer_new, tokenizer_put for every id in order, tokenizer_index, tokenizer_add_merge by rank,
  * tokenizer_finish. */
@@ -23,7 +23,8 @@ struct tokenizer {
     size_t bytes_cap;
     unsigned char *type;
     bool *is_end;
-    int32_t *slot; /* text -> id, open addressing; words (normal) and marks (all other types) are separate name spaces */
+    int32_t
+        *slot; /* text -> id, open addressing; words (normal) and marks (all other types) are separate name spaces */
     size_t n_slot;
     int32_t byte_id[256]; /* -1 when the vocabulary lacks the byte */
     int32_t *mark;        /* ids of non-normal tokens that may be cut out of text, longest first */
@@ -43,7 +44,8 @@ struct tokenizer {
 };
 
 /* Room for n_vocab tokens of n_bytes in all and n_merges rules; takes the scanner by name. */
-struct tokenizer *tokenizer_new(int n_vocab, size_t n_bytes, size_t n_merges, const char *pre, size_t pre_len, struct err *e);
+struct tokenizer *tokenizer_new(int n_vocab, size_t n_bytes, size_t n_merges, const char *pre, size_t pre_len,
+                                struct err *e);
 /* Append the next token; false when there is no room left for it. */
 bool tokenizer_put(struct tokenizer *t, const char *bytes, size_t len, enum token_type type);
 /* Build the look-ups; refuses empty and double tokens. */
@@ -51,7 +53,8 @@ bool tokenizer_index(struct tokenizer *t, struct err *e);
 /* Look-up of a normal token by its bytes, -1 when absent. */
 int32_t tokenizer_word(const struct tokenizer *t, const char *bytes, size_t len);
 /* Append the rule that joins two tokens, written as their bytes; refuses parts or results that are no tokens. */
-bool tokenizer_add_merge(struct tokenizer *t, const char *left, size_t n_left, const char *right, size_t n_right, struct err *e);
+bool tokenizer_add_merge(struct tokenizer *t, const char *left, size_t n_left, const char *right, size_t n_right,
+                         struct err *e);
 /* Check the special ids, mark the ends of generation, take the content hash. */
 bool tokenizer_finish(struct tokenizer *t, struct err *e);
 /* Text of a token. */
