@@ -1,10 +1,10 @@
 /* Batched generation: see generate.h.
  *
- * Sequences are served in waves, as many at a time as the key-value cache has room for. A wave prefills its prompts (several
- * prompts packed into one step, long ones over several), draws every sequence's first token from its prompt's last hidden state,
- * and then decodes all live sequences together until none is left. A sequence keeps its cache rows where they are for its life;
- * only the list of live sequences is compacted, so leaving the batch costs nothing. Waves do not change results: every sequence
- * has its own stream of random numbers. */
+ * Sequences are served in waves, as many at a time as the key-value cache has room for. A wave prefills its prompts
+ * (several prompts packed into one step, long ones over several), draws every sequence's first token from its prompt's
+ * last hidden state, and then decodes all live sequences together until none is left. A sequence keeps its cache rows
+ * where they are for its life; only the list of live sequences is compacted, so leaving the batch costs nothing. Waves
+ * do not change results: every sequence has its own stream of random numbers. */
 #include "engine/model/generate.h"
 
 #include <stdlib.h>
@@ -14,8 +14,8 @@
 #include "engine/model/kv_cache.h"
 #include "engine/model/sampler.h"
 
-#define CACHE_BUDGET ((size_t)1 << 30) /* bytes of keys and values in a wave, unless one sequence alone needs more */
-#define STREAM_SHIFT 20                /* random index = stream << 20 | position in the response */
+#define CACHE_BYTES ((size_t)1 << 30) /* of keys and values in a wave, unless one sequence alone needs more */
+#define STREAM_SHIFT 20               /* random index = stream << 20 | position in the response */
 
 struct sequence {
     int request, room; /* room: tokens it may grow to */
@@ -50,7 +50,8 @@ struct wave {
 };
 
 static struct wave plan_wave(const struct generation *g, int first) {
-    size_t most = CACHE_BUDGET / kv_cache_token_bytes(&g->m->cfg);
+    size_t budget = g->cfg->cache_bytes ? g->cfg->cache_bytes : CACHE_BYTES;
+    size_t most = budget / kv_cache_token_bytes(&g->m->cfg);
     struct wave w = {.first = first, .end = first};
     for (int s = first; s < g->n_seq; s++) {
         bool new_prompt = s == first || g->seq[s].request != g->seq[s - 1].request;
@@ -69,7 +70,7 @@ static bool safe_to_go_on(struct generation *g, struct err *e) {
     return err_set(e, "generation was stopped");
 }
 
-/* ---- prefill ---------------------------------------------------------------------------------------------------------- */
+/* ---- prefill ---- */
 
 static void assign_cache(struct generation *g, const struct wave *w) {
     size_t at = 0;
@@ -103,7 +104,8 @@ static bool prefill(struct generation *g, const struct wave *w, struct err *e) {
         const struct gen_request *q = &g->req[r];
         if (q->n_samples == 0) continue;
         for (int pos = 0; pos < q->n_prompt; pos++) {
-            g->row[n++] = (struct kv_row){.token = q->prompt[pos], .pos = pos, .n_shared = q->n_prompt, .shared = g->shared[r]};
+            g->row[n++] = (struct kv_row){
+                .token = q->prompt[pos], .pos = pos, .n_shared = q->n_prompt, .shared = g->shared[r]};
             if (n < KV_MAX_ROWS) continue;
             if (!prefill_step(g, n, &n_last, e)) return false;
             n = 0;
@@ -112,7 +114,7 @@ static bool prefill(struct generation *g, const struct wave *w, struct err *e) {
     return prefill_step(g, n, &n_last, e);
 }
 
-/* ---- decoding --------------------------------------------------------------------------------------------------------- */
+/* ---- decoding ---- */
 
 static uint64_t draw_index(const struct sequence *s) { return (s->stream << STREAM_SHIFT) + (uint64_t)s->out->n; }
 
@@ -154,8 +156,11 @@ static bool decode_rows(struct generation *g, const int *live, int n, int *keep,
     for (int i = 0; i < n; i++) {
         const struct sequence *s = &g->seq[live[i]];
         int n_prompt = g->req[s->request].n_prompt;
-        g->row[i] = (struct kv_row){.token = s->out->token[s->out->n - 1], .pos = n_prompt + s->out->n - 1,
-                                    .n_shared = n_prompt, .shared = g->shared[s->request], .own = s->own};
+        g->row[i] = (struct kv_row){.token = s->out->token[s->out->n - 1],
+                                    .pos = n_prompt + s->out->n - 1,
+                                    .n_shared = n_prompt,
+                                    .shared = g->shared[s->request],
+                                    .own = s->own};
         g->draw[i].index = draw_index(s);
         g->start[i] = i;
     }
@@ -182,18 +187,20 @@ static bool run_wave(struct generation *g, const struct wave *w, struct err *e) 
     return true;
 }
 
-/* ---- setting up ------------------------------------------------------------------------------------------------------- */
+/* ---- setting up ---- */
 
-static bool check(const struct model *m, const struct gen_config *c, const struct gen_request *req, int n_req, int *n_seq,
-                  struct err *e) {
-    if (c->max_new_tokens < 1) return err_set(e, "generation: max_new_tokens is %d, must be at least 1", c->max_new_tokens);
+static bool check(const struct model *m, const struct gen_config *c, const struct gen_request *req, int n_req,
+                  int *n_seq, struct err *e) {
+    if (c->max_new_tokens < 1)
+        return err_set(e, "generation: max_new_tokens is %d, must be at least 1", c->max_new_tokens);
     if (c->n_valid_vocab < 0 || c->n_valid_vocab > m->cfg.n_vocab)
         return err_set(e, "generation: %d valid ids in a vocabulary of %d", c->n_valid_vocab, m->cfg.n_vocab);
     *n_seq = 0;
     for (int r = 0; r < n_req; r++) {
         if (req[r].n_prompt < 1) return err_set(e, "generation: prompt %d is empty", r);
         if (req[r].n_prompt >= m->cfg.n_ctx)
-            return err_set(e, "generation: prompt %d has %d tokens, the model's context is %d", r, req[r].n_prompt, m->cfg.n_ctx);
+            return err_set(e, "generation: prompt %d has %d tokens, the model's context is %d", r, req[r].n_prompt,
+                           m->cfg.n_ctx);
         for (int i = 0; i < req[r].n_prompt; i++)
             if (req[r].prompt[i] < 0 || req[r].prompt[i] >= m->cfg.n_vocab)
                 return err_set(e, "generation: prompt %d holds token %d, the vocabulary has %d", r, req[r].prompt[i],
@@ -211,9 +218,11 @@ static bool lay_out_sequences(struct generation *g, int n_req, struct gen_output
         int left = g->m->cfg.n_ctx - g->req[r].n_prompt;
         int room = left < g->cfg->max_new_tokens ? left : g->cfg->max_new_tokens;
         for (int k = 0; k < g->req[r].n_samples; k++, s++) {
-            g->seq[s] = (struct sequence){.request = r, .room = room, .stream = g->req[r].stream + (uint64_t)k, .out = &out[s]};
+            g->seq[s] = (struct sequence){
+                .request = r, .room = room, .stream = g->req[r].stream + (uint64_t)k, .out = &out[s]};
             out[s].token = mem_alloc((size_t)room, sizeof *out[s].token, "generated tokens", e);
-            out[s].log_prob = out[s].token ? mem_alloc((size_t)room, sizeof *out[s].log_prob, "log-probabilities", e) : NULL;
+            out[s].log_prob = out[s].token ? mem_alloc((size_t)room, sizeof *out[s].log_prob, "log-probabilities", e)
+                                           : NULL;
             if (!out[s].log_prob) return false;
         }
     }
@@ -243,7 +252,8 @@ static bool alloc_wave_buffers(struct generation *g, struct err *e) {
            (g->last = mem_alloc((size_t)most.n_prompts, d * sizeof(float), "hidden states", e)) &&
            (g->draw = mem_alloc(n_draw, sizeof *g->draw, "draws", e)) &&
            (g->start = mem_alloc(n_draw + 1, sizeof *g->start, "draws", e)) &&
-           (g->sampler = sampler_new(g->m, &sc, sampler_rows, e)) && (g->cache = kv_cache_new(g->m, most.n_cached, longest, e));
+           (g->sampler = sampler_new(g->m, &sc, sampler_rows, e)) &&
+           (g->cache = kv_cache_new(g->m, most.n_cached, longest, e));
 }
 
 static void release(struct generation *g) {

@@ -17,6 +17,7 @@ struct gen_config {
     /* Called between decoding steps; returning false stops with *stopped = true. NULL: never stop. */
     bool (*safe_point)(void *ctx);
     void *ctx;
+    size_t cache_bytes; /* for keys and values at a time, 0: 1 GiB; changes memory and speed, not results */
 };
 
 struct gen_request {

@@ -1,6 +1,6 @@
-/* A smaller student from a teacher's own layers: the cheapest start that already speaks the teacher's language. The first and the
- * last layer do work that no other does (reading the embedding, preparing the head), so they always stay; the rest is spread
- * evenly, because neighbouring layers are the most alike. */
+/* A smaller student from a teacher's own layers: the cheapest start that already speaks the teacher's language. The
+ * first and the last layer do work that no other does (reading the embedding, preparing the head), so they always stay;
+ * the rest is spread evenly, because neighbouring layers are the most alike. */
 #include <string.h>
 
 #include "engine/model/model_io.h"
@@ -11,16 +11,23 @@ static int source_layer(int i, int n_keep, int n_layer) {
     return (int)((2LL * i * (n_layer - 1) + (n_keep - 1)) / (2LL * (n_keep - 1)));
 }
 
-static void copy_layer(struct model *to, const struct layer_params *a, const struct model *from, const struct layer_params *b) {
+static void copy_layer(struct model *to, const struct layer_params *a, const struct model *from,
+                       const struct layer_params *b) {
     const struct model_config *c = &from->cfg;
     size_t d = (size_t)c->d_model, q = (size_t)c->n_head * (size_t)c->head_dim * d;
     size_t kv = (size_t)c->n_kv_head * (size_t)c->head_dim * d, ff = (size_t)c->d_ff * d;
     const struct {
         size_t to, from, n;
     } part[] = {
-        {a->attn_norm, b->attn_norm, d}, {a->wq, b->wq, q},         {a->wk, b->wk, kv},
-        {a->wv, b->wv, kv},              {a->wo, b->wo, q},         {a->ffn_norm, b->ffn_norm, d},
-        {a->w_gate, b->w_gate, ff},      {a->w_up, b->w_up, ff},    {a->w_down, b->w_down, ff},
+        {a->attn_norm, b->attn_norm, d},
+        {a->wq, b->wq, q},
+        {a->wk, b->wk, kv},
+        {a->wv, b->wv, kv},
+        {a->wo, b->wo, q},
+        {a->ffn_norm, b->ffn_norm, d},
+        {a->w_gate, b->w_gate, ff},
+        {a->w_up, b->w_up, ff},
+        {a->w_down, b->w_down, ff},
     };
     for (size_t i = 0; i < sizeof part / sizeof *part; i++)
         memcpy(to->params + part[i].to, from->params + part[i].from, part[i].n * sizeof(float));

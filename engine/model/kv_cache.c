@@ -1,8 +1,8 @@
 /* Incremental forward pass: see kv_cache.h.
  *
- * Everything but attention is what model_forward does, on the same kernels. Attention differs: each row has its own keys, in up
- * to two runs (the prompt's, its own), so a row is one task and passes over its keys in blocks with an online softmax; the
- * query heads of a group take a block of keys one after the other while it is in the cache. */
+ * Everything but attention is what model_forward does, on the same kernels. Attention differs: each row has its own
+ * keys, in up to two runs (the prompt's, its own), so a row is one task and passes over its keys in blocks with an
+ * online softmax; the query heads of a group take a block of keys one after the other while it is in the cache. */
 #include "engine/model/kv_cache.h"
 
 #include <math.h>
@@ -22,14 +22,14 @@ struct kv_cache {
     size_t n_cached;
     float *keys, *values; /* [n_layer][n_cached, n_kv_head * head_dim] */
     float *rope;          /* [longest, head_dim], see rope_table */
-    int *pos;       /* [KV_MAX_ROWS] */
-    int32_t *token; /* [KV_MAX_ROWS] */
-    float *x, *norm;     /* [KV_MAX_ROWS, d] */
-    float *qkv;          /* [KV_MAX_ROWS, q + 2 kv] */
-    float *att;          /* [KV_MAX_ROWS, q] */
-    float *top, *sum;    /* [KV_MAX_ROWS, n_head]: running maximum and sum of the softmax */
-    float *gate_up, *ff; /* [KV_MAX_ROWS, 2 d_ff], [KV_MAX_ROWS, d_ff] */
-    float *block;        /* the one allocation behind the row buffers */
+    int *pos;             /* [KV_MAX_ROWS] */
+    int32_t *token;       /* [KV_MAX_ROWS] */
+    float *x, *norm;      /* [KV_MAX_ROWS, d] */
+    float *qkv;           /* [KV_MAX_ROWS, q + 2 kv] */
+    float *att;           /* [KV_MAX_ROWS, q] */
+    float *top, *sum;     /* [KV_MAX_ROWS, n_head]: running maximum and sum of the softmax */
+    float *gate_up, *ff;  /* [KV_MAX_ROWS, 2 d_ff], [KV_MAX_ROWS, d_ff] */
+    float *block;         /* the one allocation behind the row buffers */
 };
 
 static size_t kv_dim(const struct model_config *c) { return (size_t)c->n_kv_head * (size_t)c->head_dim; }
@@ -85,7 +85,7 @@ void kv_cache_free(struct kv_cache *c) {
     free(c);
 }
 
-/* ---- attention of one row --------------------------------------------------------------------------------------------- */
+/* ---- attention of one row ---- */
 
 SIMD_INLINE float dot(const float *a, const float *b, int n) {
     float lane[SIMD_LANES] = {0};
@@ -134,8 +134,8 @@ static void attend_run(const struct attend_job *j, int row, size_t first, int n)
         size_t base = (first + (size_t)at) * stride;
         for (int h = 0; h < f->n_head; h++) {
             size_t head = (size_t)row * (size_t)f->n_head + (size_t)h, kv = base + (size_t)(h / group * dim);
-            attend_block(c->att + head * (size_t)dim, &c->top[head], &c->sum[head], q + h * dim, j->keys + kv, j->values + kv,
-                         len, stride, dim, j->scale);
+            attend_block(c->att + head * (size_t)dim, &c->top[head], &c->sum[head], q + h * dim, j->keys + kv,
+                         j->values + kv, len, stride, dim, j->scale);
         }
     }
 }
@@ -160,7 +160,7 @@ static void attend_row(void *ctx, int row) {
     }
 }
 
-/* ---- the layers ------------------------------------------------------------------------------------------------------- */
+/* ---- the layers ---- */
 
 static size_t cache_row(const struct kv_row *r) {
     return r->pos < r->n_shared ? r->shared + (size_t)r->pos : r->own + (size_t)(r->pos - r->n_shared);
@@ -182,7 +182,8 @@ static void layer_step(struct kv_cache *c, int l, const struct kv_row *row, int 
     const struct model_config *f = &m->cfg;
     const struct layer_params *p = &m->layer[l];
     int d = f->d_model, q = f->n_head * f->head_dim, kv = f->n_kv_head * f->head_dim, width = q + 2 * kv;
-    float *keys = c->keys + (size_t)l * c->n_cached * (size_t)kv, *values = c->values + (size_t)l * c->n_cached * (size_t)kv;
+    float *keys = c->keys + (size_t)l * c->n_cached * (size_t)kv,
+          *values = c->values + (size_t)l * c->n_cached * (size_t)kv;
 
     rmsnorm_forward(c->norm, NULL, c->x, NULL, m->params + p->attn_norm, n, d, f->rms_eps);
     matmul_nt(c->qkv, c->norm, m->params + p->wq, n, width, d, false); /* wq, wk, wv lie one after the other */

@@ -1,8 +1,9 @@
 /* One step of the transformer over rows that each continue some sequence, against a cache of keys and values.
  *
- * A row is one token at one position. Its sequence's cache is two runs of cache rows: the prompt's, shared by all samples of
- * the prompt, and its own. Prefill and decoding are the same routine: in prefill the rows are consecutive tokens of prompts
- * (several prompts, or a part of one), in decoding they are the newest token of every live sequence. */
+ * A row is one token at one position. Its sequence's cache is two runs of cache rows: the prompt's, shared by all
+ * samples of the prompt, and its own. Prefill and decoding are the same routine: in prefill the rows are consecutive
+ * tokens of prompts (several prompts, or a part of one), in decoding they are the newest token of every live sequence.
+ */
 #ifndef PBKD_MODEL_KV_CACHE_H
 #define PBKD_MODEL_KV_CACHE_H
 
@@ -21,15 +22,15 @@ size_t kv_cache_token_bytes(const struct model_config *c);
 
 struct kv_row {
     int32_t token;
-    int pos;         /* 0-based position in the sequence */
-    int n_shared;    /* positions below this live at cache row shared + position, ... */
+    int pos;      /* 0-based position in the sequence */
+    int n_shared; /* positions below this live at cache row shared + position, ... */
     size_t shared;
-    size_t own;      /* ... the others at own + position - n_shared */
+    size_t own; /* ... the others at own + position - n_shared */
 };
 
-/* Computes keys and values of the rows and stores them, then hidden[n, d], the final normalised hidden states. Rows attend to
- * all earlier positions of their sequence, which must be stored already or be among the rows. n <= KV_MAX_ROWS; tokens and
- * positions in range (the caller's duty). Cannot fail. */
+/* Computes keys and values of the rows and stores them, then hidden[n, d], the final normalised hidden states. Rows
+ * attend to all earlier positions of their sequence, which must be stored already or be among the rows. n <=
+ * KV_MAX_ROWS; tokens and positions in range (the caller's duty). Cannot fail. */
 void kv_cache_step(struct kv_cache *c, const struct kv_row *row, int n, float *hidden);
 
 #endif

@@ -1,11 +1,12 @@
 /* Models from and to GGUF: see model_io.h.
  *
- * A file is untrusted. Its configuration is compared with the number of weights it really holds before anything is allocated
- * from it, every tensor must have exactly the shape that the configuration implies, and whatever would change the computation
- * in a way that the forward pass does not know (rotary scaling, biases, experts, ...) is refused by name instead of ignored.
+ * A file is untrusted. Its configuration is compared with the number of weights it really holds before anything is
+ * allocated from it, every tensor must have exactly the shape that the configuration implies, and whatever would change
+ * the computation in a way that the forward pass does not know (rotary scaling, biases, experts, ...) is refused by
+ * name instead of ignored.
  *
- * Arch `llama` stores the rows of q and k permuted for a rotation of adjacent pairs, while the model inside rotates halves:
- * within each head of D rows, file row 2i is our row i and file row 2i+1 is our row i + D/2. */
+ * Arch `llama` stores the rows of q and k permuted for a rotation of adjacent pairs, while the model inside rotates
+ * halves: within each head of D rows, file row 2i is our row i and file row 2i+1 is our row i + D/2. */
 #include "engine/model/model_io.h"
 
 #include <limits.h>
@@ -35,9 +36,11 @@ static bool is_rotated(const struct tensor_ref *t) {
     return ends_with(t->name, ".attn_q.weight") || ends_with(t->name, ".attn_k.weight");
 }
 
-/* ---- reading: configuration ------------------------------------------------------------------------------------------- */
+/* ---- reading: configuration ---- */
 
-static bool text_is(const char *s, size_t len, const char *want) { return len == strlen(want) && memcmp(s, want, len) == 0; }
+static bool text_is(const char *s, size_t len, const char *want) {
+    return len == strlen(want) && memcmp(s, want, len) == 0;
+}
 
 static bool get_int(const struct gguf *g, const char *key, int *out, struct err *e) {
     uint32_t v;
@@ -68,9 +71,12 @@ static bool refuse_if_set(const struct gguf *g, const char *key, double neutral,
     float f;
     uint32_t u;
     double v;
-    if (gguf_get_f32(g, key, &f, NULL)) v = (double)f;
-    else if (gguf_get_u32(g, key, &u, e)) v = u;
-    else return false;
+    if (gguf_get_f32(g, key, &f, NULL))
+        v = (double)f;
+    else if (gguf_get_u32(g, key, &u, e))
+        v = u;
+    else
+        return false;
     if (v == 0.0 || v == neutral) return true;
     return err_set(e, "%s: key \"%s\" = %g is not supported", gguf_path(g), key, v);
 }
@@ -85,14 +91,21 @@ static bool refuse_unsupported(const struct gguf *g, struct err *e) {
                            (int)(len < 64 ? len : 64), s);
     }
     if (gguf_find(g, "rope_freqs.weight"))
-        return err_set(e, "%s: tensor \"rope_freqs.weight\" (rotary scaling of Llama 3.x) is not supported", gguf_path(g));
+        return err_set(e, "%s: tensor \"rope_freqs.weight\" (rotary scaling of Llama 3.x) is not supported",
+                       gguf_path(g));
     static const struct {
         const char *key;
         double neutral;
     } refused[] = {
-        {"llama.rope.scale_linear", 1}, {"llama.rope.scaling.factor", 1}, {"llama.expert_count", 0},
-        {"llama.attention.sliding_window", 0}, {"llama.logit_scale", 1}, {"llama.embedding_scale", 1},
-        {"llama.residual_scale", 1}, {"llama.final_logit_softcapping", 0}, {"llama.attn_logit_softcapping", 0},
+        {"llama.rope.scale_linear", 1},
+        {"llama.rope.scaling.factor", 1},
+        {"llama.expert_count", 0},
+        {"llama.attention.sliding_window", 0},
+        {"llama.logit_scale", 1},
+        {"llama.embedding_scale", 1},
+        {"llama.residual_scale", 1},
+        {"llama.final_logit_softcapping", 0},
+        {"llama.attn_logit_softcapping", 0},
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         if (!refuse_if_set(g, refused[i].key, refused[i].neutral, e)) return false;
@@ -108,17 +121,19 @@ static bool read_head_dims(const struct gguf *g, struct model_config *c, struct 
     if (!get_int_or_default(g, "llama.attention.value_length", &value_dim, e)) return false;
     if (!get_int_or_default(g, "llama.rope.dimension_count", &rope_dim, e)) return false;
     if (value_dim != c->head_dim)
-        return err_set(e, "%s: keys of %d and values of %d dimensions per head are not supported", gguf_path(g), c->head_dim,
-                       value_dim);
+        return err_set(e, "%s: keys of %d and values of %d dimensions per head are not supported", gguf_path(g),
+                       c->head_dim, value_dim);
     if (rope_dim != c->head_dim)
-        return err_set(e, "%s: rotating %d of %d dimensions per head is not supported", gguf_path(g), rope_dim, c->head_dim);
+        return err_set(e, "%s: rotating %d of %d dimensions per head is not supported", gguf_path(g), rope_dim,
+                       c->head_dim);
     return true;
 }
 
 static bool read_config(const struct gguf *g, struct model_config *c, struct err *e) {
     *c = (struct model_config){.rope_base = 10000.0f, .tied = !gguf_find(g, "output.weight")};
     if (!get_int(g, "llama.block_count", &c->n_layer, e) || !get_int(g, "llama.context_length", &c->n_ctx, e) ||
-        !get_int(g, "llama.embedding_length", &c->d_model, e) || !get_int(g, "llama.feed_forward_length", &c->d_ff, e) ||
+        !get_int(g, "llama.embedding_length", &c->d_model, e) ||
+        !get_int(g, "llama.feed_forward_length", &c->d_ff, e) ||
         !get_int(g, "llama.attention.head_count", &c->n_head, e) ||
         !gguf_get_f32(g, "llama.attention.layer_norm_rms_epsilon", &c->rms_eps, e))
         return false;
@@ -129,7 +144,8 @@ static bool read_config(const struct gguf *g, struct model_config *c, struct err
 
     const struct gguf_tensor *embed = gguf_find(g, "token_embd.weight");
     if (!embed) return err_set(e, "%s: tensor \"token_embd.weight\" is missing", gguf_path(g));
-    if (embed->ne[1] > INT_MAX) return err_set(e, "%s: a vocabulary of %lld is too large", gguf_path(g), (long long)embed->ne[1]);
+    if (embed->ne[1] > INT_MAX)
+        return err_set(e, "%s: a vocabulary of %lld is too large", gguf_path(g), (long long)embed->ne[1]);
     c->n_vocab = (int)embed->ne[1];
     int stated = c->n_vocab;
     if (!get_int_or_default(g, "llama.vocab_size", &stated, e)) return false;
@@ -151,7 +167,7 @@ static bool file_holds_config(const struct gguf *g, const struct model_config *c
     return true;
 }
 
-/* ---- reading: tensors ------------------------------------------------------------------------------------------------- */
+/* ---- reading: tensors ---- */
 
 struct decode_job {
     const struct gguf_tensor *src;
@@ -180,11 +196,15 @@ static bool load_tensor(const struct gguf *g, struct model *m, int i, struct err
     const struct gguf_tensor *t = gguf_find(g, ref.name);
     if (!t) return err_set(e, "%s: tensor \"%s\" is missing", gguf_path(g), ref.name);
     if (t->ne[0] != ref.cols || t->ne[1] != ref.rows || t->ne[2] != 1 || t->ne[3] != 1)
-        return err_set(e, "%s: tensor \"%s\" is %lld x %lld x %lld x %lld, the configuration implies %d x %d", gguf_path(g),
-                       ref.name, (long long)t->ne[0], (long long)t->ne[1], (long long)t->ne[2], (long long)t->ne[3], ref.cols,
-                       ref.rows);
-    struct decode_job j = {.src = t, .type = quant_info(t->type), .dst = m->params + ref.offset, .rows = ref.rows,
-                           .cols = ref.cols, .head_dim = is_rotated(&ref) ? m->cfg.head_dim : 0};
+        return err_set(e, "%s: tensor \"%s\" is %lld x %lld x %lld x %lld, the configuration implies %d x %d",
+                       gguf_path(g), ref.name, (long long)t->ne[0], (long long)t->ne[1], (long long)t->ne[2],
+                       (long long)t->ne[3], ref.cols, ref.rows);
+    struct decode_job j = {.src = t,
+                           .type = quant_info(t->type),
+                           .dst = m->params + ref.offset,
+                           .rows = ref.rows,
+                           .cols = ref.cols,
+                           .head_dim = is_rotated(&ref) ? m->cfg.head_dim : 0};
     if (!j.type || !j.type->decode)
         return err_set(e, "%s: tensor \"%s\" has type %s, which cannot be decoded", gguf_path(g), ref.name,
                        j.type ? j.type->name : "unknown");
@@ -241,7 +261,8 @@ bool model_open(const char *path, struct model **m, struct tokenizer **t, struct
     if (t && !(tok = tokenizer_from_gguf(g, e))) goto fail;
     if (!(*m = model_load(g, NULL, NULL, e))) goto fail;
     if (t && tokenizer_n_vocab(tok) != (*m)->cfg.n_vocab) {
-        err_set(e, "%s: the embedding has %d rows, the tokenizer %d entries", path, (*m)->cfg.n_vocab, tokenizer_n_vocab(tok));
+        err_set(e, "%s: the embedding has %d rows, the tokenizer %d entries", path, (*m)->cfg.n_vocab,
+                tokenizer_n_vocab(tok));
         goto fail;
     }
     if (t) *t = tok;
@@ -255,7 +276,7 @@ fail:
     return false;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static void put_config(struct gguf_writer *w, const struct model_config *c, uint32_t type) {
     uint32_t file_type = type == QUANT_F16 ? 1 : type == QUANT_Q8_0 ? 7 : type == QUANT_BF16 ? 32 : 0;
@@ -292,7 +313,8 @@ static float *permuted_copies(const struct model *m, struct err *e) {
     return buf;
 }
 
-static bool put_tensors(struct gguf_writer *w, const struct model *m, const float *permuted, uint32_t type, struct err *e) {
+static bool put_tensors(struct gguf_writer *w, const struct model *m, const float *permuted, uint32_t type,
+                        struct err *e) {
     int block = quant_info(type)->block_len;
     for (int i = 0; i < model_n_tensors(m); i++) {
         struct tensor_ref t = model_tensor(m, i);
@@ -301,8 +323,8 @@ static bool put_tensors(struct gguf_writer *w, const struct model *m, const floa
             continue;
         }
         if (t.cols % block != 0)
-            return err_set(e, "tensor \"%s\" has %d columns, %s needs a multiple of %d", t.name, t.cols, quant_info(type)->name,
-                           block);
+            return err_set(e, "tensor \"%s\" has %d columns, %s needs a multiple of %d", t.name, t.cols,
+                           quant_info(type)->name, block);
         const float *data = m->params + t.offset;
         if (is_rotated(&t)) {
             data = permuted;
@@ -318,7 +340,8 @@ bool model_save(const struct model *m, const struct tokenizer *t, const char *pa
         return err_set(e, "%s: a model cannot be written as type %u", path, type);
     if (m->with_value) return err_set(e, "%s: GGUF has no place for the value vector of a sequence-level reward", path);
     if (t && tokenizer_n_vocab(t) != m->cfg.n_vocab)
-        return err_set(e, "%s: the embedding has %d rows, the tokenizer %d entries", path, m->cfg.n_vocab, tokenizer_n_vocab(t));
+        return err_set(e, "%s: the embedding has %d rows, the tokenizer %d entries", path, m->cfg.n_vocab,
+                       tokenizer_n_vocab(t));
     float *permuted = permuted_copies(m, e);
     if (!permuted) return false;
     struct gguf_writer *w = gguf_writer_new();

@@ -1,9 +1,9 @@
 /* Sampling: see sampler.h.
  *
- * A row of logits is read twice: once for the maximum, once for the sums of exp over blocks of ids. A draw walks the block sums,
- * then the ids of the one block it falls into, whose exponentials are recomputed: bitwise the same numbers, no row of
- * probabilities to store, and many draws from one row (samples of one prompt) cost next to nothing.
- * Sums are in double and in the order of the ids, one row per task, so the thread count changes nothing. */
+ * A row of logits is read twice: once for the maximum, once for the sums of exp over blocks of ids. A draw walks the
+ * block sums, then the ids of the one block it falls into, whose exponentials are recomputed: bitwise the same numbers,
+ * no row of probabilities to store, and many draws from one row (samples of one prompt) cost next to nothing. Sums are
+ * in double and in the order of the ids, one row per task, so the thread count changes nothing. */
 #include "engine/model/sampler.h"
 
 #include <math.h>
@@ -36,7 +36,8 @@ struct sampler *sampler_new(const struct model *m, const struct sampler_config *
     s->chunk = rows < 1 ? 1 : rows < (size_t)max_rows ? (int)rows : max_rows;
     s->n_blocks = (c->n_valid + BLOCK - 1) / BLOCK;
     s->logits = mem_alloc((size_t)s->chunk * (size_t)c->n_valid, sizeof(float), "logits", e);
-    s->block_sum = s->logits ? mem_alloc((size_t)s->chunk * (size_t)s->n_blocks, sizeof(double), "sampling sums", e) : NULL;
+    s->block_sum = s->logits ? mem_alloc((size_t)s->chunk * (size_t)s->n_blocks, sizeof(double), "sampling sums", e)
+                             : NULL;
     s->finite = s->block_sum ? mem_alloc((size_t)s->chunk, sizeof(bool), "sampling flags", e) : NULL;
     if (s->finite) return s;
     sampler_free(s);
@@ -52,7 +53,8 @@ void sampler_free(struct sampler *s) {
 }
 
 /* p[j] = exp((z[j] - top) / temperature), not normalised; returns their sum. */
-SIMD_CLONES static float block_weights(float *restrict p, const float *restrict z, int n, float top, float temperature) {
+SIMD_CLONES static float block_weights(float *restrict p, const float *restrict z, int n, float top,
+                                       float temperature) {
     float lane[SIMD_LANES] = {0};
     int i = 0;
     for (; i + SIMD_LANES <= n; i += SIMD_LANES)
@@ -80,9 +82,10 @@ static int argmax(const float *z, int n) {
     return 0; /* not a number: the caller finds out */
 }
 
-/* The id at which the running sum first exceeds `target`. Rounding can leave the sum a hair short of it: the last id of the
- * last block reached is taken then. */
-static int inverse_cdf(const struct sampler *s, const float *z, const double *sum, double target, float top, float temperature) {
+/* The id at which the running sum first exceeds `target`. Rounding can leave the sum a hair short of it: the last id of
+ * the last block reached is taken then. */
+static int inverse_cdf(const struct sampler *s, const float *z, const double *sum, double target, float top,
+                       float temperature) {
     double below = 0.0;
     int block = 0, pick = 0;
     while (block < s->n_blocks - 1 && below + sum[block] <= target) below += sum[block++];
@@ -122,7 +125,8 @@ static void draw_row(void *ctx, int row) {
     }
 }
 
-bool sampler_run(struct sampler *s, const float *hidden, int n_rows, const int *start, struct draw *draw, struct err *e) {
+bool sampler_run(struct sampler *s, const float *hidden, int n_rows, const int *start, struct draw *draw,
+                 struct err *e) {
     int d = s->m->cfg.d_model;
     for (int at = 0; at < n_rows; at += s->chunk) {
         int n = n_rows - at < s->chunk ? n_rows - at : s->chunk;

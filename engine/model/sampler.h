@@ -22,6 +22,7 @@ struct sampler *sampler_new(const struct model *m, const struct sampler_config *
 void sampler_free(struct sampler *s); /* NULL is fine */
 
 /* hidden [n_rows, d]; row i serves the draws draw[start[i] .. start[i+1]). An error when logits are not finite. */
-bool sampler_run(struct sampler *s, const float *hidden, int n_rows, const int *start, struct draw *draw, struct err *e);
+bool sampler_run(struct sampler *s, const float *hidden, int n_rows, const int *start, struct draw *draw,
+                 struct err *e);
 
 #endif
