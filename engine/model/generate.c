@@ -64,10 +64,11 @@ static struct wave plan_wave(const struct generation *g, int first) {
     return w;
 }
 
-static bool safe_to_go_on(struct generation *g, struct err *e) {
+/* False without an error: asked to stop. */
+static bool safe_to_go_on(struct generation *g) {
     if (!g->cfg->safe_point || g->cfg->safe_point(g->cfg->ctx)) return true;
     g->stopped = true;
-    return err_set(e, "generation was stopped");
+    return false;
 }
 
 /* ---- prefill ---- */
@@ -86,9 +87,9 @@ static void assign_cache(struct generation *g, const struct wave *w) {
 }
 
 /* Run the n collected rows; hidden states at prompts' ends go to g->last, of which *n_last are filled already. */
-static bool prefill_step(struct generation *g, int n, int *n_last, struct err *e) {
+static bool prefill_step(struct generation *g, int n, int *n_last) {
     if (n == 0) return true;
-    if (!safe_to_go_on(g, e)) return false;
+    if (!safe_to_go_on(g)) return false;
     size_t d = (size_t)g->m->cfg.d_model;
     kv_cache_step(g->cache, g->row, n, g->hidden);
     for (int i = 0; i < n; i++)
@@ -97,7 +98,7 @@ static bool prefill_step(struct generation *g, int n, int *n_last, struct err *e
     return true;
 }
 
-static bool prefill(struct generation *g, const struct wave *w, struct err *e) {
+static bool prefill(struct generation *g, const struct wave *w) {
     int n = 0, n_last = 0;
     assign_cache(g, w);
     for (int r = g->seq[w->first].request; r <= g->seq[w->end - 1].request; r++) {
@@ -107,11 +108,11 @@ static bool prefill(struct generation *g, const struct wave *w, struct err *e) {
             g->row[n++] = (struct kv_row){
                 .token = q->prompt[pos], .pos = pos, .n_shared = q->n_prompt, .shared = g->shared[r]};
             if (n < KV_MAX_ROWS) continue;
-            if (!prefill_step(g, n, &n_last, e)) return false;
+            if (!prefill_step(g, n, &n_last)) return false;
             n = 0;
         }
     }
-    return prefill_step(g, n, &n_last, e);
+    return prefill_step(g, n, &n_last);
 }
 
 /* ---- decoding ---- */
@@ -174,9 +175,9 @@ static bool decode_rows(struct generation *g, const int *live, int n, int *keep,
 
 static bool run_wave(struct generation *g, const struct wave *w, struct err *e) {
     int n_live;
-    if (!prefill(g, w, e) || !draw_first(g, w, &n_live, e)) return false;
+    if (!prefill(g, w) || !draw_first(g, w, &n_live, e)) return false;
     while (n_live > 0) {
-        if (!safe_to_go_on(g, e)) return false;
+        if (!safe_to_go_on(g)) return false;
         int n_keep = 0;
         for (int at = 0; at < n_live; at += KV_MAX_ROWS) {
             int n = n_live - at < KV_MAX_ROWS ? n_live - at : KV_MAX_ROWS;
@@ -286,6 +287,7 @@ static bool run_all(struct generation *g, int n_req, struct gen_output *out, str
 bool generate(const struct model *m, const struct gen_config *c, const struct gen_request *req, int n_req,
               struct gen_output *out, bool *stopped, struct err *e) {
     struct generation g = {.m = m, .cfg = c, .req = req};
+    if (c->safe_point && !stopped) return err_set(e, "generation: a safe point needs a place to report the stop");
     if (stopped) *stopped = false;
     if (!check(m, c, req, n_req, &g.n_seq, e)) return false;
     if (g.n_seq == 0) return true;
@@ -294,7 +296,7 @@ bool generate(const struct model *m, const struct gen_config *c, const struct ge
     release(&g);
     if (!ok) gen_output_free(out, g.n_seq);
     if (stopped) *stopped = g.stopped;
-    return ok;
+    return ok || g.stopped;
 }
 
 void gen_output_free(struct gen_output *out, int n) {

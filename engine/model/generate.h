@@ -34,9 +34,9 @@ struct gen_output { /* one per sample, requests in order, samples in order */
     bool truncated; /* max_new_tokens or n_ctx reached without an end token */
 };
 
-/* out must have room for the sum of n_samples; on success release with gen_output_free(out, n). Prompt + max_new_tokens is cut at
- * n_ctx; a prompt >= n_ctx is an error. On error or stop it returns
- * false (*stopped tells which; stopped may be NULL) and nothing is left to free. */
+/* out must have room for the sum of n_samples; on success release with gen_output_free(out, n). Prompt + max_new_tokens is
+ * cut at n_ctx; a prompt >= n_ctx is an error (false). A stop is no error: true with *stopped = true and every output empty.
+ * On error or stop nothing is left to free. stopped may be NULL when there is no safe_point. */
 bool generate(const struct model *m, const struct gen_config *c, const struct gen_request *req, int n_req,
               struct gen_output *out, bool *stopped, struct err *e);
 void gen_output_free(struct gen_output *out, int n);
