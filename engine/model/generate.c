@@ -55,7 +55,8 @@ static struct wave plan_wave(const struct generation *g, int first) {
     struct wave w = {.first = first, .end = first};
     for (int s = first; s < g->n_seq; s++) {
         bool new_prompt = s == first || g->seq[s].request != g->seq[s - 1].request;
-        size_t need = (size_t)g->seq[s].room + (new_prompt ? (size_t)g->req[g->seq[s].request].n_prompt : 0);
+        size_t need = kv_cache_run((size_t)g->seq[s].room);
+        if (new_prompt) need += kv_cache_run((size_t)g->req[g->seq[s].request].n_prompt);
         if (s > first && w.n_cached + need > most) break;
         w.n_cached += need;
         w.n_prompts += new_prompt;
@@ -79,10 +80,10 @@ static void assign_cache(struct generation *g, const struct wave *w) {
         int r = g->seq[s].request;
         if (s == w->first || g->seq[s - 1].request != r) {
             g->shared[r] = at;
-            at += (size_t)g->req[r].n_prompt;
+            at += kv_cache_run((size_t)g->req[r].n_prompt);
         }
         g->seq[s].own = at;
-        at += (size_t)g->seq[s].room;
+        at += kv_cache_run((size_t)g->seq[s].room);
     }
 }
 

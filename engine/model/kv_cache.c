@@ -2,7 +2,9 @@
  *
  * Everything but attention is what model_forward does, on the same kernels. Attention differs: each row has its own
  * keys, in up to two runs (the prompt's, its own), so a row is one task and passes over its keys in blocks with an
- * online softmax; the query heads of a group take a block of keys one after the other while it is in the cache. */
+ * online softmax; the query heads of a group take a block of keys one after the other while it is near. Keys are stored
+ * in tiles, transposed, so that the scores of a tile's positions are the lanes of one vector and need no sums across.
+ */
 #include "engine/model/kv_cache.h"
 
 #include <math.h>
@@ -20,16 +22,17 @@
 struct kv_cache {
     const struct model *m;
     size_t n_cached;
-    float *keys, *values; /* [n_layer][n_cached, n_kv_head * head_dim] */
-    float *rope;          /* [longest, head_dim], see rope_table */
-    int *pos;             /* [KV_MAX_ROWS] */
-    int32_t *token;       /* [KV_MAX_ROWS] */
-    float *x, *norm;      /* [KV_MAX_ROWS, d] */
-    float *qkv;           /* [KV_MAX_ROWS, q + 2 kv] */
-    float *att;           /* [KV_MAX_ROWS, q] */
-    float *top, *sum;     /* [KV_MAX_ROWS, n_head]: running maximum and sum of the softmax */
-    float *gate_up, *ff;  /* [KV_MAX_ROWS, 2 d_ff], [KV_MAX_ROWS, d_ff] */
-    float *block;         /* the one allocation behind the row buffers */
+    float *keys;         /* [n_layer][n_cached / lanes][n_kv_head * head_dim][lanes], lanes = SIMD_LANES */
+    float *values;       /* [n_layer][n_cached][n_kv_head * head_dim] */
+    float *rope;         /* [longest, head_dim], see rope_table */
+    int *pos;            /* [KV_MAX_ROWS] */
+    int32_t *token;      /* [KV_MAX_ROWS] */
+    float *x, *norm;     /* [KV_MAX_ROWS, d] */
+    float *qkv;          /* [KV_MAX_ROWS, q + 2 kv] */
+    float *att;          /* [KV_MAX_ROWS, q] */
+    float *top, *sum;    /* [KV_MAX_ROWS, n_head]: running maximum and sum of the softmax */
+    float *gate_up, *ff; /* [KV_MAX_ROWS, 2 d_ff], [KV_MAX_ROWS, d_ff] */
+    float *block;        /* the one allocation behind the row buffers */
 };
 
 static size_t kv_dim(const struct model_config *c) { return (size_t)c->n_kv_head * (size_t)c->head_dim; }
@@ -55,6 +58,8 @@ static bool alloc_rows(struct kv_cache *c, struct err *e) {
     }
     return true;
 }
+
+size_t kv_cache_run(size_t n) { return (n + SIMD_LANES - 1) / SIMD_LANES * SIMD_LANES; }
 
 struct kv_cache *kv_cache_new(const struct model *m, size_t n_cached, int longest, struct err *e) {
     struct kv_cache *c = mem_small(sizeof *c);
@@ -87,32 +92,58 @@ void kv_cache_free(struct kv_cache *c) {
 
 /* ---- attention of one row ---- */
 
-SIMD_INLINE float dot(const float *a, const float *b, int n) {
-    float lane[SIMD_LANES] = {0};
-    int i = 0;
-    for (; i + SIMD_LANES <= n; i += SIMD_LANES)
-        for (int j = 0; j < SIMD_LANES; j++) lane[j] += a[i + j] * b[i + j];
-    for (; i < n; i++) lane[0] += a[i] * b[i];
-    return simd_lane_sum(lane);
+/* SIMD_LANES floats as one value: unlike an array of lanes it is sure to stay in registers across a loop. Loads may be
+ * unaligned. */
+typedef float lanes __attribute__((vector_size(SIMD_LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+enum { TILES_PER_BLOCK = KEY_BLOCK / SIMD_LANES, VALUE_CHAINS = 4 };
+
+/* p[0 .. n_tiles * lanes) = scale * q . keys of consecutive tiles; n_tiles is a constant at every call. */
+SIMD_INLINE void score_tiles(float *p, const float *q, const float *keys, int n_tiles, size_t tile, int dim,
+                             float scale) {
+    lanes sum[TILES_PER_BLOCK] = {{0}};
+    for (int i = 0; i < dim; i++)
+        for (int t = 0; t < n_tiles; t++)
+            sum[t] += q[i] * *(const lanes *)(keys + (size_t)t * tile + (size_t)i * SIMD_LANES);
+    for (int t = 0; t < n_tiles; t++) *(lanes *)(p + t * SIMD_LANES) = sum[t] * scale;
 }
 
-/* One query head over n <= KEY_BLOCK keys: out, *top and *sum go on from what they were. */
-SIMD_CLONES static void attend_block(float *restrict out, float *top, float *sum, const float *q, const float *keys,
-                                     const float *values, int n, size_t stride, int dim, float scale) {
-    float p[KEY_BLOCK], highest = *top, total = 0.0f;
-    for (int j = 0; j < n; j++) {
-        p[j] = dot(q, keys + (size_t)j * stride, dim) * scale;
-        highest = p[j] > highest ? p[j] : highest;
+/* out[0 .. dim) += sum_j w[j] * values[j], a few chains at a time because each waits for its previous addition. */
+SIMD_INLINE void add_values(float *out, const float *w, const float *values, int n, size_t stride, int dim) {
+    int i = 0;
+    for (; i + SIMD_LANES <= dim; i += SIMD_LANES) {
+        lanes sum[VALUE_CHAINS] = {{0}};
+        int j = 0;
+        for (; j + VALUE_CHAINS <= n; j += VALUE_CHAINS)
+            for (int c = 0; c < VALUE_CHAINS; c++)
+                sum[c] += w[j + c] * *(const lanes *)(values + (size_t)(j + c) * stride + i);
+        for (; j < n; j++) sum[0] += w[j] * *(const lanes *)(values + (size_t)j * stride + i);
+        *(lanes *)(out + i) += (sum[0] + sum[1]) + (sum[2] + sum[3]);
     }
+    for (; i < dim; i++)
+        for (int j = 0; j < n; j++) out[i] += w[j] * values[(size_t)j * stride + (size_t)i];
+}
+
+/* One query head over n <= KEY_BLOCK keys: out, *top and *sum go on from what they were. Scores behind the n-th are of
+ * whatever the last tile holds there and are not used. */
+SIMD_CLONES static void attend_block(float *out, float *top, float *sum, const float *q, const float *keys, size_t tile,
+                                     const float *values, size_t stride, int n, int dim, float scale) {
+    float p[KEY_BLOCK], highest = *top, lane[SIMD_LANES] = {0};
+    int n_tiles = (n + SIMD_LANES - 1) / SIMD_LANES, n_whole = n_tiles * SIMD_LANES;
+    if (n_tiles == TILES_PER_BLOCK)
+        score_tiles(p, q, keys, TILES_PER_BLOCK, tile, dim, scale);
+    else
+        for (int t = 0; t < n_tiles; t++)
+            score_tiles(p + t * SIMD_LANES, q, keys + (size_t)t * tile, 1, tile, dim, scale);
+    for (int j = 0; j < n; j++) highest = p[j] > highest ? p[j] : highest;
+    for (int j = n; j < n_whole; j++) p[j] = -INFINITY;
+    for (int j = 0; j < n_whole; j += SIMD_LANES)
+        for (int l = 0; l < SIMD_LANES; l++) lane[l] += p[j + l] = simd_exp(p[j + l] - highest);
     float keep = simd_exp(*top - highest); /* -inf at first: as good as 0, and out is 0 then */
-    for (int i = 0; i < dim; i++) out[i] *= keep;
-    for (int j = 0; j < n; j++) {
-        const float *restrict v = values + (size_t)j * stride;
-        const float w = simd_exp(p[j] - highest);
-        total += w;
-        for (int i = 0; i < dim; i++) out[i] += w * v[i];
-    }
-    *sum = *sum * keep + total;
+    if (keep != 1.0f)
+        for (int i = 0; i < dim; i++) out[i] *= keep;
+    add_values(out, p, values, n, stride, dim);
+    *sum = *sum * keep + simd_lane_sum(lane);
     *top = highest;
 }
 
@@ -133,9 +164,10 @@ static void attend_run(const struct attend_job *j, int row, size_t first, int n)
         int len = n - at < KEY_BLOCK ? n - at : KEY_BLOCK;
         size_t base = (first + (size_t)at) * stride;
         for (int h = 0; h < f->n_head; h++) {
-            size_t head = (size_t)row * (size_t)f->n_head + (size_t)h, kv = base + (size_t)(h / group * dim);
-            attend_block(c->att + head * (size_t)dim, &c->top[head], &c->sum[head], q + h * dim, j->keys + kv,
-                         j->values + kv, len, stride, dim, j->scale);
+            size_t head = (size_t)row * (size_t)f->n_head + (size_t)h, kv = (size_t)(h / group * dim);
+            attend_block(c->att + head * (size_t)dim, &c->top[head], &c->sum[head], q + h * dim,
+                         j->keys + base + kv * SIMD_LANES, stride * SIMD_LANES, j->values + base + kv, stride, len, dim,
+                         j->scale);
         }
     }
 }
@@ -171,9 +203,10 @@ static void store_keys_values(struct kv_cache *c, const struct kv_row *row, int 
     size_t kv = kv_dim(f), q = (size_t)f->n_head * (size_t)f->head_dim;
     for (int i = 0; i < n; i++) {
         const float *k = c->qkv + (size_t)i * (q + 2 * kv) + q;
-        size_t to = cache_row(&row[i]) * kv;
-        memcpy(keys + to, k, kv * sizeof *k);
-        memcpy(values + to, k + kv, kv * sizeof *k);
+        size_t to = cache_row(&row[i]), lane = to % SIMD_LANES;
+        float *tile = keys + (to - lane) * kv + lane;
+        for (size_t x = 0; x < kv; x++) tile[x * SIMD_LANES] = k[x];
+        memcpy(values + to * kv, k + kv, kv * sizeof *k);
     }
 }
 

@@ -14,9 +14,11 @@
 
 struct kv_cache;
 
-/* n_cached: cache rows (tokens) in all; longest: positions are below it. NULL on error. */
+/* n_cached: cache rows (tokens) in all, a sum of kv_cache_run; longest: positions are below it. NULL on error. */
 struct kv_cache *kv_cache_new(const struct model *m, size_t n_cached, int longest, struct err *e);
 void kv_cache_free(struct kv_cache *c); /* NULL is fine */
+/* Cache rows to set aside for a run of n positions; runs start at sums of these. */
+size_t kv_cache_run(size_t n);
 /* Bytes that one cached token takes over all layers. */
 size_t kv_cache_token_bytes(const struct model_config *c);
 
