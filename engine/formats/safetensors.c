@@ -75,8 +75,8 @@ static bool read_entry(const struct st_file *f, const cJSON *item, struct entry 
         !whole_number(range->child->next, &x->end))
         return err_set(e, "%s: tensor \"%s\": \"data_offsets\" must be two sizes", f->path, name);
     if (x->end < x->begin || x->end > f->data_len || x->end - x->begin != bytes)
-        return err_set(e, "%s: tensor \"%s\": data_offsets %llu to %llu must hold %llu bytes within %llu", f->path, name,
-                       (unsigned long long)x->begin, (unsigned long long)x->end, (unsigned long long)bytes,
+        return err_set(e, "%s: tensor \"%s\": data_offsets %llu to %llu must hold %llu bytes within %llu", f->path,
+                       name, (unsigned long long)x->begin, (unsigned long long)x->end, (unsigned long long)bytes,
                        (unsigned long long)f->data_len);
     x->name = name;
     x->f32 = strcmp(dtype, "F32") == 0;
@@ -122,7 +122,8 @@ static bool read_entries(struct st_file *f, struct err *e) {
     if (!check_tiling(f, e) || !names_alloc(&f->by_name, f->n_entries, f->path, e)) return false;
     for (size_t i = 0; i < f->n_entries; i++)
         f->by_name.entries[i] = (struct name_entry){f->entries[i].name, i};
-    const char *twice = names_sort(&f->by_name); /* json_parse refused duplicates; this guards the lookup all the same */
+    /* json_parse has refused duplicates already; this guards the lookup all the same */
+    const char *twice = names_sort(&f->by_name);
     return !twice || err_set(e, "%s: tensor \"%s\" occurs twice", f->path, twice);
 }
 
