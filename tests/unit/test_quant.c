@@ -1,5 +1,6 @@
-/* Element types: every decoder against golden values of the format's own Python reader (golden_quant.py makes them from the
- * same generated blocks), the f16 conversions exhaustively against their definition, the encoders against the reference's. */
+/* Element types: every decoder against golden values of the format's own Python reader (golden_quant.py makes them
+ * from the same generated blocks), the f16 conversions exhaustively against their definition, the encoders against the
+ * reference's. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
