@@ -3,6 +3,8 @@
 #ifndef PBKD_GAME_SERIES_H
 #define PBKD_GAME_SERIES_H
 
+enum alert_level { ALERT_INFO, ALERT_WARNING, ALERT_ERROR };
+
 enum run_phase { PHASE_LOAD, PHASE_EVALUATE_START, PHASE_COLLECT, PHASE_SFT, PHASE_SAMPLE, PHASE_FIT, PHASE_GATE, PHASE_ASCENT, PHASE_DESCENT,
                  PHASE_EVALUATE, PHASE_CHECKPOINT, PHASE_END, N_PHASES };
 const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */

@@ -38,7 +38,6 @@ struct tick_mark { /* something a person did */
     char what[48]; /* "beta 10 -> 12", "label A" */
 };
 
-enum alert_level { ALERT_INFO, ALERT_WARNING, ALERT_ERROR };
 struct log_line {
     int64_t tick;
     enum alert_level level;

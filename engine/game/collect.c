@@ -1,0 +1,156 @@
+/* Collecting: teacher outputs for the iteration's prompts, then student samples at them, then pairs and their labels (steps 1 and 2 of the
+ * online game). Teacher outputs come first as a phase of their own, because a student that has never been trained is trained on them before it is
+ * sampled. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/rng.h"
+#include "engine/game/game_private.h"
+
+/* The training prompt at position `cursor` of the endless, per-epoch shuffled stream. */
+static int draw_prompt(struct game *g, int64_t cursor) {
+    const int64_t epoch = cursor / g->train.n;
+    if (epoch != g->order_epoch) {
+        rng_permutation(g->order, g->train.n, (uint64_t)g->o->seed, RNG_PROMPTS, (uint64_t)epoch);
+        g->order_epoch = epoch;
+    }
+    return g->order[cursor % g->train.n];
+}
+
+enum game_result collect_step(struct game *g, bool *finished, struct err *e) {
+    struct game_state *st = &g->st;
+    const int want = g->o->prompts_per_iteration;
+    const int have = g->outputs.n - (int)st->first_output;
+    const int n = want - have < CHUNK_TEACHER ? want - have : CHUNK_TEACHER;
+    if (n <= 0) {
+        *finished = true;
+        return GAME_OK;
+    }
+    int index[CHUNK_TEACHER];
+    const char *text[CHUNK_TEACHER];
+    struct teacher_text out[CHUNK_TEACHER];
+    for (int i = 0; i < n; i++) {
+        index[i] = draw_prompt(g, st->prompt_cursor + i);
+        text[i] = g->train.prompt[index[i]].text;
+    }
+    const struct gen_config c = {.max_new_tokens = g->o->max_new_tokens, .temperature = (float)g->o->teacher_temperature,
+                                 .seed = (uint64_t)g->o->seed, .tick = (uint64_t)st->tick, .safe_point = g->see.safe_point, .ctx = g->see.ctx};
+    bool stopped = false;
+    int64_t tokens = 0;
+    if (!teacher_generate(g->teacher, text, n, &c, 0, out, &tokens, &stopped, e)) return GAME_FAILED;
+    if (stopped) return GAME_ABANDONED;
+    bool ok = db_begin(g->db, e);
+    for (int i = 0; i < n; i++) {
+        ok = ok && outputs_add(&g->outputs, g->db, st->tick, OUTPUT_TRAIN, index[i], (int)st->iteration, out[i].text, out[i].truncated,
+                               g->tok, g->chat, g->o->max_new_tokens, e);
+        free(out[i].text);
+    }
+    if (!ok) {
+        db_rollback(g->db);
+        return GAME_FAILED;
+    }
+    if (!db_commit(g->db, e)) return GAME_FAILED;
+    st->prompt_cursor += n;
+    st->tokens += (double)tokens;
+    *finished = have + n >= want;
+    return GAME_OK;
+}
+
+/* Make the pair of a teacher output and a student sample; false in *made when the texts are the same. */
+static bool make_pair(struct game *g, const struct teacher_output *teacher, const struct gen_output *sample, bool *made, struct err *e) {
+    const struct prompt *x = &g->train.prompt[teacher->prompt];
+    char *text1 = game_text(g, sample);
+    *made = strcmp(text1, teacher->text) != 0;
+    if (!*made) {
+        free(text1);
+        return true;
+    }
+    const bool automatic = g->o->labeller == LABELLER_TEACHER;
+    struct pref_pair p = {.tick = g->st.tick, .iteration = (int)g->st.iteration, .n_x = x->n, .n_y0 = teacher->n, .n_y1 = sample->n,
+                          .truncated0 = teacher->truncated, .truncated1 = sample->truncated,
+                          .source = automatic ? SOURCE_TEACHER : SOURCE_NONE, .active = automatic, .o = 1.0, .weight = 1.0,
+                          .flip = g->o->label_flip};
+    p.tokens = mem_small((size_t)(p.n_x + p.n_y0 + p.n_y1) * sizeof *p.tokens);
+    memcpy(p.tokens, x->token, (size_t)p.n_x * sizeof *p.tokens);
+    memcpy(p.tokens + p.n_x, teacher->token, (size_t)p.n_y0 * sizeof *p.tokens);
+    memcpy(p.tokens + p.n_x + p.n_y0, sample->token, (size_t)p.n_y1 * sizeof *p.tokens);
+    p.prompt = mem_strdup(x->text);
+    p.text0 = mem_strdup(teacher->text);
+    p.text1 = text1;
+    if (dpref_add(&g->dpref, &p, e)) return true;
+    free(p.tokens);
+    free(p.prompt);
+    free(p.text0);
+    free(p.text1);
+    return false;
+}
+
+/* What the fitted reward thinks of the pairs just made, before it is trained on them: shown, and the "newest" accuracy. */
+static bool judge_new_pairs(struct game *g, int first, struct err *e) {
+    for (int at = first; at < g->dpref.n; at += CHUNK_PAIRS) {
+        const int n = g->dpref.n - at < CHUNK_PAIRS ? g->dpref.n - at : CHUNK_PAIRS;
+        pref_space_reserve(&g->pairs, n, 0);
+        for (int i = 0; i < n; i++) g->pairs.pair[i] = &g->dpref.pair[at + i];
+        struct pref_sums sums = {0};
+        int64_t tokens = 0;
+        if (!pref_evaluate(&g->fitted, &g->pairs, n, &sums, NULL, &tokens, e)) return false;
+        g->st.sum_correct += sums.correct;
+        g->st.sum_decided += sums.decided;
+        g->st.tokens += (double)tokens;
+        if (!g->see.pair) continue;
+        for (int i = 0; i < n; i++)
+            g->see.pair(g->see.ctx, g->pairs.pair[i], g->pairs.value[g->pairs.first[i]], g->pairs.value[g->pairs.second[i]]);
+    }
+    return true;
+}
+
+static bool add_pairs(struct game *g, int first_output, int n, int k, const struct gen_output *y, struct err *e) {
+    bool ok = db_begin(g->db, e);
+    const int n_before = g->dpref.n;
+    int same = 0;
+    for (int i = 0; ok && i < n * k; i++) {
+        bool made;
+        ok = make_pair(g, &g->outputs.output[first_output + i / k], &y[i], &made, e);
+        same += ok && !made;
+    }
+    if (!ok) {
+        db_rollback(g->db);
+        return false;
+    }
+    if (!db_commit(g->db, e)) return false;
+    g->groups_stale = true;
+    g->st.identical += same;
+    return judge_new_pairs(g, n_before, e);
+}
+
+enum game_result sample_step(struct game *g, bool *finished, struct err *e) {
+    struct game_state *st = &g->st;
+    const int first = (int)st->first_output + (int)st->step * CHUNK_SAMPLES;
+    const int n = g->outputs.n - first < CHUNK_SAMPLES ? g->outputs.n - first : CHUNK_SAMPLES;
+    const int k = g->o->samples_per_prompt;
+    if (n > 0) {
+        const struct prompt *prompt[CHUNK_SAMPLES];
+        for (int i = 0; i < n; i++) prompt[i] = &g->train.prompt[g->outputs.output[first + i].prompt];
+        struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
+        const enum game_result r = game_generate(g, prompt, n, k, g->o->temperature, y, e);
+        bool ok = r == GAME_OK && add_pairs(g, first, n, k, y, e);
+        for (int i = 0; ok && i < n * k; i++) {
+            st->sampled++;
+            st->truncated += y[i].truncated;
+        }
+        if (r == GAME_OK) gen_output_free(y, n * k);
+        free(y);
+        if (r != GAME_OK) return r;
+        if (!ok) return GAME_FAILED;
+    }
+    *finished = first + n >= g->outputs.n;
+    if (*finished) {
+        st->rm_newest = st->sum_decided > 0 ? st->sum_correct / st->sum_decided : (double)NAN;
+        game_series(g, SERIES_RM_NEWEST, st->rm_newest);
+        game_log(g, ALERT_INFO, "iteration %d: %d new pairs, %d samples were identical to the teacher output", (int)st->iteration,
+                 g->dpref.n - (int)st->first_pair, (int)st->identical);
+    }
+    return GAME_OK;
+}

@@ -1,0 +1,111 @@
+/* The game: min over the student, max over the reward in the confidence set (algorithms.md sections 1, 4, 5), as a machine of micro-steps.
+ *
+ * game_step runs one micro-step: a chunk of generation, one training step, a chunk of an evaluation. Between two micro-steps the whole game
+ * is described by its state, weights and moments, so a checkpoint can be taken, an option changed, a label applied between any two.
+ * Nothing here reads a clock, a terminal or a thread: the same options, files and journal give the same bytes.
+ *
+ *   start: EVALUATE_START
+ *   pbkd:  COLLECT (teacher outputs) -> SFT (first iteration, if asked) -> SAMPLE (student samples, pairs, labels) -> FIT -> GATE
+ *          -> rounds of (ASCENT, DESCENT) -> EVALUATE -> CHECKPOINT -> next iteration or END
+ *   sft:   COLLECT -> SFT -> EVALUATE -> CHECKPOINT -> ...
+ */
+#ifndef PBKD_GAME_GAME_H
+#define PBKD_GAME_GAME_H
+
+#include "engine/formats/safetensors.h"
+#include "engine/game/game_state.h"
+#include "engine/game/outputs.h"
+#include "engine/game/pref_fit.h"
+#include "engine/game/prompts.h"
+#include "engine/game/reward.h"
+#include "engine/option/option.h"
+#include "engine/pref/dpref.h"
+#include "engine/teacher/teacher.h"
+
+/* What the game tells while it plays; all functions are called on the engine's thread, between or within micro-steps. */
+struct game_observer {
+    void *ctx;
+    void (*series)(void *ctx, enum series_id id, double value);
+    void (*log)(void *ctx, enum alert_level level, const char *text);
+    void (*pair)(void *ctx, const struct pref_pair *p, double reward_teacher, double reward_student); /* a new pair */
+    bool (*safe_point)(void *ctx);                          /* within long micro-steps; false: abandon the step */
+    void (*loading)(void *ctx, const char *what, double done);
+};
+
+#define GAME_FRESH_LABELS 64
+
+struct game {
+    struct options *o;      /* in force; changed between micro-steps by the owner */
+    struct db *db;          /* the engine's connection */
+    struct game_observer see;
+    struct game_state st;
+
+    struct tokenizer *tok;  /* the student's */
+    enum chat_kind chat;
+    int32_t end_ids[16];
+    int n_end_ids;
+    struct teacher *teacher;
+    struct trainee student;
+    struct model *reference;   /* the student at the start of the game */
+    struct activations *ref_acts;
+    struct reward fitted;      /* phi-hat */
+    struct reward adversary;   /* phi */
+    struct prompt_set train, heldout, recorded_prompts;
+    int *descent_prompt, n_descent_prompt; /* training prompts that are not held out */
+    int *order;             /* [train.n] permutation of the current epoch */
+    int64_t order_epoch;
+    struct output_store outputs;
+    struct dpref dpref;
+
+    struct pair_group { int first, count; } *group; /* training pairs that share a prompt, consecutive in dpref */
+    int n_groups, cap_groups;
+    int *eval_pair, n_eval_pair; /* the pairs of the evaluation under way */
+    bool groups_stale;           /* pairs or labels changed */
+    int64_t fresh[GAME_FRESH_LABELS]; /* pairs that a person just labelled: they enter the very next reward step */
+    int n_fresh;
+    double *gap_worst, *gap_fitted; /* [eval_gap_prompts]: per-prompt gaps of the evaluation under way */
+    double *right_student, *right_teacher; /* [eval_prompts] */
+    int n_gap_prompts, n_eval_prompts;
+
+    struct sequences seqs, seqs_reward, seqs_ref;
+    struct pref_space pairs;
+    float *ref_row; /* scratch for reference log-probabilities */
+    int cap_ref_row;
+};
+
+enum game_result { GAME_OK, GAME_ABANDONED, GAME_NEEDS_LABELS, GAME_NEEDS_DECISION, GAME_DONE, GAME_FAILED };
+
+/* Load models, prompts and recorded outputs, make tables, start at EVALUATE_START. see.loading reports progress. `resuming` leaves the tables as they are (game_restore
+ * follows). On failure everything is freed. */
+bool game_open(struct game *g, struct options *o, struct db *db, const struct game_observer *see, bool resuming, struct err *e);
+void game_close(struct game *g);
+
+/* One micro-step. GAME_ABANDONED: safe_point asked to stop; nothing changed. GAME_NEEDS_*: the step waits for a person; call again later.
+ * may_wait = false takes the configured answer instead of waiting (headless). */
+enum game_result game_step(struct game *g, bool may_wait, struct err *e);
+/* Fraction of the current phase that is done, 0..1; and of the whole run. */
+double game_phase_done(const struct game *g);
+double game_run_done(const struct game *g);
+
+/* A person's label (already on disk) takes effect. */
+bool game_apply_label(struct game *g, const struct label_event *ev, double flip, double weight, struct err *e);
+
+/* Checkpoints: arrays of weights and moments by file, and back. The arrays borrow from g. */
+#define GAME_FILES 4
+struct game_arrays {
+    struct st_array *array[GAME_FILES];
+    int n[GAME_FILES];
+    const char *name[GAME_FILES];
+    int n_files;
+};
+void game_arrays(struct game *g, struct game_arrays *a); /* free with game_arrays_free */
+void game_arrays_free(struct game_arrays *a);
+/* State as JSON (with the labels still to be used first); caller frees. */
+char *game_state_json(const struct game *g);
+/* After game_open(resuming): weights and moments from `folder`, state from JSON, pairs and outputs after its tick forgotten. Labels in force at the
+ * checkpoint are applied afterwards by the owner from the journal. */
+bool game_restore(struct game *g, const char *folder, const char *state_json, struct err *e);
+
+uint64_t game_weights_hash(const struct game *g); /* of the student */
+
+#endif

@@ -1,0 +1,170 @@
+/* Bringing a game to life: models, prompts, recorded outputs, tables; and the frozen copies that the game measures against. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+#include "engine/base/mem.h"
+#include "engine/game/game_private.h"
+#include "engine/model/model_io.h"
+
+static void loading(void *ctx, double done) {
+    struct game *g = ctx;
+    if (g->see.loading) g->see.loading(g->see.ctx, "loading models", done);
+}
+
+static const char *system_text(const struct options *o) { return o->prompts_system[0] ? o->prompts_system : NULL; }
+
+static const char *template_text(const struct options *o) {
+    static const char *const NAMES[] = {"auto", "raw", "chatml"};
+    return NAMES[o->prompts_template];
+}
+
+static bool open_student(struct game *g, struct err *e) {
+    struct model *m = NULL;
+    if (!model_open(g->o->student_model, &m, &g->tok, e)) return err_wrap(e, "student");
+    if (!trainee_init(&g->student, m, e) || !(g->reference = model_copy(g->student.model, false, e))) return false;
+    if (!chat_kind_parse(template_text(g->o), g->tok, &g->chat, e)) return false;
+    for (int32_t id = 0; id < tokenizer_n_vocab(g->tok) && g->n_end_ids < 16; id++)
+        if (tokenizer_is_end(g->tok, id)) g->end_ids[g->n_end_ids++] = id;
+    return true;
+}
+
+/* The reward's starting model: its own file, or the student. Both must speak the student's vocabulary. */
+static bool open_rewards(struct game *g, struct err *e) {
+    const struct options *o = g->o;
+    struct model *start = NULL;
+    if (o->reward_model[0]) {
+        struct tokenizer *tok = NULL;
+        if (!model_open(o->reward_model, &start, &tok, e)) return err_wrap(e, "reward");
+        const bool same = tokenizer_hash(tok) == tokenizer_hash(g->tok);
+        tokenizer_free(tok);
+        if (!same) {
+            model_free(start);
+            return err_set(e, "reward: the vocabulary of %s differs from the student's", o->reward_model);
+        }
+    }
+    const enum reward_level level = o->reward_level == LEVEL_SEQUENCE ? REWARD_SEQUENCE : REWARD_TOKEN;
+    const struct model *from = start ? start : g->student.model;
+    struct model *a = model_copy(from, level == REWARD_SEQUENCE, e);
+    struct model *b = a ? model_copy(from, level == REWARD_SEQUENCE, e) : NULL;
+    model_free(start);
+    bool ok = b != NULL;
+    if (!ok) {
+        model_free(a);
+        return false;
+    }
+    ok = reward_init(&g->fitted, a, level, o->reward_bound, o->max_new_tokens, e);
+    if (!ok) {
+        model_free(b);
+        return false;
+    }
+    return reward_init(&g->adversary, b, level, o->reward_bound, o->max_new_tokens, e);
+}
+
+static bool open_prompts(struct game *g, struct err *e) {
+    const struct options *o = g->o;
+    if (!prompt_set_load(&g->train, o->prompts_train, g->tok, g->chat, system_text(o), o->prompts_max_tokens, e)) return false;
+    if (o->prompts_heldout[0] &&
+        !prompt_set_load(&g->heldout, o->prompts_heldout, g->tok, g->chat, system_text(o), o->prompts_max_tokens, e))
+        return false;
+    g->descent_prompt = mem_small((size_t)g->train.n * sizeof *g->descent_prompt);
+    for (int i = 0; i < g->train.n; i++)
+        if (!g->train.prompt[i].heldout) g->descent_prompt[g->n_descent_prompt++] = i;
+    if (!o->prompts_heldout[0]) { /* evaluate on the held-out tenth: copy it out of the training prompts */
+        g->heldout.prompt = mem_small((size_t)g->train.n * sizeof *g->heldout.prompt);
+        for (int i = 0; i < g->train.n; i++) {
+            const struct prompt *p = &g->train.prompt[i];
+            if (!p->heldout) continue;
+            struct prompt *q = &g->heldout.prompt[g->heldout.n++];
+            *q = *p;
+            q->text = mem_strdup(p->text);
+            q->answer = p->answer ? mem_strdup(p->answer) : NULL;
+            q->token = mem_small((size_t)p->n * sizeof *q->token);
+            memcpy(q->token, p->token, (size_t)p->n * sizeof *q->token);
+        }
+    }
+    if (g->n_descent_prompt == 0 || g->heldout.n < 2)
+        return err_set(e, "%s: too few prompts: %d for training, %d held out (at least 1 and 2 are needed)", o->prompts_train,
+                       g->n_descent_prompt, g->heldout.n);
+    for (int i = 0; i < g->train.n + g->heldout.n; i++) {
+        const struct prompt *p = i < g->train.n ? &g->train.prompt[i] : &g->heldout.prompt[i - g->train.n];
+        if (p->n + o->max_new_tokens > g->student.model->cfg.n_ctx)
+            return err_set(e, "a prompt of %d tokens and max_new_tokens %d do not fit the student's context of %d", p->n,
+                           o->max_new_tokens, g->student.model->cfg.n_ctx);
+    }
+    if (g->train.n_skipped + g->heldout.n_skipped > 0)
+        game_log(g, ALERT_WARNING, "%d prompts longer than prompts.max_tokens were skipped", g->train.n_skipped + g->heldout.n_skipped);
+    return true;
+}
+
+static bool add_recorded(void *ctx, const cJSON *obj, const char *where, struct err *e) {
+    struct game *g = ctx;
+    const char *prompt, *response;
+    if (!json_get_string(obj, "prompt", where, &prompt, e) || !json_get_string(obj, "response", where, &response, e)) return false;
+    struct token_list x = {0};
+    if (!chat_encode_prompt(g->tok, g->chat, system_text(g->o), prompt, &x, e)) return err_wrap(e, "%s", where);
+    struct prompt_set *s = &g->recorded_prompts;
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 256;
+        s->prompt = mem_grow(s->prompt, (size_t)s->cap * sizeof *s->prompt);
+    }
+    s->prompt[s->n++] = (struct prompt){.text = mem_strdup(prompt), .token = x.id, .n = (int)x.n};
+    return outputs_add(&g->outputs, NULL, 0, OUTPUT_RECORDED, s->n - 1, 0, response, false, g->tok, g->chat, g->o->max_new_tokens, e);
+}
+
+static bool open_everything(struct game *g, bool resuming, struct err *e) {
+    const struct options *o = g->o;
+    if (!open_student(g, e) || !open_prompts(g, e) || !open_rewards(g, e)) return false;
+    if (o->prompts_recorded[0] && !jsonl_each(o->prompts_recorded, add_recorded, g, e)) return false;
+    g->teacher = teacher_open(o->teacher_model, template_text(o), system_text(o), loading, g, e);
+    if (!g->teacher) return err_wrap(e, "teacher");
+    g->n_eval_prompts = o->prompts_checker == CHECKER_NONE ? 0 : o->eval_prompts < g->heldout.n ? o->eval_prompts : g->heldout.n;
+    g->n_gap_prompts = o->eval_gap_prompts < g->heldout.n ? o->eval_gap_prompts : g->heldout.n;
+    g->gap_worst = mem_small((size_t)g->n_gap_prompts * sizeof(double));
+    g->gap_fitted = mem_small((size_t)g->n_gap_prompts * sizeof(double));
+    g->right_student = mem_small((size_t)g->n_eval_prompts * sizeof(double));
+    g->right_teacher = mem_small((size_t)g->n_eval_prompts * sizeof(double));
+    g->order = mem_small((size_t)g->train.n * sizeof *g->order);
+    g->order_epoch = -1;
+    g->groups_stale = true;
+    if (!dpref_create_tables(g->db, e) || !outputs_create_table(g->db, e)) return false;
+    return resuming || dpref_load(&g->dpref, g->db, e);
+}
+
+bool game_open(struct game *g, struct options *o, struct db *db, const struct game_observer *see, bool resuming, struct err *e) {
+    *g = (struct game){.o = o, .db = db, .see = *see};
+    game_state_init(&g->st);
+    g->ref_acts = activations_new();
+    if (open_everything(g, resuming, e)) return true;
+    game_close(g);
+    return false;
+}
+
+void game_close(struct game *g) {
+    tokenizer_free(g->tok);
+    teacher_close(g->teacher);
+    trainee_free(&g->student);
+    model_free(g->reference);
+    if (g->ref_acts) activations_free(g->ref_acts);
+    reward_free(&g->fitted);
+    reward_free(&g->adversary);
+    prompt_set_free(&g->train);
+    prompt_set_free(&g->heldout);
+    prompt_set_free(&g->recorded_prompts);
+    outputs_free(&g->outputs);
+    dpref_free(&g->dpref);
+    free(g->descent_prompt);
+    free(g->order);
+    free(g->group);
+    free(g->eval_pair);
+    free(g->gap_worst);
+    free(g->gap_fitted);
+    free(g->right_student);
+    free(g->right_teacher);
+    sequences_free(&g->seqs);
+    sequences_free(&g->seqs_reward);
+    sequences_free(&g->seqs_ref);
+    pref_space_free(&g->pairs);
+    mem_free(g->ref_row);
+    *g = (struct game){0};
+}

@@ -1,0 +1,40 @@
+/* Shared by the files of the game: one function per kind of micro-step, and small helpers. */
+#ifndef PBKD_GAME_GAME_PRIVATE_H
+#define PBKD_GAME_GAME_PRIVATE_H
+
+#include "engine/game/game.h"
+
+/* Each runs one micro-step of its phase; *finished = true when the phase has nothing left to do after it. */
+enum game_result collect_step(struct game *g, bool *finished, struct err *e);        /* collect.c */
+enum game_result sample_step(struct game *g, bool *finished, struct err *e);         /* sample.c */
+enum game_result game_sft_step(struct game *g, bool *finished, struct err *e);       /* play.c */
+enum game_result fit_phase_step(struct game *g, bool *finished, struct err *e);      /* fit.c */
+enum game_result ascent_step(struct game *g, bool *finished, struct err *e);         /* play.c */
+enum game_result descent_step(struct game *g, bool *finished, struct err *e);        /* descent.c */
+enum game_result evaluate_start_step(struct game *g, bool *finished, struct err *e); /* evaluate.c */
+enum game_result evaluate_step(struct game *g, bool *finished, struct err *e);       /* evaluate.c */
+
+void game_log(struct game *g, enum alert_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void game_series(struct game *g, enum series_id id, double value);
+
+/* k samples of the student for each of n prompts at the option's temperature (greedy: temperature 0); stream of prompt i: i*64. Release
+ * out with gen_output_free(out, n*k). */
+enum game_result game_generate(struct game *g, const struct prompt *const *prompt, int n, int k, double temperature,
+                               struct gen_output *out, struct err *e);
+/* Text of a response for people and checkers; caller frees. */
+char *game_text(const struct game *g, const struct gen_output *y);
+bool game_check(const struct game *g, const char *text, const struct prompt *p);
+
+/* Prompts a chunk may hold, so that a micro-step stays short. */
+enum { CHUNK_TEACHER = 32, CHUNK_SAMPLES = 16, CHUNK_GREEDY = 64, CHUNK_PAIRS = 32 };
+
+/* Rebuild the groups of training pairs when pairs or labels changed. */
+void game_refresh_groups(struct game *g);
+/* Fill g->pairs.pair with a mini-batch of about n pairs: freshly labelled ones first, then whole groups. Returns the number. */
+int game_draw_pairs(struct game *g, int n);
+/* Extra cross-entropy examples: teacher outputs usable for training (collected and recorded, not held out). */
+int game_n_sft_examples(const struct game *g);
+bool game_is_sft_example(const struct game *g, const struct teacher_output *y);
+const struct prompt *game_output_prompt(const struct game *g, const struct teacher_output *y);
+
+#endif

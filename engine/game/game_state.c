@@ -1,0 +1,60 @@
+/* The game's state as JSON: see game_state.h. */
+#include "engine/game/game_state.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+#include "engine/base/strbuf.h"
+
+void game_state_init(struct game_state *s) {
+#define STATE_INT(name) s->name = 0;
+#define STATE_REAL(name) s->name = strncmp(#name, "sum_", 4) == 0 ? 0.0 : (double)NAN;
+    GAME_STATE_TABLE(STATE_INT, STATE_REAL)
+#undef STATE_INT
+#undef STATE_REAL
+    s->regret = s->seconds = s->tokens = s->slack = 0;
+    s->phase = PHASE_EVALUATE_START;
+}
+
+char *game_state_to_json(const struct game_state *s) {
+    struct strbuf b = {0};
+    strbuf_putc(&b, '{');
+#define STATE_INT(name) strbuf_printf(&b, "\"" #name "\":\"%" PRId64 "\",", s->name);
+#define STATE_REAL(name) strbuf_printf(&b, "\"" #name "\":\"%a\",", s->name);
+    GAME_STATE_TABLE(STATE_INT, STATE_REAL)
+#undef STATE_INT
+#undef STATE_REAL
+    b.s[b.len - 1] = '}';
+    return strbuf_take(&b);
+}
+
+static bool read_field(const cJSON *obj, const char *name, const char *where, const char **text, struct err *e) {
+    return json_get_string(obj, name, where, text, e);
+}
+
+bool game_state_from_json(struct game_state *s, const char *json, const char *where, struct err *e) {
+    cJSON *obj = json_parse(json, strlen(json), where, e);
+    if (!obj) return false;
+    bool ok = cJSON_IsObject(obj) || err_set(e, "%s: expected an object, found %s", where, json_type_name(obj));
+    const char *text;
+    char *end;
+#define STATE_INT(name)                                                                                   \
+    if (ok && (ok = read_field(obj, #name, where, &text, e))) {                                            \
+        s->name = strtoll(text, &end, 10);                                                                  \
+        if (*end || end == text) ok = err_set(e, "%s: \"" #name "\" must hold an integer, found \"%s\"", where, text); \
+    }
+#define STATE_REAL(name)                                                                                  \
+    if (ok && (ok = read_field(obj, #name, where, &text, e))) {                                            \
+        s->name = strtod(text, &end);                                                                       \
+        if (*end || end == text) ok = err_set(e, "%s: \"" #name "\" must hold a real, found \"%s\"", where, text); \
+    }
+    GAME_STATE_TABLE(STATE_INT, STATE_REAL)
+#undef STATE_INT
+#undef STATE_REAL
+    if (ok && (s->phase < 0 || s->phase >= N_PHASES)) ok = err_set(e, "%s: \"phase\" is out of range", where);
+    cJSON_Delete(obj);
+    return ok;
+}

@@ -1,0 +1,59 @@
+/* Where the game stands, completely: with the weights, the moments, run.db and the options, these fields are everything that a resumed run
+ * needs to continue to the same bytes. One table gives the struct and its JSON form; reals are written as C99 hexadecimal floats,
+ * so no bit is lost. */
+#ifndef PBKD_GAME_GAME_STATE_H
+#define PBKD_GAME_GAME_STATE_H
+
+#include <stdint.h>
+
+#include "engine/base/err.h"
+#include "engine/game/series.h"
+
+#define GAME_STATE_TABLE(INT, REAL)                                                                          \
+    INT(tick)              /* micro-steps done */                                                            \
+    INT(iteration)         /* 1-based; 0 before the first */                                                 \
+    INT(phase)             /* enum run_phase: what the next micro-step belongs to */                         \
+    INT(step)              /* micro-steps done in this phase */                                              \
+    INT(round)             /* rounds of ascent and descent done in this iteration */                         \
+    INT(prompt_cursor)     /* training prompts drawn so far, over all epochs */                              \
+    INT(first_output)      /* first teacher output of this iteration in the store */                         \
+    INT(first_pair)        /* pairs in D_pref when this iteration began */                                   \
+    INT(policy_step)       /* descent steps in this iteration */                                             \
+    INT(sft_step)          /* cross-entropy steps so far */                                                  \
+    INT(gate_tries)        /* extra fits because the gate was not reached */                                 \
+    INT(gate_answer)       /* a person's answer: 0 none, 1 continue, 2 train, 3 stop */                      \
+    INT(zero_groups)       /* groups of samples with equal rewards, which give no gradient */                \
+    INT(sampled) INT(truncated) /* responses, and how many were cut */                                      \
+    INT(identical)         /* samples identical to the teacher output, which make no pair */                 \
+    REAL(nll_best)         /* L-hat */                                                                       \
+    REAL(slack)            /* L - L-hat of the adversary, running mean over ascent batches */                \
+    REAL(regret)                                                                                             \
+    REAL(accuracy_before) REAL(accuracy_now) REAL(accuracy_teacher)                                        \
+    REAL(worst_mean) REAL(worst_lo) REAL(worst_hi)                                                         \
+    REAL(fitted_mean) REAL(fitted_lo) REAL(fitted_hi)                                                      \
+    REAL(true_mean) REAL(true_lo) REAL(true_hi)                                                            \
+    REAL(rm_train) REAL(rm_heldout) REAL(rm_length) REAL(rm_newest) REAL(rm_human)                       \
+    REAL(rm_heldout_first) /* before the first game step: the gate's figure */                               \
+    /* sums of an evaluation under way */                                                                    \
+    REAL(sum_nll) REAL(sum_weight) REAL(sum_n) REAL(sum_correct) REAL(sum_decided) REAL(sum_length)     \
+    REAL(sum_human_correct) REAL(sum_human_decided)                                                         \
+    REAL(sum_kl) REAL(sum_entropy) REAL(sum_tokens) REAL(sum_reward)                                      \
+    REAL(seconds)          /* of all sessions, for the record only */                                        \
+    REAL(tokens)           /* through all models, for the record only */
+
+struct game_state {
+#define STATE_INT(name) int64_t name;
+#define STATE_REAL(name) double name;
+    GAME_STATE_TABLE(STATE_INT, STATE_REAL)
+#undef STATE_INT
+#undef STATE_REAL
+};
+
+/* All reals NAN where nothing was measured, sums and counters 0. */
+void game_state_init(struct game_state *s);
+/* A flat JSON object; caller frees. */
+char *game_state_to_json(const struct game_state *s);
+/* Every field must be present and of its type; `where` starts messages. */
+bool game_state_from_json(struct game_state *s, const char *json, const char *where, struct err *e);
+
+#endif
