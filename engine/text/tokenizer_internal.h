@@ -1,5 +1,6 @@
 /* The inside of a tokenizer, shared by its three makers' files: the vocabulary itself (tokenizer.c), the trainer
- * (bpe_train.c) and the GGUF form (tokenizer_gguf.c). Nobody else includes this.
+ * (bpe_train.c) and the GGUF form (tokenizer_gguf.c). Beside them only the test that recounts what training learnt
+ * includes this.
  *
  * How one is made: tokenizer_new, tokenizer_put for every id in order, tokenizer_index, tokenizer_add_merge by rank,
  * tokenizer_finish. */
