@@ -40,6 +40,7 @@ struct area area_sub(struct area a, int row, int col, int rows, int cols); /* cl
 
 /* Draw one line of text at (row, col), at most max_cols cells (cut with '…' or '~'); returns cells used. Newlines show as a mark. */
 int area_text(struct area a, int row, int col, int max_cols, enum role role, int attr, const char *text);
+int area_text_n(struct area a, int row, int col, int max_cols, enum role role, int attr, const char *text, size_t len);
 int area_printf(struct area a, int row, int col, enum role role, int attr, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 void area_fill(struct area a, int row, int col, int n, const char *glyph, enum role role, int attr);
 /* Box with a title; returns the inside. Without room for a box (rows < 3 or cols < 8) returns a itself. */
