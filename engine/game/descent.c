@@ -1,0 +1,189 @@
+/* Student descent (step 4b): one training step on fresh samples of the student.
+ *
+ *   exact    on the states of sampled responses, maximise sum_a pi(a|s) r(s,a) over the whole vocabulary (level token only)
+ *   sampled  clipped policy gradient, leave-one-out advantages over the K samples of a prompt, no division by their deviation
+ * Both may add alpha KL to the reference and gamma cross-entropy on teacher outputs. Samples are drawn at the option's temperature and
+ * scored at the same: hidden states are divided by it before the head, which divides the logits. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/rng.h"
+#include "engine/game/game_private.h"
+
+/* Packed (prompt, sample) sequences of n prompts with k samples each. */
+static void pack(struct sequences *s, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, bool last) {
+    sequences_clear(s);
+    for (int i = 0; i < n * k; i++) sequences_add(s, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
+}
+
+static bool reference_hidden(struct game *g, const struct sequences *s, struct head_rows *rows, struct err *e) {
+    const struct batch b = sequences_batch(s);
+    const float *hidden;
+    if (!model_forward(g->reference, g->ref_acts, &b, false, &hidden, e)) return false;
+    *rows = sequences_rows(s, hidden);
+    return true;
+}
+
+static bool exact_gradient(struct game *g, int n_samples, struct err *e) {
+    struct trainee *t = &g->student;
+    struct sequences *s = &g->seqs;
+    const struct batch b = sequences_batch(s);
+    const float *hs, *hr;
+    if (!trainee_prepare(t, s, e) || !model_forward(t->model, t->acts, &b, true, &hs, e) ||
+        !model_forward(g->adversary.t.model, g->adversary.t.acts, &b, false, &hr, e))
+        return false;
+    const struct head_rows rs = sequences_rows(s, hs), rr = sequences_rows(s, hr);
+    struct head_rows rf = rs;
+    const bool kl = g->o->game_kl > 0;
+    if (kl && !reference_hidden(g, s, &rf, e)) return false;
+    for (int i = 0; i < rs.n; i++) t->row_value[i] = g->adversary.scale / (float)n_samples;
+    struct exact_terms terms;
+    if (!head_exact_descent(t->model, &rs, g->adversary.t.model, &rr, g->adversary.bound, kl ? g->reference : NULL, kl ? &rf : NULL,
+                            t->row_value, (float)g->o->game_kl, t->space, &terms, t->dhidden, t->grads, e) ||
+        !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e))
+        return false;
+    const double rows = (double)g->adversary.scale * (double)rs.n / (double)n_samples; /* sum of the weights */
+    game_series(g, SERIES_STUDENT_REWARD, terms.value);
+    game_series(g, SERIES_ENTROPY, terms.entropy / rows);
+    if (kl) game_series(g, SERIES_KL, terms.kl / rows);
+    g->st.tokens += (kl ? 3.0 : 2.0) * s->n_tokens;
+    return true;
+}
+
+/* Leave-one-out advantages from rewards, in place: A_k = r_k - mean of the others. */
+static void leave_one_out(struct game *g, double *r, int n, int k) {
+    for (int i = 0; i < n; i++) {
+        double sum = 0, spread = 0;
+        for (int j = 0; j < k; j++) sum += r[i * k + j];
+        for (int j = 0; j < k; j++) spread += fabs(r[i * k + j] - sum / k);
+        if (spread == 0) g->st.zero_groups++;
+        for (int j = 0; j < k; j++) r[i * k + j] -= k > 1 ? (sum - r[i * k + j]) / (k - 1) : sum;
+    }
+}
+
+/* d objective / d log pi of every row: the clipped ratio's gradient, minus alpha times that of k3. */
+static void sampled_coefficients(struct game *g, const struct gen_output *y, const double *advantage, const float *log_prob,
+                                 const float *ref, float *weight, int n_samples) {
+    const double clip = g->o->game_clip, alpha = g->o->game_kl;
+    const double unit = 1.0 / ((double)n_samples * (double)g->o->max_new_tokens);
+    for (int i = 0, h = 0; i < n_samples; i++)
+        for (int j = 0; j < y[i].n; j++, h++) {
+            const double d = fmax(-20, fmin(20, (double)log_prob[h] - (double)y[i].log_prob[j]));
+            const double rho = exp(d), a = advantage[i];
+            const bool clipped = (a > 0 && rho > 1 + clip) || (a < 0 && rho < 1 - clip);
+            double grad = clipped ? 0.0 : rho * a;
+            if (ref) grad += alpha * (exp(fmin(20, (double)ref[h] - (double)log_prob[h])) - 1.0);
+            weight[h] = (float)(-unit * grad);
+        }
+}
+
+static bool sampled_gradient(struct game *g, const struct gen_output *y, double *advantage, int n_samples, struct err *e) {
+    struct trainee *t = &g->student;
+    struct sequences *s = &g->seqs;
+    const struct batch b = sequences_batch(s);
+    const float *hidden;
+    if (s->n_rows > g->cap_ref_row) {
+        mem_free(g->ref_row);
+        g->cap_ref_row = 0;
+        if (!(g->ref_row = mem_alloc((size_t)s->n_rows * 4, sizeof *g->ref_row, "reference log-probabilities", e))) return false;
+        g->cap_ref_row = s->n_rows * 2;
+    }
+    float *log_prob = g->ref_row, *ref = g->ref_row + g->cap_ref_row;
+    const bool kl = g->o->game_kl > 0;
+    if (kl) {
+        struct head_rows rf;
+        if (!reference_hidden(g, s, &rf, e) || !head_log_prob(g->reference, &rf, t->space, ref, NULL, e)) return false;
+    }
+    if (!trainee_prepare(t, s, e) || !model_forward(t->model, t->acts, &b, true, &hidden, e)) return false;
+    const struct head_rows rows = sequences_rows(s, hidden);
+    if (!head_log_prob(t->model, &rows, t->space, log_prob, NULL, e)) return false;
+    sampled_coefficients(g, y, advantage, log_prob, kl ? ref : NULL, t->row_value, n_samples);
+    double loss;
+    g->st.tokens += (double)s->n_tokens;
+    return head_nll_backward(t->model, &rows, t->row_value, t->space, &loss, NULL, t->dhidden, t->grads, e) &&
+           model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e);
+}
+
+static bool apply_step(struct game *g, struct err *e) {
+    struct adamw_config c = ADAMW_DEFAULTS;
+    const int64_t total = (int64_t)g->o->game_rounds * g->o->game_policy_steps;
+    c.lr = (float)schedule_lr(g->o->game_policy_lr, g->st.policy_step, total, g->o->game_warmup, g->o->game_final_lr);
+    return adamw_step(&g->student.opt, &c, g->student.model->params, g->student.grads, NULL, e);
+}
+
+/* gamma * cross-entropy on teacher outputs, accumulated before the step. */
+static bool add_cross_entropy(struct game *g, int n, struct err *e) {
+    struct trainee *t = &g->student;
+    sequences_clear(&g->seqs_ref);
+    for (uint64_t draw = 0, have = 0; have < (uint64_t)n && draw < 64 * (uint64_t)n; draw++) {
+        const uint64_t at = rng_below((uint64_t)g->outputs.n, (uint64_t)g->o->seed, RNG_SHUFFLE, (uint64_t)g->st.tick, draw);
+        const struct teacher_output *y = &g->outputs.output[at];
+        if (!game_is_sft_example(g, y)) continue;
+        const struct prompt *x = game_output_prompt(g, y);
+        sequences_add(&g->seqs_ref, x->token, x->n, y->token, y->n, false);
+        have++;
+    }
+    if (g->seqs_ref.n_seq == 0) return true;
+    if (!trainee_prepare(t, &g->seqs_ref, e)) return false;
+    const struct batch b = sequences_batch(&g->seqs_ref);
+    const float *hidden;
+    if (!model_forward(t->model, t->acts, &b, true, &hidden, e)) return false;
+    const struct head_rows rows = sequences_rows(&g->seqs_ref, hidden);
+    for (int i = 0; i < rows.n; i++) t->row_value[i] = (float)g->o->game_sft / (float)rows.n;
+    double loss;
+    g->st.tokens += (double)g->seqs_ref.n_tokens;
+    return head_nll_backward(t->model, &rows, t->row_value, t->space, &loss, NULL, t->dhidden, t->grads, e) &&
+           model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e);
+}
+
+static bool descend_exact(struct game *g, int n_samples, int n_prompts, struct err *e) {
+    return exact_gradient(g, n_samples, e) && (g->o->game_sft <= 0 || add_cross_entropy(g, n_prompts, e)) && apply_step(g, e);
+}
+
+static bool descend_sampled(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, struct err *e) {
+    const int n_samples = n * k;
+    double *r = mem_small((size_t)n_samples * sizeof *r), mean = 0;
+    pack(&g->seqs_reward, prompt, y, n, k, g->adversary.level == REWARD_SEQUENCE);
+    bool ok = reward_score(&g->adversary, &g->seqs_reward, false, r, e);
+    for (int i = 0; ok && i < n_samples; i++) {
+        mean += r[i] / n_samples;
+        if (y[i].truncated) r[i] -= g->o->game_truncation_penalty;
+    }
+    if (ok) leave_one_out(g, r, n, k);
+    for (int epoch = 0; ok && epoch < g->o->game_policy_epochs; epoch++)
+        ok = sampled_gradient(g, y, r, n_samples, e) && (g->o->game_sft <= 0 || add_cross_entropy(g, n, e)) && apply_step(g, e);
+    if (ok) game_series(g, SERIES_STUDENT_REWARD, mean);
+    free(r);
+    return ok;
+}
+
+enum game_result descent_step(struct game *g, bool *finished, struct err *e) {
+    if (g->o->game_policy_steps == 0) {
+        *finished = true;
+        return GAME_OK;
+    }
+    const bool exact = g->o->game_descent == DESCENT_EXACT && g->adversary.level == REWARD_TOKEN;
+    const int n = g->o->game_policy_batch, k = exact ? 1 : g->o->samples_per_prompt;
+    const struct prompt **prompt = mem_small((size_t)n * sizeof *prompt);
+    struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
+    for (int i = 0; i < n; i++)
+        prompt[i] = &g->train.prompt[g->descent_prompt[rng_below((uint64_t)g->n_descent_prompt, (uint64_t)g->o->seed, RNG_PROMPTS,
+                                                                 (uint64_t)g->st.tick + (1ull << 41), (uint64_t)i)]];
+    enum game_result r = game_generate(g, prompt, n, k, g->o->temperature, y, e);
+    if (r == GAME_OK) {
+        pack(&g->seqs, prompt, y, n, k, false);
+        const bool ok = exact ? descend_exact(g, n, n, e) : descend_sampled(g, prompt, y, n, k, e);
+        if (!ok) r = GAME_FAILED;
+        for (int i = 0; i < n * k; i++) {
+            g->st.sampled++;
+            g->st.truncated += y[i].truncated;
+        }
+        g->st.policy_step++;
+        gen_output_free(y, n * k);
+    }
+    free(prompt);
+    free(y);
+    *finished = g->st.step + 1 >= g->o->game_policy_steps;
+    return r;
+}

@@ -1,0 +1,172 @@
+/* Evaluation on held-out prompts, never on those just trained on: greedy accuracy where answers can be checked, and the performance gap under the
+ * adversary (worst case) and the fitted reward, each with a bootstrap interval over prompts (algorithms.md section 5). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/game/game_private.h"
+#include "engine/math/stats.h"
+
+static int chunks(int n, int size) { return (n + size - 1) / size; }
+
+/* ---- greedy accuracy ---- */
+
+static enum game_result student_accuracy_chunk(struct game *g, int chunk, struct err *e) {
+    const int first = chunk * CHUNK_GREEDY, left = g->n_eval_prompts - first;
+    const int n = left < CHUNK_GREEDY ? left : CHUNK_GREEDY;
+    const struct prompt *prompt[CHUNK_GREEDY];
+    struct gen_output y[CHUNK_GREEDY];
+    for (int i = 0; i < n; i++) prompt[i] = &g->heldout.prompt[first + i];
+    const enum game_result r = game_generate(g, prompt, n, 1, 0.0, y, e);
+    if (r != GAME_OK) return r;
+    for (int i = 0; i < n; i++) {
+        char *text = game_text(g, &y[i]);
+        g->right_student[first + i] = game_check(g, text, prompt[i]);
+        free(text);
+    }
+    gen_output_free(y, n);
+    return GAME_OK;
+}
+
+/* Teacher outputs at held-out prompts: kept for the gap estimates and checked for the teacher's own accuracy. */
+static enum game_result teacher_chunk(struct game *g, int chunk, int total, struct err *e) {
+    const int first = chunk * CHUNK_TEACHER, left = total - first;
+    const int n = left < CHUNK_TEACHER ? left : CHUNK_TEACHER;
+    const char *text[CHUNK_TEACHER];
+    struct teacher_text out[CHUNK_TEACHER];
+    for (int i = 0; i < n; i++) text[i] = g->heldout.prompt[first + i].text;
+    const struct gen_config c = {.max_new_tokens = g->o->max_new_tokens, .temperature = (float)g->o->teacher_temperature,
+                                 .seed = (uint64_t)g->o->seed, .tick = (uint64_t)g->st.tick, .safe_point = g->see.safe_point, .ctx = g->see.ctx};
+    bool stopped = false;
+    int64_t tokens = 0;
+    if (!teacher_generate(g->teacher, text, n, &c, 0, out, &tokens, &stopped, e)) return GAME_FAILED;
+    if (stopped) return GAME_ABANDONED;
+    bool ok = db_begin(g->db, e);
+    for (int i = 0; i < n; i++) {
+        if (first + i < g->n_eval_prompts) g->right_teacher[first + i] = game_check(g, out[i].text, &g->heldout.prompt[first + i]);
+        ok = ok && outputs_add(&g->outputs, g->db, g->st.tick, OUTPUT_HELDOUT, first + i, 0, out[i].text, out[i].truncated, g->tok, g->chat,
+                               g->o->max_new_tokens, e);
+        free(out[i].text);
+    }
+    if (!ok) {
+        db_rollback(g->db);
+        return GAME_FAILED;
+    }
+    g->st.tokens += (double)tokens;
+    return db_commit(g->db, e) ? GAME_OK : GAME_FAILED;
+}
+
+static void publish_accuracy(struct game *g) {
+    if (g->n_eval_prompts == 0) return;
+    g->st.accuracy_now = stats_mean(g->right_student, (size_t)g->n_eval_prompts);
+    game_series(g, SERIES_ACCURACY, g->st.accuracy_now);
+}
+
+enum game_result evaluate_start_step(struct game *g, bool *finished, struct err *e) {
+    struct game_state *st = &g->st;
+    const int n_outputs = g->n_eval_prompts > g->n_gap_prompts ? g->n_eval_prompts : g->n_gap_prompts;
+    const int n_teacher = chunks(n_outputs, CHUNK_TEACHER), n_student = chunks(g->n_eval_prompts, CHUNK_GREEDY);
+    const int step = (int)st->step;
+    const enum game_result r = step < n_teacher ? teacher_chunk(g, step, n_outputs, e) : step < n_teacher + n_student
+                                                                                             ? student_accuracy_chunk(g, step - n_teacher, e)
+                                                                                             : GAME_OK;
+    if (r != GAME_OK) return r;
+    *finished = step + 1 >= n_teacher + n_student;
+    if (*finished && g->n_eval_prompts > 0) {
+        publish_accuracy(g);
+        st->accuracy_before = st->accuracy_now;
+        st->accuracy_teacher = stats_mean(g->right_teacher, (size_t)g->n_eval_prompts);
+        game_log(g, ALERT_INFO, "held-out accuracy at the start: student %.1f %%, teacher %.1f %%", 100 * st->accuracy_before,
+                 100 * st->accuracy_teacher);
+    }
+    return GAME_OK;
+}
+
+/* ---- performance gaps ---- */
+
+static const struct teacher_output *heldout_output(const struct game *g, int prompt) {
+    for (int i = 0; i < g->outputs.n; i++)
+        if (g->outputs.output[i].set == OUTPUT_HELDOUT && g->outputs.output[i].prompt == prompt) return &g->outputs.output[i];
+    return NULL;
+}
+
+/* Per-prompt gap r(x, y_E) - mean_k r(x, y_k) of the packed sequences: n teacher answers, then n*k samples. */
+static bool score_gaps(struct game *g, struct reward *r, int n, int k, double *gap, struct err *e) {
+    pref_space_reserve(&g->pairs, n * (k + 1), 0);
+    if (!reward_score(r, &g->seqs_reward, false, g->pairs.value, e)) return false;
+    for (int i = 0; i < n; i++) {
+        double mean = 0;
+        for (int j = 0; j < k; j++) mean += g->pairs.value[n + i * k + j] / k;
+        gap[i] = g->pairs.value[i] - mean;
+    }
+    g->st.tokens += (double)g->seqs_reward.n_tokens;
+    return true;
+}
+
+static enum game_result gap_chunk(struct game *g, int chunk, struct err *e) {
+    const int first = chunk * CHUNK_SAMPLES, left = g->n_gap_prompts - first, k = g->o->samples_per_prompt;
+    const int n = left < CHUNK_SAMPLES ? left : CHUNK_SAMPLES;
+    const struct prompt *prompt[CHUNK_SAMPLES];
+    for (int i = 0; i < n; i++) prompt[i] = &g->heldout.prompt[first + i];
+    struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
+    enum game_result r = game_generate(g, prompt, n, k, g->o->temperature, y, e);
+    if (r == GAME_OK) {
+        const bool last = g->fitted.level == REWARD_SEQUENCE;
+        sequences_clear(&g->seqs_reward);
+        bool ok = true;
+        for (int i = 0; ok && i < n; i++) {
+            const struct teacher_output *t = heldout_output(g, first + i);
+            ok = t != NULL || err_set(e, "no teacher output for held-out prompt %d", first + i);
+            if (ok) sequences_add(&g->seqs_reward, prompt[i]->token, prompt[i]->n, t->token, t->n, last);
+        }
+        for (int i = 0; ok && i < n * k; i++)
+            sequences_add(&g->seqs_reward, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
+        ok = ok && score_gaps(g, &g->adversary, n, k, g->gap_worst + first, e) && score_gaps(g, &g->fitted, n, k, g->gap_fitted + first, e);
+        gen_output_free(y, n * k);
+        if (!ok) r = GAME_FAILED;
+    }
+    free(y);
+    return r;
+}
+
+static struct interval bootstrap(struct game *g, const double *x, int n, uint64_t which) {
+    return stats_bootstrap(x, (size_t)n, g->o->eval_bootstrap, (uint64_t)g->o->seed, (uint64_t)g->st.tick * 4 + which);
+}
+
+static void publish_gaps(struct game *g) {
+    struct game_state *st = &g->st;
+    const struct interval worst = bootstrap(g, g->gap_worst, g->n_gap_prompts, 0), fitted = bootstrap(g, g->gap_fitted, g->n_gap_prompts, 1);
+    st->worst_mean = worst.mean, st->worst_lo = worst.lo, st->worst_hi = worst.hi;
+    st->fitted_mean = fitted.mean, st->fitted_lo = fitted.lo, st->fitted_hi = fitted.hi;
+    st->regret += worst.mean;
+    game_series(g, SERIES_GAP_WORST, worst.mean);
+    game_series(g, SERIES_GAP_WORST_LO, worst.lo);
+    game_series(g, SERIES_GAP_WORST_HI, worst.hi);
+    game_series(g, SERIES_GAP_FITTED, fitted.mean);
+    game_series(g, SERIES_REGRET, st->regret);
+    if (g->n_eval_prompts == 0) return;
+    double *d = mem_small((size_t)g->n_eval_prompts * sizeof *d);
+    for (int i = 0; i < g->n_eval_prompts; i++) d[i] = g->right_teacher[i] - g->right_student[i];
+    const struct interval t = bootstrap(g, d, g->n_eval_prompts, 2);
+    free(d);
+    st->true_mean = t.mean, st->true_lo = t.lo, st->true_hi = t.hi;
+    game_series(g, SERIES_GAP_TRUE, t.mean);
+}
+
+enum game_result evaluate_step(struct game *g, bool *finished, struct err *e) {
+    const int n_student = chunks(g->n_eval_prompts, CHUNK_GREEDY), step = (int)g->st.step;
+    const int n_gap = g->o->algorithm == ALGORITHM_PBKD ? chunks(g->n_gap_prompts, CHUNK_SAMPLES) : 0;
+    const enum game_result r = step < n_student           ? student_accuracy_chunk(g, step, e)
+                               : step < n_student + n_gap ? gap_chunk(g, step - n_student, e)
+                                                          : GAME_OK;
+    if (r != GAME_OK) return r;
+    *finished = step + 1 >= n_student + n_gap;
+    if (*finished) {
+        publish_accuracy(g);
+        if (n_gap > 0) publish_gaps(g);
+        game_log(g, ALERT_INFO, "iteration %d: held-out accuracy %.1f %%, worst-case gap %.3f [%.3f, %.3f]", (int)g->st.iteration,
+                 100 * g->st.accuracy_now, g->st.worst_mean, g->st.worst_lo, g->st.worst_hi);
+    }
+    return GAME_OK;
+}

@@ -1,0 +1,145 @@
+/* Maximum-likelihood fit of the reward (step 3 of the online game) and the figures that the gate looks at.
+ *
+ * The phase is reward.steps training steps, then an evaluation over training pairs (at most EVAL_PAIRS of them, evenly spread, so that its cost
+ * does not grow with D_pref) and over all held-out pairs up to the same bound. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/rng.h"
+#include "engine/game/game_private.h"
+#include "engine/math/stats.h"
+
+enum { EVAL_PAIRS = 2048 };
+
+static bool trains(const struct pref_pair *p) { return p->active && !p->heldout && p->weight > 0; }
+
+void game_refresh_groups(struct game *g) {
+    if (!g->groups_stale) return;
+    g->groups_stale = false;
+    g->n_groups = 0;
+    for (int i = 0; i < g->dpref.n; i++) {
+        const struct pref_pair *p = &g->dpref.pair[i];
+        if (!trains(p)) continue;
+        struct pair_group *last = g->n_groups ? &g->group[g->n_groups - 1] : NULL;
+        const struct pref_pair *q = last ? &g->dpref.pair[last->first] : NULL;
+        if (q && last->first + last->count == i && q->prompt_hash == p->prompt_hash && q->iteration == p->iteration) {
+            last->count++;
+            continue;
+        }
+        if (g->n_groups == g->cap_groups) {
+            g->cap_groups = g->cap_groups ? g->cap_groups * 2 : 256;
+            g->group = mem_grow(g->group, (size_t)g->cap_groups * sizeof *g->group);
+        }
+        g->group[g->n_groups++] = (struct pair_group){i, 1};
+    }
+}
+
+int game_draw_pairs(struct game *g, int n) {
+    game_refresh_groups(g);
+    pref_space_reserve(&g->pairs, n + GAME_FRESH_LABELS + 64, n + GAME_FRESH_LABELS);
+    int have = 0;
+    for (int i = 0; i < g->n_fresh; i++) {
+        const struct pref_pair *p = dpref_find(&g->dpref, g->fresh[i]);
+        if (p && trains(p)) g->pairs.pair[have++] = p;
+    }
+    g->n_fresh = 0;
+    for (int draw = 0; have < n && g->n_groups > 0; draw++) {
+        const uint64_t at = rng_below((uint64_t)g->n_groups, (uint64_t)g->o->seed, RNG_PAIRS, (uint64_t)g->st.tick, (uint64_t)draw);
+        const struct pair_group *group = &g->group[at];
+        for (int i = 0; i < group->count && have < n; i++) g->pairs.pair[have++] = &g->dpref.pair[group->first + i];
+    }
+    return have;
+}
+
+/* The pairs an evaluation looks at: every stride-th training pair, then every stride-th held-out pair. */
+static void choose_eval_pairs(struct game *g, bool heldout) {
+    int total = 0;
+    for (int i = 0; i < g->dpref.n; i++) total += g->dpref.pair[i].active && g->dpref.pair[i].heldout == heldout;
+    const int stride = total / EVAL_PAIRS + 1;
+    g->eval_pair = mem_grow(g->eval_pair, (size_t)(total / stride + 2) * sizeof *g->eval_pair);
+    g->n_eval_pair = 0;
+    for (int i = 0, seen = 0; i < g->dpref.n; i++) {
+        if (!g->dpref.pair[i].active || g->dpref.pair[i].heldout != heldout) continue;
+        if (seen++ % stride == 0) g->eval_pair[g->n_eval_pair++] = i;
+    }
+}
+
+static bool evaluate_pairs(struct game *g, bool heldout, struct pref_sums *sums, double *ece, struct err *e) {
+    choose_eval_pairs(g, heldout);
+    double *delta = mem_small((size_t)(g->n_eval_pair + 1) * sizeof *delta), *o = mem_small((size_t)(g->n_eval_pair + 1) * sizeof *o);
+    int64_t tokens = 0;
+    bool ok = true;
+    for (int at = 0; ok && at < g->n_eval_pair; at += CHUNK_PAIRS) {
+        const int n = g->n_eval_pair - at < CHUNK_PAIRS ? g->n_eval_pair - at : CHUNK_PAIRS;
+        pref_space_reserve(&g->pairs, n, 0);
+        for (int i = 0; i < n; i++) g->pairs.pair[i] = &g->dpref.pair[g->eval_pair[at + i]];
+        ok = pref_evaluate(&g->fitted, &g->pairs, n, sums, delta + at, &tokens, e);
+        for (int i = 0; ok && i < n; i++) {
+            delta[at + i] = stats_sigmoid(delta[at + i]);
+            o[at + i] = g->pairs.pair[i]->o;
+        }
+        /* labels side by side always say "first": mirror every second pair, or calibration would have one class only */
+        for (int i = 1; ok && i < n; i += 2) {
+            delta[at + i] = 1.0 - delta[at + i];
+            o[at + i] = 1.0 - o[at + i];
+        }
+    }
+    if (ok && ece) *ece = g->n_eval_pair >= 10 ? stats_ece(delta, o, (size_t)g->n_eval_pair, 10) : (double)NAN;
+    g->st.tokens += (double)tokens;
+    free(delta);
+    free(o);
+    return ok;
+}
+
+static double share(double a, double b) { return b > 0 ? a / b : (double)NAN; }
+
+static bool measure_fit(struct game *g, struct err *e) {
+    struct game_state *st = &g->st;
+    struct pref_sums train = {0}, heldout = {0};
+    double ece;
+    if (!evaluate_pairs(g, false, &train, NULL, e) || !evaluate_pairs(g, true, &heldout, &ece, e)) return false;
+    st->nll_best = share(train.nll, train.weight);
+    st->slack = 0;
+    st->rm_train = share(train.correct, train.decided);
+    st->rm_heldout = share(heldout.correct, heldout.decided);
+    st->rm_length = share(train.length_correct + heldout.length_correct, train.decided + heldout.decided);
+    st->rm_human = share(train.human_correct + heldout.human_correct, train.human_decided + heldout.human_decided);
+    if (isnan(st->rm_heldout_first)) st->rm_heldout_first = st->rm_heldout;
+    game_series(g, SERIES_NLL, st->nll_best);
+    game_series(g, SERIES_RM_TRAIN, st->rm_train);
+    game_series(g, SERIES_RM_HELDOUT, st->rm_heldout);
+    game_series(g, SERIES_RM_LENGTH, st->rm_length);
+    game_series(g, SERIES_ECE, ece);
+    return true;
+}
+
+/* A person labels: there must be enough decided pairs before anything can be fitted. */
+static bool enough_labels(struct game *g) {
+    if (g->o->labeller != LABELLER_HUMAN) return true;
+    game_refresh_groups(g);
+    return g->dpref.n_by_source[SOURCE_HUMAN] >= g->o->labeller_min_labels && g->n_groups > 0;
+}
+
+enum game_result fit_phase_step(struct game *g, bool *finished, struct err *e) {
+    struct game_state *st = &g->st;
+    if (st->step == 0 && !enough_labels(g)) return GAME_NEEDS_LABELS;
+    game_refresh_groups(g);
+    if (g->n_groups == 0) {
+        err_set(e, "no training pairs: every student sample is identical to the teacher output; raise temperature or samples_per_prompt");
+        return GAME_FAILED;
+    }
+    if (st->step < g->o->reward_steps) {
+        double nll;
+        int64_t tokens = 0;
+        const int n = game_draw_pairs(g, g->o->reward_batch);
+        const double lr = schedule_lr(g->o->reward_lr, st->step, g->o->reward_steps, 5, 0.1);
+        if (!pref_fit_step(&g->fitted, &g->pairs, n, g->o->reward_center, lr, &nll, &tokens, e)) return GAME_FAILED;
+        st->tokens += (double)tokens;
+        game_series(g, SERIES_NLL, nll);
+        return GAME_OK;
+    }
+    if (!measure_fit(g, e)) return GAME_FAILED;
+    *finished = true;
+    return GAME_OK;
+}

@@ -1,0 +1,208 @@
+/* The machine of micro-steps: which phase follows which, and the few things that happen between phases. See game.h. */
+#include "engine/game/game.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/eval/checker.h"
+#include "engine/game/game_private.h"
+
+void game_log(struct game *g, enum alert_level level, const char *fmt, ...) {
+    char text[200];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (g->see.log) g->see.log(g->see.ctx, level, text);
+}
+
+void game_series(struct game *g, enum series_id id, double value) {
+    if (g->see.series) g->see.series(g->see.ctx, id, value);
+}
+
+enum game_result game_generate(struct game *g, const struct prompt *const *prompt, int n, int k, double temperature,
+                               struct gen_output *out, struct err *e) {
+    const struct gen_config c = {.max_new_tokens = g->o->max_new_tokens, .temperature = (float)temperature,
+                                 .n_valid_vocab = tokenizer_n_vocab(g->tok), .end_ids = g->end_ids, .n_end_ids = g->n_end_ids,
+                                 .seed = (uint64_t)g->o->seed, .tick = (uint64_t)g->st.tick, .safe_point = g->see.safe_point, .ctx = g->see.ctx};
+    struct gen_request *req = mem_small((size_t)n * sizeof *req);
+    for (int i = 0; i < n; i++) req[i] = (struct gen_request){prompt[i]->token, prompt[i]->n, k, (uint64_t)i * 64};
+    bool stopped = false;
+    const bool ok = generate(g->student.model, &c, req, n, out, &stopped, e);
+    free(req);
+    if (!ok) return GAME_FAILED;
+    if (stopped) return GAME_ABANDONED;
+    for (int i = 0; i < n * k; i++) g->st.tokens += out[i].n;
+    return GAME_OK;
+}
+
+char *game_text(const struct game *g, const struct gen_output *y) {
+    struct strbuf b = {0};
+    tokenizer_decode(g->tok, y->token, (size_t)y->n, false, &b);
+    return strbuf_take(&b);
+}
+
+bool game_check(const struct game *g, const char *text, const struct prompt *p) {
+    return g->o->prompts_checker == CHECKER_NUMBER && p->answer && checker_number(text, p->answer);
+}
+
+static void enter(struct game *g, enum run_phase phase) {
+    g->st.phase = phase;
+    g->st.step = 0;
+}
+
+static void begin_iteration(struct game *g) {
+    struct game_state *st = &g->st;
+    if (st->iteration >= g->o->iterations) {
+        enter(g, PHASE_END);
+        return;
+    }
+    st->iteration++;
+    st->first_output = g->outputs.n;
+    st->first_pair = g->dpref.n;
+    st->round = st->policy_step = st->gate_tries = st->gate_answer = st->identical = 0;
+    st->sum_correct = st->sum_decided = 0;
+    enter(g, PHASE_COLLECT);
+}
+
+/* The student has just been trained for the first time: it is the reference from here, and the reward starts from it unless it has a file. */
+static void adopt_first_student(struct game *g) {
+    const struct model *m = g->student.model;
+    memcpy(g->reference->params, m->params, m->n_params * sizeof *m->params);
+    if (g->o->reward_model[0]) return;
+    memcpy(g->fitted.t.model->params, m->params, m->n_params * sizeof *m->params);
+}
+
+/* The adversary starts every iteration from the fitted reward. */
+static void start_adversary(struct game *g) {
+    memcpy(g->adversary.t.model->params, g->fitted.t.model->params, g->fitted.t.model->n_params * sizeof(float));
+    adamw_reset(&g->adversary.t.opt);
+}
+
+/* The gate: no game on a reward that cannot tell the answers apart. */
+static enum game_result gate(struct game *g, bool may_wait, struct err *e) {
+    struct game_state *st = &g->st;
+    enum { ANSWER_NONE, ANSWER_CONTINUE, ANSWER_TRAIN, ANSWER_STOP };
+    const double accuracy = st->rm_heldout;
+    if (isnan(accuracy) || accuracy >= g->o->reward_gate) {
+        if (isnan(accuracy)) game_log(g, ALERT_WARNING, "no held-out pairs: the reward could not be checked before the game");
+        st->gate_answer = ANSWER_CONTINUE;
+    } else if (st->gate_answer == ANSWER_NONE) {
+        if (may_wait) return GAME_NEEDS_DECISION;
+        game_log(g, ALERT_WARNING, "reward accuracy %.3f on held-out pairs is below the gate %.2f (length alone: %.3f)", accuracy,
+                 g->o->reward_gate, st->rm_length);
+        if (g->o->reward_gate_action == GATE_STOP) st->gate_answer = ANSWER_STOP;
+        else st->gate_answer = g->o->reward_gate_action == GATE_TRAIN && st->gate_tries < 3 ? ANSWER_TRAIN : ANSWER_CONTINUE;
+    }
+    const int64_t answer = st->gate_answer;
+    st->gate_answer = ANSWER_NONE;
+    if (answer == ANSWER_STOP) {
+        err_set(e, "reward accuracy %.3f on held-out pairs did not reach reward.gate %.2f (length alone: %.3f)", accuracy, g->o->reward_gate,
+                st->rm_length);
+        return GAME_FAILED;
+    }
+    if (answer == ANSWER_TRAIN) {
+        st->gate_tries++;
+        enter(g, PHASE_FIT);
+        st->step = -1; /* game_step counts this micro-step */
+        return GAME_OK;
+    }
+    start_adversary(g);
+    enter(g, g->o->game_rounds > 0 ? PHASE_ASCENT : PHASE_EVALUATE);
+    st->step = -1;
+    return GAME_OK;
+}
+
+/* What follows a finished phase. */
+static void next_phase(struct game *g) {
+    struct game_state *st = &g->st;
+    const bool sft = g->o->algorithm == ALGORITHM_SFT;
+    switch ((enum run_phase)st->phase) {
+    case PHASE_EVALUATE_START: begin_iteration(g); return;
+    case PHASE_COLLECT: enter(g, sft || (st->iteration == 1 && g->o->sft_steps > 0) ? PHASE_SFT : PHASE_SAMPLE); return;
+    case PHASE_SFT:
+        if (!sft) adopt_first_student(g);
+        enter(g, sft ? PHASE_EVALUATE : PHASE_SAMPLE);
+        return;
+    case PHASE_SAMPLE: enter(g, PHASE_FIT); return;
+    case PHASE_FIT: enter(g, PHASE_GATE); return;
+    case PHASE_ASCENT: enter(g, PHASE_DESCENT); return;
+    case PHASE_DESCENT:
+        st->round++;
+        enter(g, st->round < g->o->game_rounds ? PHASE_ASCENT : PHASE_EVALUATE);
+        return;
+    case PHASE_EVALUATE: enter(g, PHASE_CHECKPOINT); return;
+    case PHASE_CHECKPOINT: begin_iteration(g); return;
+    default: return;
+    }
+}
+
+enum game_result game_step(struct game *g, bool may_wait, struct err *e) {
+    struct game_state *st = &g->st;
+    bool finished = false;
+    enum game_result r = GAME_OK;
+    switch ((enum run_phase)st->phase) {
+    case PHASE_EVALUATE_START: r = evaluate_start_step(g, &finished, e); break;
+    case PHASE_COLLECT: r = collect_step(g, &finished, e); break;
+    case PHASE_SFT: r = game_sft_step(g, &finished, e); break;
+    case PHASE_SAMPLE: r = sample_step(g, &finished, e); break;
+    case PHASE_FIT: r = fit_phase_step(g, &finished, e); break;
+    case PHASE_GATE: r = gate(g, may_wait, e); break;
+    case PHASE_ASCENT: r = ascent_step(g, &finished, e); break;
+    case PHASE_DESCENT: r = descent_step(g, &finished, e); break;
+    case PHASE_EVALUATE: r = evaluate_step(g, &finished, e); break;
+    case PHASE_CHECKPOINT: finished = true; break; /* the owner writes it before this step */
+    default: return GAME_DONE;
+    }
+    if (r != GAME_OK) return r;
+    st->tick++;
+    st->step++;
+    if (finished) next_phase(g);
+    return GAME_OK;
+}
+
+static double ratio(double a, double b) { return b > 0 ? fmin(1.0, a / b) : 1.0; }
+
+double game_phase_done(const struct game *g) {
+    const struct game_state *st = &g->st;
+    const double step = (double)st->step;
+    switch ((enum run_phase)st->phase) {
+    case PHASE_COLLECT: return ratio(g->outputs.n - (double)st->first_output, g->o->prompts_per_iteration);
+    case PHASE_SAMPLE: return ratio(step * CHUNK_SAMPLES, g->o->prompts_per_iteration);
+    case PHASE_FIT: return ratio(step, g->o->reward_steps + 1.0);
+    case PHASE_SFT:
+        return ratio(step, g->o->algorithm == ALGORITHM_SFT ? (double)g->o->game_rounds * g->o->game_policy_steps : g->o->sft_steps);
+    case PHASE_ASCENT:
+    case PHASE_DESCENT: return ratio((double)st->round + (st->phase == PHASE_DESCENT ? ratio(step, g->o->game_policy_steps) : 0), g->o->game_rounds);
+    case PHASE_EVALUATE:
+        return ratio(step, (g->n_eval_prompts + CHUNK_GREEDY - 1) / CHUNK_GREEDY + (g->n_gap_prompts + CHUNK_SAMPLES - 1) / CHUNK_SAMPLES);
+    case PHASE_END: return 1.0;
+    default: return 0.0;
+    }
+}
+
+double game_run_done(const struct game *g) {
+    if (g->st.phase == PHASE_END || g->o->iterations == 0) return 1.0;
+    if (g->st.iteration == 0) return 0.0;
+    /* shares of an iteration's work, roughly: what a person needs from an eta */
+    static const double BEGIN[N_PHASES] = {[PHASE_SFT] = 0.05, [PHASE_SAMPLE] = 0.05, [PHASE_FIT] = 0.10, [PHASE_GATE] = 0.2,
+                                           [PHASE_ASCENT] = 0.2, [PHASE_DESCENT] = 0.2, [PHASE_EVALUATE] = 0.92, [PHASE_CHECKPOINT] = 0.99};
+    static const double LENGTH[N_PHASES] = {[PHASE_COLLECT] = 0.05, [PHASE_SFT] = 0.01, [PHASE_SAMPLE] = 0.05, [PHASE_FIT] = 0.1,
+                                            [PHASE_ASCENT] = 0.72, [PHASE_DESCENT] = 0.72, [PHASE_EVALUATE] = 0.07};
+    const double within = BEGIN[g->st.phase] + LENGTH[g->st.phase] * game_phase_done(g);
+    return fmin(1.0, ((double)g->st.iteration - 1 + within) / g->o->iterations);
+}
+
+bool game_apply_label(struct game *g, const struct label_event *ev, double flip, double weight, struct err *e) {
+    if (!dpref_apply_event(&g->dpref, ev, flip, weight, e)) return false;
+    g->groups_stale = true;
+    const bool decides = ev->decision == DECISION_A || ev->decision == DECISION_B || ev->decision == DECISION_TIE;
+    if (decides && g->n_fresh < GAME_FRESH_LABELS) g->fresh[g->n_fresh++] = ev->pair_id;
+    return true;
+}
+
+uint64_t game_weights_hash(const struct game *g) { return model_hash(g->student.model); }

@@ -1,0 +1,130 @@
+/* The game as arrays and JSON, and back: what a checkpoint holds. Everything that a later micro-step reads is either here, in the options,
+ * or in run.db. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+#include "engine/base/mem.h"
+#include "engine/game/game_private.h"
+
+static void trainee_arrays(struct trainee *t, struct st_array **array, int *n) {
+    struct st_array *a = mem_small(3 * sizeof *a);
+    a[0] = (struct st_array){"params", t->model->params, t->model->n_params};
+    a[1] = (struct st_array){"adam_m", t->opt.m, t->opt.n};
+    a[2] = (struct st_array){"adam_v", t->opt.v, t->opt.n};
+    *array = a;
+    *n = 3;
+}
+
+void game_arrays(struct game *g, struct game_arrays *a) {
+    *a = (struct game_arrays){.n_files = GAME_FILES, .name = {"student", "fitted", "adversary", "reference"}};
+    trainee_arrays(&g->student, &a->array[0], &a->n[0]);
+    trainee_arrays(&g->fitted.t, &a->array[1], &a->n[1]);
+    trainee_arrays(&g->adversary.t, &a->array[2], &a->n[2]);
+    a->array[3] = mem_small(sizeof *a->array[3]);
+    a->array[3][0] = (struct st_array){"params", g->reference->params, g->reference->n_params};
+    a->n[3] = 1;
+}
+
+void game_arrays_free(struct game_arrays *a) {
+    for (int i = 0; i < a->n_files; i++) free(a->array[i]);
+    *a = (struct game_arrays){0};
+}
+
+static cJSON *reals(const double *x, int n) {
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < n; i++) {
+        char text[40];
+        snprintf(text, sizeof text, "%a", x[i]);
+        cJSON_AddItemToArray(list, cJSON_CreateString(text));
+    }
+    return list;
+}
+
+static bool read_reals(const cJSON *obj, const char *key, double *x, int n, struct err *e) {
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(obj, key);
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != n)
+        return err_set(e, "checkpoint: \"%s\" must be an array of %d values", key, n);
+    int i = 0;
+    for (const cJSON *v = list->child; v; v = v->next) {
+        if (!cJSON_IsString(v)) return err_set(e, "checkpoint: \"%s\" must hold strings", key);
+        x[i++] = strtod(v->valuestring, NULL);
+    }
+    return true;
+}
+
+char *game_state_json(const struct game *g) {
+    char *fields = game_state_to_json(&g->st);
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddItemToObject(root, "state", cJSON_Parse(fields));
+    free(fields);
+    const double steps[3] = {(double)g->student.opt.step, (double)g->fitted.t.opt.step, (double)g->adversary.t.opt.step};
+    cJSON_AddItemToObject(root, "adam_steps", reals(steps, 3));
+    cJSON_AddItemToObject(root, "gap_worst", reals(g->gap_worst, g->n_gap_prompts));
+    cJSON_AddItemToObject(root, "gap_fitted", reals(g->gap_fitted, g->n_gap_prompts));
+    cJSON_AddItemToObject(root, "right_student", reals(g->right_student, g->n_eval_prompts));
+    cJSON_AddItemToObject(root, "right_teacher", reals(g->right_teacher, g->n_eval_prompts));
+    double fresh[GAME_FRESH_LABELS] = {0};
+    for (int i = 0; i < g->n_fresh; i++) fresh[i] = (double)g->fresh[i];
+    cJSON_AddItemToObject(root, "fresh", reals(fresh, g->n_fresh));
+    char *text = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    return text;
+}
+
+static bool read_trainee(struct trainee *t, const char *folder, const char *name, struct err *e) {
+    char path[4200];
+    snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
+    struct st_file *f = st_open(path, e);
+    if (!f) return false;
+    const bool ok = st_read_f32(f, "params", t->model->params, t->model->n_params, e) && st_read_f32(f, "adam_m", t->opt.m, t->opt.n, e) &&
+                    st_read_f32(f, "adam_v", t->opt.v, t->opt.n, e);
+    st_close(f);
+    return ok || err_wrap(e, "%s", path);
+}
+
+static bool read_reference(struct game *g, const char *folder, struct err *e) {
+    char path[4200];
+    snprintf(path, sizeof path, "%s/reference.safetensors", folder);
+    struct st_file *f = st_open(path, e);
+    if (!f) return false;
+    const bool ok = st_read_f32(f, "params", g->reference->params, g->reference->n_params, e);
+    st_close(f);
+    return ok || err_wrap(e, "%s", path);
+}
+
+static bool read_state(struct game *g, const cJSON *root, struct err *e) {
+    double steps[3], fresh[GAME_FRESH_LABELS];
+    char *fields = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(root, "state"));
+    bool ok = fields ? game_state_from_json(&g->st, fields, "checkpoint", e) : err_set(e, "checkpoint: \"state\" is missing");
+    free(fields);
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "fresh");
+    g->n_fresh = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
+    ok = ok && (g->n_fresh <= GAME_FRESH_LABELS || err_set(e, "checkpoint: too many fresh labels"));
+    ok = ok && read_reals(root, "fresh", fresh, g->n_fresh, e) && read_reals(root, "adam_steps", steps, 3, e) &&
+         read_reals(root, "gap_worst", g->gap_worst, g->n_gap_prompts, e) && read_reals(root, "gap_fitted", g->gap_fitted, g->n_gap_prompts, e) &&
+         read_reals(root, "right_student", g->right_student, g->n_eval_prompts, e) &&
+         read_reals(root, "right_teacher", g->right_teacher, g->n_eval_prompts, e);
+    if (!ok) return false;
+    for (int i = 0; i < g->n_fresh; i++) g->fresh[i] = (int64_t)fresh[i];
+    g->student.opt.step = (int64_t)steps[0];
+    g->fitted.t.opt.step = (int64_t)steps[1];
+    g->adversary.t.opt.step = (int64_t)steps[2];
+    return true;
+}
+
+bool game_restore(struct game *g, const char *folder, const char *state_json, struct err *e) {
+    cJSON *root = json_parse(state_json, strlen(state_json), "checkpoint", e);
+    if (!root) return false;
+    const bool ok = read_state(g, root, e);
+    cJSON_Delete(root);
+    if (!ok || !read_trainee(&g->student, folder, "student", e) || !read_trainee(&g->fitted.t, folder, "fitted", e) ||
+        !read_trainee(&g->adversary.t, folder, "adversary", e) || !read_reference(g, folder, e))
+        return false;
+    /* rows of tick T were made by the micro-step that began at T; the checkpoint stands before it */
+    const int64_t last = g->st.tick - 1;
+    if (!dpref_load(&g->dpref, g->db, e) || !dpref_truncate_after(&g->dpref, last, e)) return false;
+    g->groups_stale = true;
+    return outputs_load(&g->outputs, g->db, last, g->tok, g->chat, g->o->max_new_tokens, e);
+}

@@ -1,0 +1,165 @@
+/* Reward ascent (step 4a), and cross-entropy steps on teacher outputs (the sft baseline, and the first training of a raw student).
+ *
+ * Ascent maximises G - beta (L - L_hat - zeta) over all parameters of the adversary. G's teacher and student answers and the pairs of L are one
+ * packed batch: one forward and one backward pass. G is measured before the step (the trough that the last descent left) and after it (the
+ * peak), which is the saw-tooth of the dashboard. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/rng.h"
+#include "engine/game/game_private.h"
+
+bool game_is_sft_example(const struct game *g, const struct teacher_output *y) {
+    if (y->truncated) return false;
+    return y->set == OUTPUT_RECORDED || (y->set == OUTPUT_TRAIN && !g->train.prompt[y->prompt].heldout);
+}
+
+const struct prompt *game_output_prompt(const struct game *g, const struct teacher_output *y) {
+    if (y->set == OUTPUT_RECORDED) return &g->recorded_prompts.prompt[y->prompt];
+    return y->set == OUTPUT_TRAIN ? &g->train.prompt[y->prompt] : &g->heldout.prompt[y->prompt];
+}
+
+int game_n_sft_examples(const struct game *g) {
+    int n = 0;
+    for (int i = 0; i < g->outputs.n; i++) n += game_is_sft_example(g, &g->outputs.output[i]);
+    return n;
+}
+
+/* ---- cross-entropy ---- */
+
+/* Steps of the sft phase: as many student steps as the game would take, or the initial training of the first iteration. */
+static int64_t sft_steps_wanted(const struct game *g) {
+    if (g->o->algorithm == ALGORITHM_SFT) return (int64_t)g->o->game_rounds * g->o->game_policy_steps;
+    return g->st.iteration == 1 ? g->o->sft_steps : 0;
+}
+
+static int draw_examples(struct game *g, struct sft_example *ex, int n) {
+    int have = 0;
+    for (uint64_t draw = 0; have < n && draw < 64 * (uint64_t)n; draw++) {
+        const uint64_t at = rng_below((uint64_t)g->outputs.n, (uint64_t)g->o->seed, RNG_SHUFFLE, (uint64_t)g->st.tick, draw);
+        const struct teacher_output *y = &g->outputs.output[at];
+        if (!game_is_sft_example(g, y)) continue;
+        const struct prompt *x = game_output_prompt(g, y);
+        ex[have++] = (struct sft_example){x->token, y->token, x->n, y->n};
+    }
+    return have;
+}
+
+enum game_result game_sft_step(struct game *g, bool *finished, struct err *e) {
+    struct game_state *st = &g->st;
+    const int64_t steps = sft_steps_wanted(g);
+    if (st->step >= steps) {
+        *finished = true;
+        return GAME_OK;
+    }
+    struct sft_example *ex = mem_small((size_t)g->o->sft_batch * sizeof *ex);
+    const int n = draw_examples(g, ex, g->o->sft_batch);
+    double loss = 0;
+    int64_t tokens = 0;
+    bool ok = n > 0 || err_set(e, "cross-entropy training has no usable teacher output (all truncated or held out)");
+    const double lr = schedule_lr(g->o->sft_lr, st->step, steps, g->o->game_warmup, g->o->game_final_lr);
+    ok = ok && sft_step(&g->student, &g->seqs, ex, n, lr, &loss, &tokens, e);
+    free(ex);
+    if (!ok) return GAME_FAILED;
+    st->tokens += (double)tokens;
+    st->sft_step++;
+    game_series(g, SERIES_SFT_LOSS, loss);
+    *finished = st->step + 1 >= steps;
+    return GAME_OK;
+}
+
+/* ---- ascent ---- */
+
+/* Teacher outputs of this iteration that the game may use, at most n, drawn at random. */
+static int draw_outputs(struct game *g, const struct teacher_output **out, int n) {
+    const int total = g->outputs.n - (int)g->st.first_output;
+    int have = 0;
+    for (uint64_t draw = 0; have < n && draw < 16 * (uint64_t)n && total > 0; draw++) {
+        const uint64_t at = rng_below((uint64_t)total, (uint64_t)g->o->seed, RNG_PROMPTS, (uint64_t)g->st.tick + (1ull << 40), draw);
+        const struct teacher_output *y = &g->outputs.output[g->st.first_output + (int64_t)at];
+        if (y->set == OUTPUT_TRAIN && !g->train.prompt[y->prompt].heldout) out[have++] = y;
+    }
+    return have;
+}
+
+/* Build the batch: n teacher answers, n student answers, then the pairs. */
+static void ascent_sequences(struct game *g, const struct teacher_output *const *out, const struct gen_output *y, int n, int n_pairs) {
+    const bool last = g->adversary.level == REWARD_SEQUENCE;
+    sequences_clear(&g->pairs.seqs);
+    for (int i = 0; i < n; i++) {
+        const struct prompt *x = &g->train.prompt[out[i]->prompt];
+        sequences_add(&g->pairs.seqs, x->token, x->n, out[i]->token, out[i]->n, last);
+    }
+    for (int i = 0; i < n; i++) {
+        const struct prompt *x = &g->train.prompt[out[i]->prompt];
+        sequences_add(&g->pairs.seqs, x->token, x->n, y[i].token, y[i].n, last);
+    }
+    pref_sequences(&g->pairs.seqs, g->pairs.pair, n_pairs, last, g->pairs.first, g->pairs.second);
+}
+
+/* dvalue of the minimised objective -G + beta L; returns G, and L in *nll. */
+static double ascent_gradient(struct game *g, int n, int n_pairs, double *nll) {
+    struct pref_space *p = &g->pairs;
+    double weight = 0, gap = 0;
+    for (int i = 0; i < p->seqs.n_seq; i++) p->dvalue[i] = 0;
+    for (int i = 0; i < n; i++) {
+        gap += (p->value[i] - p->value[n + i]) / n;
+        p->dvalue[i] = -1.0 / n;
+        p->dvalue[n + i] = 1.0 / n;
+    }
+    for (int i = 0; i < n_pairs; i++) weight += p->pair[i]->weight;
+    *nll = 0;
+    for (int i = 0; i < n_pairs; i++) {
+        double dl;
+        const double w = p->pair[i]->weight / weight;
+        *nll += w * pref_loss(p->value[p->first[i]] - p->value[p->second[i]], p->pair[i]->o, p->pair[i]->flip, &dl);
+        p->dvalue[p->first[i]] += g->o->beta * w * dl;
+        p->dvalue[p->second[i]] -= g->o->beta * w * dl;
+    }
+    return gap;
+}
+
+static bool ascend(struct game *g, int n, int n_pairs, struct err *e) {
+    struct pref_space *p = &g->pairs;
+    double nll, after = 0, norm;
+    if (!reward_score(&g->adversary, &p->seqs, true, p->value, e)) return false;
+    const double before = ascent_gradient(g, n, n_pairs, &nll);
+    if (!reward_backward(&g->adversary, &p->seqs, p->dvalue, e) || !reward_step(&g->adversary, g->o->game_reward_lr, &norm, e)) return false;
+    if (!reward_score(&g->adversary, &p->seqs, false, p->value, e)) return false;
+    for (int i = 0; i < n; i++) after += (p->value[i] - p->value[n + i]) / n;
+    g->st.slack += 0.2 * (nll - g->st.nll_best - g->st.slack);
+    g->st.tokens += 2.0 * p->seqs.n_tokens;
+    game_series(g, SERIES_GAP_DESCENT, before);
+    game_series(g, SERIES_GAP_ASCENT, after);
+    game_series(g, SERIES_SLACK, g->st.slack);
+    game_series(g, SERIES_BETA, g->o->beta);
+    return true;
+}
+
+enum game_result ascent_step(struct game *g, bool *finished, struct err *e) {
+    if (g->o->game_reward_steps == 0) {
+        *finished = true;
+        return GAME_OK;
+    }
+    const int want = g->o->game_policy_batch;
+    const struct teacher_output **out = mem_small((size_t)want * sizeof *out);
+    const struct prompt **prompt = mem_small((size_t)want * sizeof *prompt);
+    struct gen_output *y = mem_small((size_t)want * sizeof *y);
+    const int n = draw_outputs(g, out, want);
+    for (int i = 0; i < n; i++) prompt[i] = &g->train.prompt[out[i]->prompt];
+    enum game_result r = n > 0 ? game_generate(g, prompt, n, 1, g->o->temperature, y, e) : GAME_FAILED;
+    if (n == 0) err_set(e, "no teacher output of this iteration is usable for the game (all prompts are held out)");
+    if (r == GAME_OK) {
+        const int n_pairs = game_draw_pairs(g, g->o->reward_batch);
+        pref_space_reserve(&g->pairs, n_pairs, 2 * n);
+        ascent_sequences(g, out, y, n, n_pairs);
+        if (!ascend(g, n, n_pairs, e)) r = GAME_FAILED;
+        gen_output_free(y, n);
+    }
+    free(out);
+    free(prompt);
+    free(y);
+    *finished = g->st.step + 1 >= g->o->game_reward_steps;
+    return r;
+}
