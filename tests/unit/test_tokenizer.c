@@ -373,11 +373,17 @@ static void specials_count_only_where_asked(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scanners_cut_as_the_published_patterns), cmocka_unit_test(smollm2_ids_match_the_reference),
-        cmocka_unit_test(every_merge_is_the_most_frequent_pair),  cmocka_unit_test(ties_go_to_the_pair_seen_first),
-        cmocka_unit_test(training_is_a_function_of_the_texts),    cmocka_unit_test(any_bytes_come_back),
-        cmocka_unit_test(heap_merging_equals_slow_merging),       cmocka_unit_test(a_megabyte_of_one_letter_is_fine),
-        cmocka_unit_test(every_digit_is_its_own_token),           cmocka_unit_test(specials_count_only_where_asked),
+        cmocka_unit_test(scanners_cut_as_the_published_patterns),
+        cmocka_unit_test(smollm2_ids_match_the_reference),
+        cmocka_unit_test(every_merge_is_the_most_frequent_pair),
+        cmocka_unit_test(ties_go_to_the_pair_seen_first),
+        cmocka_unit_test(training_is_a_function_of_the_texts),
+        cmocka_unit_test(failed_allocations_are_errors),
+        cmocka_unit_test(any_bytes_come_back),
+        cmocka_unit_test(heap_merging_equals_slow_merging),
+        cmocka_unit_test(a_megabyte_of_one_letter_is_fine),
+        cmocka_unit_test(every_digit_is_its_own_token),
+        cmocka_unit_test(specials_count_only_where_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
