@@ -25,6 +25,8 @@ void db_rollback(struct db *d);
 /* Prepare with parameters bound by a format: i = int64_t, d = double, s = const char * (NULL allowed, copied), b = const void *, size_t (blob,
  * copied). Finalise with sqlite3_finalize. NULL on error. */
 sqlite3_stmt *db_prepare(struct db *d, struct err *e, const char *sql, const char *format, ...);
+/* Reset a statement and bind it anew: for statements that are prepared once and used often. */
+bool db_bind(struct db *d, sqlite3_stmt *s, struct err *e, const char *format, ...);
 /* One row: true with *row = true when there is one. Errors name the database. */
 bool db_step(struct db *d, sqlite3_stmt *s, bool *row, struct err *e);
 /* Prepare, bind, run to the end, finalise. */

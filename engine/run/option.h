@@ -49,6 +49,7 @@ extern const int N_OPTIONS;
 const struct option_info *option_find(const char *name); /* NULL when unknown */
 const char *option_when_text(enum option_when w);        /* "next step", "next iteration", "start only" */
 int option_index(const struct option_info *o);
+bool option_is_path(const struct option_info *o); /* names a file: resolved beside the config, checked at the start */
 
 void options_default(struct options *o);
 /* Parse value and store it. Unknown names (with the nearest known one), wrong types and values out of bounds are errors that name
@@ -68,7 +69,7 @@ bool options_load(struct options *o, const char *path, struct err *e);
 char *options_to_json(const struct options *o, bool only_changed);
 /* Read such a text back (as stored in run.db); `where` starts messages. */
 bool options_from_json(struct options *o, const char *json, const char *where, struct err *e);
-/* Checks that involve several options (required paths present, sizes that fit each other). */
+/* What a run needs before it can start: required paths given, every named file readable, options that fit each other. */
 bool options_check(const struct options *o, struct err *e);
 
 #endif
