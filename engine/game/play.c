@@ -9,6 +9,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
 #include "engine/game/game_private.h"
+#include "engine/game/sft.h"
 
 bool game_is_sft_example(const struct game *g, const struct teacher_output *y) {
     if (y->truncated) return false;
