@@ -8,6 +8,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
+#include "engine/base/strbuf.h"
 #include "engine/pref/dpref.h"
 
 #define LABELS                                                                                                                      \
