@@ -194,7 +194,7 @@ bool json_get_number(const cJSON *obj, const char *key, const char *where, doubl
 
 typedef bool row_fn(void *ctx, const cJSON *obj, const char *where, struct err *e);
 
-static bool each_line(const char *path, const char *text, size_t len, row_fn *row, void *ctx, struct err *e) {
+bool jsonl_each_memory(const char *path, const char *text, size_t len, row_fn *row, void *ctx, struct err *e) {
     const size_t where_size = strlen(path) + 32;
     char *where = mem_small(where_size);
     bool ok = true;
@@ -233,7 +233,7 @@ bool jsonl_each(const char *path, row_fn *row, void *ctx, struct err *e) {
     }
     struct file_map m;
     if (!file_map(path, &m, e)) return false;
-    const bool ok = each_line(path, (const char *)m.data, m.len, row, ctx, e);
+    const bool ok = jsonl_each_memory(path, (const char *)m.data, m.len, row, ctx, e);
     file_unmap(&m);
     return ok;
 }

@@ -24,5 +24,9 @@ const char *json_type_name(const cJSON *v);
  * most 16 MiB. */
 bool jsonl_each(const char *path, bool (*row)(void *ctx, const cJSON *obj, const char *where, struct err *e), void *ctx,
                 struct err *e);
+/* The same over len bytes in memory; `name` stands for the path. */
+bool jsonl_each_memory(const char *name, const char *text, size_t len,
+                       bool (*row)(void *ctx, const cJSON *obj, const char *where, struct err *e), void *ctx,
+                       struct err *e);
 
 #endif

@@ -72,7 +72,8 @@ static void the_bytes_are_the_references(void **state) {
     char *data;
     size_t len;
     uint64_t n;
-    assert_true(st_write(path, arrays, 2, &e) && file_read_all(path, 1000, &data, &len, &e));
+    assert_true(st_write(path, arrays, 2, &e));
+    assert_true(file_read_all(path, 1000, &data, &len, &e));
     memcpy(&n, data, 8);
     assert_int_equal(n, (sizeof header - 1 + 7) / 8 * 8);
     assert_int_equal(len, 8 + n + 16);
