@@ -1,0 +1,197 @@
+/* Snapshots from the engine's side: one draft that the engine keeps up to date, copied into an immutable snapshot when it is published. Series
+ * are copied only when they changed; everything else is one memcpy and at most 64 pairs of text. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/mem.h"
+#include "engine/run/session_private.h"
+
+void publisher_init(struct session *s) {
+    s->draft = mem_small(sizeof *s->draft);
+    s->series = mem_small(N_SERIES * sizeof *s->series);
+    struct snapshot *d = s->draft;
+    const char *name = strrchr(s->rd.path, '/');
+    snprintf(d->run_name, sizeof d->run_name, "%.120s", name && name[1] ? name + 1 : s->rd.path);
+    snprintf(d->run_path, sizeof d->run_path, "%.1000s", s->rd.path);
+    d->headless = s->headless;
+    d->pending_option = -1;
+    d->options_start = s->options_start;
+    d->accuracy_before = d->accuracy_now = d->teacher_accuracy = d->eta_seconds = (double)NAN;
+    d->gap_worst.mean = d->gap_fitted.mean = d->gap_true.mean = d->nll_best = d->slack = (double)NAN;
+    s->began = s->rate_time = clock_seconds();
+}
+
+void publisher_free(struct session *s) {
+    for (int i = 0; s->draft && i < s->draft->n_shown; i++) {
+        free(s->draft->pair[i].prompt);
+        free(s->draft->pair[i].teacher);
+        free(s->draft->pair[i].student);
+    }
+    free(s->draft);
+    free(s->series);
+    for (int i = 0; i < N_SERIES; i++) series_block_release(s->block[i]);
+}
+
+/* Figures that follow from the game's state. */
+static void refresh(struct session *s) {
+    struct snapshot *d = s->draft;
+    const double now = clock_seconds();
+    d->options = s->options;
+    d->elapsed_seconds = now - s->began;
+    if (!s->game_is_open) return;
+    const struct game_state *st = &s->game.st;
+    d->tick = st->tick;
+    d->iteration = (int)st->iteration;
+    d->phase = (enum run_phase)st->phase;
+    d->phase_done = game_phase_done(&s->game);
+    d->elapsed_seconds = st->seconds + now - s->began;
+    const double done = game_run_done(&s->game), gained = done - s->done_at_start;
+    d->eta_seconds = gained > 0.01 ? (now - s->began) * (1.0 - done) / gained : (double)NAN;
+    if (now - s->rate_time > 1.0) {
+        d->tokens_per_second = (st->tokens - s->rate_tokens) / (now - s->rate_time);
+        s->rate_time = now;
+        s->rate_tokens = st->tokens;
+    }
+    d->accuracy_before = st->accuracy_before;
+    d->accuracy_now = st->accuracy_now;
+    d->teacher_accuracy = st->accuracy_teacher;
+    d->gap_worst = (struct interval){st->worst_mean, st->worst_lo, st->worst_hi};
+    d->gap_fitted = (struct interval){st->fitted_mean, st->fitted_lo, st->fitted_hi};
+    d->gap_true = (struct interval){st->true_mean, st->true_lo, st->true_hi};
+    d->nll_best = st->nll_best;
+    d->slack = st->slack;
+    d->n_pairs = s->game.dpref.n;
+    memcpy(d->n_by_source, s->game.dpref.n_by_source, sizeof d->n_by_source);
+    d->labels_human = d->n_by_source[SOURCE_HUMAN];
+    d->labels_waiting = d->n_by_source[SOURCE_NONE];
+    const bool inactive = s->options.beta <= 0 || (st->iteration > 0 && st->slack < s->options.zeta && st->policy_step > 20);
+    d->alert_now = s->options.beta <= 0 ? "constraint inactive: beta is 0, so the preferences do not hold the reward; raise beta (])"
+                   : inactive           ? "constraint inactive: the adversary explains the preferences within zeta"
+                                        : NULL;
+}
+
+static struct snapshot *copy_draft(struct session *s) {
+    struct snapshot *n = mem_small(sizeof *n);
+    *n = *s->draft;
+    for (int i = 0; i < n->n_shown; i++) {
+        n->pair[i].prompt = mem_strdup(n->pair[i].prompt);
+        n->pair[i].teacher = mem_strdup(n->pair[i].teacher);
+        n->pair[i].student = mem_strdup(n->pair[i].student);
+    }
+    n->n_series_points = 0;
+    for (int i = 0; i < N_SERIES; i++) {
+        if (s->series_changed[i]) {
+            series_block_release(s->block[i]);
+            s->block[i] = series_block_new(&s->series[i]);
+            s->series_changed[i] = false;
+        }
+        if (!s->block[i]) continue;
+        atomic_fetch_add(&s->block[i]->references, 1);
+        n->owner[i] = s->block[i];
+        n->series[i] = &s->block[i]->series;
+        n->n_series_points += n->series[i]->n;
+    }
+    n->references = 1;
+    return n;
+}
+
+void publish(struct session *s, bool now) {
+    const double t = clock_seconds();
+    if (!now && t - s->published < 1.0 / 15) return;
+    s->published = t;
+    refresh(s);
+    s->draft->version++;
+    const struct snapshot *fresh = copy_draft(s), *old;
+    pthread_mutex_lock(&s->mutex);
+    old = s->current;
+    s->current = fresh;
+    pthread_mutex_unlock(&s->mutex);
+    snapshot_release(old);
+    const uint64_t one = 1;
+    if (write(s->event_fd, &one, sizeof one) < 0) return; /* full counter: the interface has not looked yet, which is fine */
+}
+
+void publisher_state(struct session *s, enum run_state state, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(s->draft->state_text, sizeof s->draft->state_text, fmt, ap);
+    va_end(ap);
+    s->draft->state = state;
+    publish(s, true);
+}
+
+void publisher_series(struct session *s, enum series_id id, int64_t tick, double value) {
+    struct series *x = &s->series[id];
+    if (x->n == SERIES_POINTS) { /* thin the older half */
+        int n = 0;
+        for (int i = 0; i < SERIES_POINTS; i++)
+            if (i >= SERIES_POINTS / 2 || i % 2 == 0) {
+                x->tick[n] = x->tick[i];
+                x->value[n++] = x->value[i];
+            }
+        x->n = n;
+    }
+    x->tick[x->n] = tick;
+    x->value[x->n++] = (float)value;
+    s->series_changed[id] = true;
+}
+
+void publisher_log(struct session *s, enum alert_level level, const char *text) {
+    struct snapshot *d = s->draft;
+    if (d->n_log == LOG_LINES) memmove(d->log, d->log + 1, sizeof d->log - sizeof *d->log), d->n_log--;
+    struct log_line *l = &d->log[d->n_log++];
+    l->tick = s->game_is_open ? s->game.st.tick : 0;
+    l->level = level;
+    snprintf(l->text, sizeof l->text, "%s", text);
+}
+
+void publisher_pair(struct session *s, const struct pref_pair *p, double r0, double r1) {
+    struct snapshot *d = s->draft;
+    if (d->n_shown == SHOWN_PAIRS) {
+        d->n_shown--;
+        free(d->pair[d->n_shown].prompt);
+        free(d->pair[d->n_shown].teacher);
+        free(d->pair[d->n_shown].student);
+    }
+    memmove(d->pair + 1, d->pair, (size_t)d->n_shown * sizeof *d->pair);
+    d->n_shown++;
+    d->pair[0] = (struct shown_pair){.id = p->id, .pair_hash = p->pair_hash, .iteration = p->iteration, .heldout = p->heldout,
+                                     .prompt = mem_strdup(p->prompt), .teacher = mem_strdup(p->text0), .student = mem_strdup(p->text1),
+                                     .truncated0 = p->truncated0, .truncated1 = p->truncated1, .reward_teacher = r0, .reward_student = r1,
+                                     .source = p->source, .o = p->o, .event = p->event};
+    d->n_heldout += p->heldout;
+}
+
+void publisher_label(struct session *s, int64_t pair_id) {
+    const struct pref_pair *p = dpref_find(&s->game.dpref, pair_id);
+    for (int i = 0; p && i < s->draft->n_shown; i++) {
+        struct shown_pair *q = &s->draft->pair[i];
+        if (q->id != pair_id) continue;
+        q->source = p->source;
+        q->o = p->o;
+        q->event = p->event;
+    }
+}
+
+void publisher_ack(struct session *s, uint64_t id, bool applied, const char *fmt, ...) {
+    struct snapshot *d = s->draft;
+    if (d->n_acks == ACKS) memmove(d->ack, d->ack + 1, sizeof d->ack - sizeof *d->ack), d->n_acks--;
+    struct acknowledgement *a = &d->ack[d->n_acks++];
+    *a = (struct acknowledgement){.id = id, .tick = s->game_is_open ? s->game.st.tick : 0, .applied = applied};
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(a->text, sizeof a->text, fmt, ap);
+    va_end(ap);
+}
+
+void publisher_mark(struct session *s, const char *what) {
+    struct snapshot *d = s->draft;
+    if (d->n_marks == TICK_MARKS) memmove(d->mark, d->mark + 1, sizeof d->mark - sizeof *d->mark), d->n_marks--;
+    d->mark[d->n_marks].tick = s->game_is_open ? s->game.st.tick : 0;
+    snprintf(d->mark[d->n_marks++].what, sizeof d->mark->what, "%.47s", what);
+}

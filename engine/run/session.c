@@ -1,0 +1,180 @@
+/* The interface's side of the door: see session.h. Nothing here waits for training: the mutex guards a queue and a pointer and is held for
+ * microseconds on both sides. */
+#include "engine/run/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/mem.h"
+#include "engine/run/session_private.h"
+
+const struct command_info COMMANDS[N_COMMANDS] = {
+#define X(id, name, argument, help) {name, argument, help},
+    COMMAND_TABLE(X)
+#undef X
+};
+
+/* Input files are looked at here, so that a wrong path is reported before anything is made. */
+static bool check_files(const struct options *o, struct err *e) {
+    const char *path[] = {o->teacher_model, o->student_model, o->reward_model, o->prompts_train, o->prompts_heldout, o->prompts_recorded};
+    for (size_t i = 0; i < sizeof path / sizeof *path; i++)
+        if (path[i][0] && !file_exists(path[i])) return err_set(e, "%s: no such file", path[i]);
+    return true;
+}
+
+static bool open_run(struct session *s, const struct session_config *c, struct err *e) {
+    s->options = c->options;
+    if (c->resume) {
+        if (!c->run_dir) return err_set(e, "--resume needs --run-dir");
+        if (!rundir_open(&s->rd, c->run_dir, &s->options, e)) return false;
+    }
+    for (int i = 0; c->resume && i < c->n_overrides; i++)
+        if (!option_set_assignment(&s->options, c->overrides[i], e)) return false;
+    if (!options_check(&s->options, e) || !check_files(&s->options, e)) return false;
+    if (c->headless && s->options.labeller == LABELLER_HUMAN)
+        return err_set(e, "labeller: human needs the workbench; a headless run has nobody to ask");
+    return c->resume || rundir_create(&s->rd, c->run_dir, &s->options, c->title, e);
+}
+
+struct session *session_start(const struct session_config *c, struct err *e) {
+    struct session *s = mem_small(sizeof *s);
+    s->rd.lock_fd = -1;
+    s->event_fd = -1;
+    s->headless = c->headless;
+    s->resume = c->resume;
+    snprintf(s->title, sizeof s->title, "%s", c->title ? c->title : "");
+    pthread_mutex_init(&s->mutex, NULL);
+    pthread_cond_init(&s->wake, NULL);
+    char name[4200];
+    bool ok = open_run(s, c, e);
+    snprintf(name, sizeof name, "%s/run.db", s->rd.path);
+    ok = ok && db_open(&s->label_db, name, DB_WRITE, true, e) && dpref_create_tables(&s->label_db, e);
+    if (ok && (s->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0) ok = err_errno(e, "eventfd");
+    if (ok) {
+        s->options_start = s->options;
+        publisher_init(s);
+        publisher_state(s, RUN_LOADING, "loading models and prompts");
+        if (pthread_create(&s->thread, NULL, engine_thread, s) != 0) ok = err_errno(e, "cannot start the engine thread");
+    }
+    if (ok) return s;
+    const bool made = !c->resume && s->rd.db.h;
+    db_close(&s->label_db);
+    rundir_close(&s->rd);
+    if (made) rundir_remove(s->rd.path, NULL);
+    if (s->event_fd >= 0) close(s->event_fd);
+    if (s->draft) publisher_free(s);
+    snapshot_release(s->current);
+    free(s);
+    return NULL;
+}
+
+/* What can be said about a command at once. */
+static bool validate(const struct session *s, const struct command *c, struct err *e) {
+    if (c->kind == COMMAND_SET) {
+        const struct option_info *info = option_find(c->name);
+        struct options *trial = mem_small(sizeof *trial);
+        *trial = s->options_start;
+        const bool ok = option_set(trial, c->name, c->value, e);
+        free(trial);
+        if (!ok) return false;
+        return info->when != OPTION_START || err_set(e, "%s: is fixed when a run starts", c->name);
+    }
+    if (c->kind == COMMAND_QUIT && strcmp(c->value, "save") != 0 && strcmp(c->value, "discard") != 0)
+        return err_set(e, "quit: expected save or discard, found \"%s\"", c->value);
+    if (c->kind == COMMAND_GATE && strcmp(c->value, "continue") != 0 && strcmp(c->value, "train") != 0 && strcmp(c->value, "stop") != 0)
+        return err_set(e, "gate: expected continue, train or stop, found \"%s\"", c->value);
+    if (c->kind == COMMAND_STEP && c->value[0]) {
+        char *end;
+        const long n = strtol(c->value, &end, 10);
+        if (*end || n < 1 || n > 1000000) return err_set(e, "step: expected a count from 1 to 1000000, found \"%s\"", c->value);
+    }
+    return true;
+}
+
+uint64_t session_send(struct session *s, const struct command *c, struct err *e) {
+    if (!validate(s, c, e)) return 0;
+    if (atomic_load(&s->ended)) {
+        if (c->kind != COMMAND_QUIT) {
+            err_set(e, "%s: the run has ended", COMMANDS[c->kind].name);
+            return 0;
+        }
+        s->discard = strcmp(c->value, "discard") == 0;
+        return ++s->next_id;
+    }
+    uint64_t id = 0;
+    pthread_mutex_lock(&s->mutex);
+    if (s->count < QUEUE_LENGTH) {
+        id = ++s->next_id;
+        s->queue[(s->head + s->count++) % QUEUE_LENGTH] = (struct queued_command){id, *c};
+        if (c->kind == COMMAND_PAUSE || c->kind == COMMAND_QUIT) atomic_fetch_add(&s->urgent, 1);
+        pthread_cond_signal(&s->wake);
+    }
+    pthread_mutex_unlock(&s->mutex);
+    if (!id) err_set(e, "%d commands wait already; try again in a moment", QUEUE_LENGTH);
+    return id;
+}
+
+bool session_label(struct session *s, struct label_event *ev, struct err *e) {
+    if (!label_event_commit(&s->label_db, ev, e)) return false;
+    struct command c = {.kind = COMMAND_LABEL};
+    snprintf(c.value, sizeof c.value, "%lld", (long long)ev->seq);
+    struct err ignored; /* the label is on disk; a run that has ended has no more use for it */
+    session_send(s, &c, &ignored);
+    return true;
+}
+
+bool session_undo(struct session *s, const char *annotator, char message[200], struct err *e) {
+    int64_t seq, used;
+    struct label_event old;
+    if (!label_event_last(&s->label_db, annotator, &seq, e)) return false;
+    if (seq == 0) return err_set(e, "nothing to undo");
+    if (!label_event_read(&s->label_db, seq, &old, e)) return false;
+    struct label_event ev = {.pair_id = old.pair_id, .pair_hash = old.pair_hash, .left = old.left, .decision = DECISION_UNDO, .undo_of = seq};
+    snprintf(ev.annotator, sizeof ev.annotator, "%s", annotator);
+    snprintf(ev.sampler, sizeof ev.sampler, "undo");
+    free(old.text);
+    if (!db_get_int(&s->label_db, e, &used, -1, "SELECT tick FROM journal WHERE kind='label' AND CAST(payload AS INTEGER)=?", "i", seq) ||
+        !session_label(s, &ev, e))
+        return false;
+    if (used < 0) snprintf(message, 200, "label #%lld withdrawn; training had not used it", (long long)seq);
+    else snprintf(message, 200, "label #%lld retracted; training has used it since tick %lld", (long long)seq, (long long)used);
+    return true;
+}
+
+const struct snapshot *session_snapshot(struct session *s) {
+    uint64_t count;
+    if (read(s->event_fd, &count, sizeof count) < 0) count = 0; /* nothing new: the current one is still the newest */
+    pthread_mutex_lock(&s->mutex);
+    const struct snapshot *n = snapshot_retain(s->current);
+    pthread_mutex_unlock(&s->mutex);
+    return n;
+}
+
+int session_fd(const struct session *s) { return s->event_fd; }
+
+void session_interrupt(struct session *s) { atomic_store(&s->interrupt, 1); }
+
+bool session_ended(const struct session *s) { return atomic_load(&s->ended); }
+
+void session_finish(struct session *s, bool *ok, char **result_json, struct err *e) {
+    pthread_join(s->thread, NULL);
+    if (ok) *ok = !s->failed;
+    if (s->failed && e) *e = s->failure;
+    if (result_json) *result_json = engine_result_json(s);
+    if (s->game_is_open) game_close(&s->game);
+    db_close(&s->label_db);
+    rundir_close(&s->rd);
+    if (s->discard) rundir_remove(s->rd.path, NULL);
+    journal_list_free(&s->replay);
+    publisher_free(s);
+    snapshot_release(s->current);
+    free(s->metric);
+    close(s->event_fd);
+    pthread_mutex_destroy(&s->mutex);
+    pthread_cond_destroy(&s->wake);
+    free(s);
+}

@@ -1,0 +1,84 @@
+/* Both sides of the door, for session.c (interface side), engine_thread.c (engine side) and publisher.c (snapshots). */
+#ifndef PBKD_RUN_SESSION_PRIVATE_H
+#define PBKD_RUN_SESSION_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "engine/game/game.h"
+#include "engine/run/rundir.h"
+#include "engine/run/session.h"
+#include "engine/run/snapshot_private.h"
+
+#define QUEUE_LENGTH 256
+
+struct queued_command {
+    uint64_t id;
+    struct command c;
+};
+
+struct metric_row { /* collected during a micro-step, written in one short transaction after it */
+    int64_t tick;
+    int iteration;
+    enum series_id id;
+    double value;
+};
+
+struct session {
+    /* fixed after start */
+    char title[128];
+    bool headless, resume;
+    struct rundir rd;
+    struct db label_db; /* the interface's durable connection */
+    int event_fd;
+    pthread_t thread;
+
+    /* shared, under the mutex */
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    struct queued_command queue[QUEUE_LENGTH];
+    int head, count;
+    uint64_t next_id;
+    const struct snapshot *current;
+
+    /* shared, atomic */
+    atomic_int interrupt, urgent; /* urgent: queued commands that end a long micro-step early */
+    atomic_bool ended;
+
+    /* the engine's own until it has ended */
+    struct options options, options_start;
+    struct game game;
+    bool game_is_open, paused, quit, save_on_quit, discard, failed;
+    int64_t steps_left;
+    struct journal_list replay; /* entries of an earlier session that are still ahead */
+    int replay_at;
+    int64_t last_journal_seq;
+    struct queued_command deferred[32]; /* options that change at the next iteration */
+    int n_deferred;
+    struct snapshot *draft;
+    struct series *series;      /* [N_SERIES] */
+    bool series_changed[N_SERIES];
+    struct series_block *block[N_SERIES];
+    double began, published, tokens_before, rate_time, rate_tokens, done_at_start;
+    struct metric_row *metric;
+    int n_metrics, cap_metrics;
+    struct err failure;
+};
+
+/* engine_thread.c */
+void *engine_thread(void *session);
+char *engine_result_json(const struct session *s);
+
+/* publisher.c: the draft of the next snapshot, and publication */
+void publisher_init(struct session *s);
+void publisher_free(struct session *s);
+void publish(struct session *s, bool now); /* at most 15 times a second unless now */
+void publisher_state(struct session *s, enum run_state state, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void publisher_series(struct session *s, enum series_id id, int64_t tick, double value);
+void publisher_log(struct session *s, enum alert_level level, const char *text);
+void publisher_pair(struct session *s, const struct pref_pair *p, double r0, double r1);
+void publisher_label(struct session *s, int64_t pair_id);
+void publisher_ack(struct session *s, uint64_t id, bool applied, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void publisher_mark(struct session *s, const char *what);
+
+#endif
