@@ -1,4 +1,8 @@
-/* The option table and its parsing: see option.h. Every fact about an option stands in options.def once. */
+/* Options: the table and its default values come out of options.def, everything else here is driven by the table. Values
+ * are parsed strictly (no hexadecimal, no "inf", no trailing text), because a setting that is silently read as something
+ * else costs hours of training; and every message says the name, what was expected and what was found.
+ *
+ * Numbers are read and written with the C library's own functions: the program keeps LC_NUMERIC at "C". */
 #include "engine/run/option.h"
 
 #include <errno.h>
@@ -6,21 +10,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utf8proc.h>
 
-#define NOW OPTION_NOW
-#define ITERATION OPTION_ITERATION
-#define START OPTION_START
+#include "engine/base/strbuf.h"
+
+/* The bounds of an enum are the number of its choices, which are counted where they are needed. */
 const struct option_info OPTIONS[] = {
-#define OPT_INT(field, name, def, lo, hi, when, unit, help) \
-    {name, OPTION_INT, offsetof(struct options, field), def, lo, hi, NULL, NULL, when, unit, help},
-#define OPT_REAL(field, name, def, lo, hi, when, unit, help) \
-    {name, OPTION_REAL, offsetof(struct options, field), def, lo, hi, NULL, NULL, when, unit, help},
-#define OPT_ENUM(field, name, choices, def, when, help) \
-    {name, OPTION_ENUM, offsetof(struct options, field), def, 0, 0, NULL, choices, when, "", help},
-#define OPT_TEXT(field, name, def, when, help) {name, OPTION_TEXT, offsetof(struct options, field), 0, 0, 0, def, NULL, when, "", help},
+#define OPT_INT(field, name, def, lo, hi, when, unit, help)                                                            \
+    {name, OPTION_INT, offsetof(struct options, field), def, lo, hi, NULL, NULL, OPTION_##when, unit, help},
+#define OPT_REAL(field, name, def, lo, hi, when, unit, help)                                                           \
+    {name, OPTION_REAL, offsetof(struct options, field), def, lo, hi, NULL, NULL, OPTION_##when, unit, help},
+#define OPT_ENUM(field, name, choices, def, when, help)                                                                \
+    {name, OPTION_ENUM, offsetof(struct options, field), def, 0, 0, NULL, choices, OPTION_##when, "", help},
+#define OPT_TEXT(field, name, def, when, help)                                                                         \
+    {name, OPTION_TEXT, offsetof(struct options, field), 0, 0, 0, def, NULL, OPTION_##when, "", help},
 #include "engine/run/options.def"
+#undef OPT_INT
+#undef OPT_REAL
+#undef OPT_ENUM
+#undef OPT_TEXT
 };
-const int N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS;
+const int N_OPTIONS = (int)(sizeof OPTIONS / sizeof OPTIONS[0]);
 
 const struct option_info *option_find(const char *name) {
     for (int i = 0; i < N_OPTIONS; i++)
@@ -31,138 +43,245 @@ const struct option_info *option_find(const char *name) {
 int option_index(const struct option_info *o) { return (int)(o - OPTIONS); }
 
 const char *option_when_text(enum option_when w) {
-    static const char *const TEXT[] = {"next step", "next iteration", "start only"};
+    static const char *const TEXT[] = {
+        [OPTION_NOW] = "next step", [OPTION_ITERATION] = "next iteration", [OPTION_START] = "start only"};
     return TEXT[w];
 }
 
-static void *field(struct options *o, const struct option_info *i) { return (char *)o + i->offset; }
-static const void *field_const(const struct options *o, const struct option_info *i) { return (const char *)o + i->offset; }
+static int *int_at(struct options *o, const struct option_info *info) {
+    return (int *)(void *)((char *)o + info->offset);
+}
+static double *real_at(struct options *o, const struct option_info *info) {
+    return (double *)(void *)((char *)o + info->offset);
+}
+static char *text_at(struct options *o, const struct option_info *info) { return (char *)o + info->offset; }
 
 void options_default(struct options *o) {
-    memset(o, 0, sizeof *o);
+    memset(o, 0, sizeof *o); /* also the padding: two equal sets of options compare and hash equal */
     for (int i = 0; i < N_OPTIONS; i++) {
         const struct option_info *info = &OPTIONS[i];
-        if (info->type == OPTION_REAL) *(double *)field(o, info) = info->def;
-        else if (info->type == OPTION_TEXT) snprintf(field(o, info), OPTION_TEXT_MAX, "%s", info->def_text);
-        else *(int *)field(o, info) = (int)info->def;
-    }
-}
-
-/* Edit distance, for "did you mean"; names are short. */
-static int distance(const char *a, const char *b) {
-    int row[80];
-    const int n = (int)strlen(b);
-    if (n >= 79) return 1000;
-    for (int j = 0; j <= n; j++) row[j] = j;
-    for (int i = 1; a[i - 1]; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= n; j++) {
-            const int up = row[j];
-            int best = diagonal + (a[i - 1] != b[j - 1]);
-            if (up + 1 < best) best = up + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            row[j] = best;
-            diagonal = up;
+        switch (info->type) {
+        case OPTION_INT:
+        case OPTION_ENUM: *int_at(o, info) = (int)info->def; break;
+        case OPTION_REAL: *real_at(o, info) = info->def; break;
+        case OPTION_TEXT: snprintf(text_at(o, info), OPTION_TEXT_MAX, "%s", info->def_text); break;
         }
     }
-    return row[n];
 }
 
-static bool unknown(const char *name, struct err *e) {
-    const struct option_info *best = NULL;
-    int least = 4;
-    for (int i = 0; i < N_OPTIONS; i++) {
-        const int d = distance(name, OPTIONS[i].name);
-        if (d < least) least = d, best = &OPTIONS[i];
+/* ---- "did you mean" ---- */
+
+/* Edit distance with transpositions of neighbours as one edit; both at most 63 bytes, else "far". */
+static int edit_distance(const char *a, const char *b) {
+    enum { MAX = 63, FAR = 1000 };
+    const size_t n = strlen(a), m = strlen(b);
+    if (n > MAX || m > MAX) return FAR;
+    int d[MAX + 1][MAX + 1];
+    for (size_t i = 0; i <= n; i++) d[i][0] = (int)i;
+    for (size_t j = 0; j <= m; j++) d[0][j] = (int)j;
+    for (size_t i = 1; i <= n; i++) {
+        for (size_t j = 1; j <= m; j++) {
+            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
     }
-    return best ? err_set(e, "unknown option \"%s\" (did you mean \"%s\"?)", name, best->name) : err_set(e, "unknown option \"%s\"", name);
+    return d[n][m];
 }
 
-static bool set_number(struct options *o, const struct option_info *info, const char *value, struct err *e) {
-    char *end;
+static bool near_enough(int distance, const char *given) { return distance <= 1 + (int)strlen(given) / 4; }
+
+/* The known name that was probably meant: "rounds" for "game.rounds", or the one with the fewest typing errors. */
+static const char *nearest_option(const char *given) {
+    const char *best = NULL;
+    int best_distance = 0;
+    const size_t n = strlen(given);
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const char *name = OPTIONS[i].name;
+        const size_t m = strlen(name);
+        const bool last_part = n > 0 && m > n && name[m - n - 1] == '.' && strcmp(name + m - n, given) == 0;
+        const int distance = last_part ? 0 : edit_distance(given, name);
+        if (!best || distance < best_distance) {
+            best = name;
+            best_distance = distance;
+        }
+    }
+    return near_enough(best_distance, given) ? best : NULL;
+}
+
+static bool fail_unknown(const char *name, struct err *e) {
+    const char *near = nearest_option(name);
+    if (near) return err_set(e, "unknown option \"%.80s\" (did you mean \"%s\"?)", name, near);
+    return err_set(e, "unknown option \"%.80s\"", name);
+}
+
+/* ---- values ---- */
+
+/* The index of the choice in "a|b|c", or -1. */
+static int find_choice(const char *choices, const char *value) {
+    const size_t n = strlen(value);
+    int index = 0;
+    for (const char *c = choices;; index++) {
+        const size_t len = strcspn(c, "|");
+        if (len == n && memcmp(c, value, n) == 0) return index;
+        if (!c[len]) return -1;
+        c += len + 1;
+    }
+}
+
+static bool fail_choice(const struct option_info *info, const char *value, struct err *e) {
+    struct strbuf list = {0};
+    for (const char *c = info->choices; *c; c++) {
+        if (*c == '|')
+            strbuf_puts(&list, ", ");
+        else
+            strbuf_putc(&list, *c);
+    }
+    err_set(e, "%s: must be one of %s, found \"%.80s\"", info->name, strbuf_str(&list), value);
+    strbuf_free(&list);
+    return false;
+}
+
+static bool parse_number(const struct option_info *info, const char *value, double *out, struct err *e) {
+    const char *kind = info->type == OPTION_INT ? "a whole number" : "a number";
+    char *end = NULL;
     errno = 0;
     const double v = strtod(value, &end);
-    const bool whole = info->type == OPTION_INT;
-    if (end == value || *end || !isfinite(v) || (whole && v != floor(v)))
-        return err_set(e, "%s: expected %s, found \"%s\"", info->name, whole ? "an integer" : "a finite number", value);
-    if (v < info->min || v > info->max)
-        return err_set(e, "%s: must be between %.10g and %.10g, found %s", info->name, info->min, info->max, value);
-    if (whole) *(int *)field(o, info) = (int)v;
-    else *(double *)field(o, info) = v;
+    if (!*value || *end || value[strspn(value, "0123456789+-.eE")])
+        return err_set(e, "%s: must be %s, found \"%.80s\"", info->name, kind, value);
+    if (info->type == OPTION_INT && isfinite(v) && floor(v) != v)
+        return err_set(e, "%s: must be a whole number, found %.80s", info->name, value);
+    if (!(v >= info->min && v <= info->max)) {
+        if (info->type == OPTION_INT)
+            return err_set(e, "%s: must be between %.0f and %.0f, found %.80s", info->name, info->min, info->max, value);
+        return err_set(e, "%s: must be between %g and %g, found %.80s", info->name, info->min, info->max, value);
+    }
+    *out = v + 0.0; /* -0 becomes 0 */
     return true;
 }
 
-static bool set_choice(struct options *o, const struct option_info *info, const char *value, struct err *e) {
+/* Texts end up in JSON, in SQLite and on the screen: they must be UTF-8. */
+static bool check_text(const struct option_info *info, const char *value, struct err *e) {
     const size_t n = strlen(value);
-    int index = 0;
-    for (const char *p = info->choices; p; index++) {
-        const char *bar = strchr(p, '|');
-        const size_t len = bar ? (size_t)(bar - p) : strlen(p);
-        if (len == n && n > 0 && memcmp(p, value, n) == 0) {
-            *(int *)field(o, info) = index;
-            return true;
-        }
-        p = bar ? bar + 1 : NULL;
+    if (n >= OPTION_TEXT_MAX)
+        return err_set(e, "%s: at most %d bytes are accepted, found %zu", info->name, OPTION_TEXT_MAX - 1, n);
+    const utf8proc_uint8_t *s = (const utf8proc_uint8_t *)value;
+    for (size_t i = 0; i < n;) {
+        utf8proc_int32_t cp;
+        const utf8proc_ssize_t k = utf8proc_iterate(s + i, (utf8proc_ssize_t)(n - i), &cp);
+        if (k <= 0) return err_set(e, "%s: must be UTF-8, found byte %02X at position %zu", info->name, s[i], i);
+        i += (size_t)k;
     }
-    return err_set(e, "%s: expected one of %s, found \"%s\"", info->name, info->choices, value);
+    return true;
 }
 
 bool option_set(struct options *o, const char *name, const char *value, struct err *e) {
     const struct option_info *info = option_find(name);
-    if (!info) return unknown(name, e);
-    if (info->type == OPTION_ENUM) return set_choice(o, info, value, e);
-    if (info->type != OPTION_TEXT) return set_number(o, info, value, e);
-    if (strlen(value) >= OPTION_TEXT_MAX) return err_set(e, "%s: longer than %d bytes", name, OPTION_TEXT_MAX - 1);
-    snprintf(field(o, info), OPTION_TEXT_MAX, "%s", value);
+    if (!info) return fail_unknown(name, e);
+    double number = 0.0;
+    switch (info->type) {
+    case OPTION_INT:
+    case OPTION_REAL:
+        if (!parse_number(info, value, &number, e)) return false;
+        if (info->type == OPTION_INT)
+            *int_at(o, info) = (int)number;
+        else
+            *real_at(o, info) = number;
+        return true;
+    case OPTION_ENUM: {
+        const int index = find_choice(info->choices, value);
+        if (index < 0) return fail_choice(info, value, e);
+        *int_at(o, info) = index;
+        return true;
+    }
+    case OPTION_TEXT: break;
+    }
+    if (!check_text(info, value, e)) return false;
+    const size_t n = strlen(value);
+    memmove(text_at(o, info), value, n);
+    memset(text_at(o, info) + n, 0, OPTION_TEXT_MAX - n); /* no remains of a longer text: equal settings, equal bytes */
     return true;
 }
 
 bool option_set_assignment(struct options *o, const char *assignment, struct err *e) {
     const char *equals = strchr(assignment, '=');
-    char name[80];
-    if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof name)
-        return err_set(e, "expected name=value, found \"%s\"", assignment);
-    snprintf(name, sizeof name, "%.*s", (int)(equals - assignment), assignment);
+    if (!equals) return err_set(e, "\"%.80s\": must be NAME=VALUE", assignment);
+    char name[128];
+    const size_t n = (size_t)(equals - assignment);
+    if (n == 0 || n >= sizeof name) return err_set(e, "\"%.80s\": must be NAME=VALUE", assignment);
+    memcpy(name, assignment, n);
+    name[n] = '\0';
     return option_set(o, name, equals + 1, e);
 }
 
+/* The shortest decimal form that reads back as the same double. */
 static void format_real(double v, char *out, size_t size) {
-    for (int digits = 6; digits <= 17; digits++) {
+    for (int digits = 1; digits <= 17; digits++) {
         snprintf(out, size, "%.*g", digits, v);
         if (strtod(out, NULL) == v) return;
     }
 }
 
+static void format_choice(const char *choices, int index, char *out, size_t size) {
+    for (const char *c = choices;; index--) {
+        const size_t len = strcspn(c, "|");
+        if (index <= 0 || !c[len]) {
+            snprintf(out, size, "%.*s", (int)len, c);
+            return;
+        }
+        c += len + 1;
+    }
+}
+
 void option_format(const struct options *o, const struct option_info *info, char *out, size_t size) {
-    const void *f = field_const(o, info);
-    if (info->type == OPTION_INT) snprintf(out, size, "%d", *(const int *)f);
-    else if (info->type == OPTION_REAL) format_real(*(const double *)f, out, size);
-    else if (info->type == OPTION_TEXT) snprintf(out, size, "%s", (const char *)f);
-    else {
-        const char *p = info->choices;
-        for (int i = *(const int *)f; i > 0 && p; i--) p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL;
-        snprintf(out, size, "%.*s", p ? (int)strcspn(p, "|") : 0, p ? p : "");
+    struct options *at = (struct options *)(void *)o; /* only read */
+    switch (info->type) {
+    case OPTION_INT: snprintf(out, size, "%d", *int_at(at, info)); break;
+    case OPTION_REAL: format_real(*real_at(at, info), out, size); break;
+    case OPTION_ENUM: format_choice(info->choices, *int_at(at, info), out, size); break;
+    case OPTION_TEXT: snprintf(out, size, "%s", text_at(at, info)); break;
     }
 }
 
 double option_number(const struct options *o, const struct option_info *info) {
-    const void *f = field_const(o, info);
-    if (info->type == OPTION_REAL) return *(const double *)f;
-    return info->type == OPTION_TEXT ? 0 : *(const int *)f;
+    struct options *at = (struct options *)(void *)o; /* only read */
+    return info->type == OPTION_TEXT ? 0.0 : info->type == OPTION_REAL ? *real_at(at, info) : (double)*int_at(at, info);
+}
+
+bool option_is_path(const struct option_info *info) {
+    static const char *const PATHS[] = {"teacher.model", "student.model",   "reward.model",
+                                        "prompts.train", "prompts.heldout", "prompts.recorded"};
+    for (size_t i = 0; i < sizeof PATHS / sizeof PATHS[0]; i++)
+        if (strcmp(info->name, PATHS[i]) == 0) return true;
+    return false;
+}
+
+/* Files that cannot be read are better found now than after the first model has been loaded. */
+static bool check_file(const struct options *o, const struct option_info *info, struct err *e) {
+    const char *path = text_at((struct options *)(void *)o, info);
+    if (!*path) {
+        const bool required = o->prompts_train == path || o->teacher_model == path || o->student_model == path;
+        return !required || err_set(e, "%s: is missing (%s)", info->name, info->help);
+    }
+    struct stat st;
+    if (stat(path, &st) != 0 || access(path, R_OK) != 0) return err_errno(e, "%s: cannot read \"%.200s\"", info->name, path);
+    return S_ISREG(st.st_mode) || err_set(e, "%s: \"%.200s\" must be a file", info->name, path);
 }
 
 bool options_check(const struct options *o, struct err *e) {
-    const struct {
-        const char *name, *value;
-    } required[] = {{"teacher.model", o->teacher_model}, {"student.model", o->student_model}, {"prompts.train", o->prompts_train}};
-    for (size_t i = 0; i < sizeof required / sizeof *required; i++)
-        if (!required[i].value[0]) return err_set(e, "%s: must be set", required[i].name);
-    if (o->temperature != 1.0 && o->game_descent == DESCENT_SAMPLED)
-        return err_set(e, "temperature: must be 1 with game.descent sampled (samples are scored at temperature 1), found %g", o->temperature);
+    for (int i = 0; i < N_OPTIONS; i++)
+        if (option_is_path(&OPTIONS[i]) && !check_file(o, &OPTIONS[i], e)) return false;
     if (o->game_descent == DESCENT_EXACT && o->reward_level == LEVEL_SEQUENCE)
-        return err_set(e, "game.descent: exact needs reward.level token; use sampled with sequence");
+        return err_set(e, "game.descent: must be \"sampled\" with reward.level \"sequence\", found \"exact\" "
+                          "(it needs a reward per token)");
+    if (o->game_descent == DESCENT_SAMPLED && o->temperature != 1.0)
+        return err_set(e, "temperature: must be 1 with game.descent \"sampled\" (samples are scored at temperature 1), "
+                          "found %g", o->temperature);
     if (o->game_descent == DESCENT_SAMPLED && o->samples_per_prompt < 2)
-        return err_set(e, "samples_per_prompt: must be at least 2 with game.descent sampled (leave-one-out), found %d", o->samples_per_prompt);
+        return err_set(e, "samples_per_prompt: must be at least 2 with game.descent \"sampled\" (leave-one-out), found %d",
+                       o->samples_per_prompt);
     return true;
 }
