@@ -21,6 +21,9 @@ bool db_exec(struct db *d, const char *sql, struct err *e);
 bool db_begin(struct db *d, struct err *e);  /* IMMEDIATE */
 bool db_commit(struct db *d, struct err *e); /* rolls back on failure */
 void db_rollback(struct db *d);
+/* Switch synchronous between FULL and NORMAL on an open connection, for single acts that must survive a power cut. Inside a
+ * transaction, where SQLite cannot switch, nothing happens: the transaction keeps the mode it began with. */
+bool db_set_durable(struct db *d, bool durable, struct err *e);
 
 /* Prepare with parameters bound by a format: i = int64_t, d = double, s = const char * (NULL allowed, copied), b = const void *, size_t (blob,
  * copied). Finalise with sqlite3_finalize. NULL on error. */

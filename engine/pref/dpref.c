@@ -1,178 +1,283 @@
-/* D_pref in memory and in run.db: see dpref.h. Pairs are stored with their tokens as they were sampled, because decoding and encoding again need
- * not give the same tokens. */
+/* D_pref: pairs in run.db and in memory. The file is the truth for texts, tokens and the automatic label; memory adds what
+ * people's events made of it. Ids count from 1 without gaps as pairs are made, so the same run gives the same ids. */
 #include "engine/pref/dpref.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/hash.h"
 #include "engine/base/mem.h"
+#include "engine/pref/dpref_private.h"
 
 const char *label_source_name(enum label_source s) {
-    static const char *const NAMES[N_LABEL_SOURCES] = {"none", "teacher", "human", "import"};
+    static const char *const NAMES[N_LABEL_SOURCES] = {
+        [SOURCE_NONE] = "none", [SOURCE_TEACHER] = "teacher", [SOURCE_HUMAN] = "human", [SOURCE_IMPORT] = "import"};
     return NAMES[s];
-}
-
-const char *decision_name(enum decision d) {
-    static const char *const NAMES[N_DECISIONS] = {"a", "b", "tie", "bad", "skip", "flag", "note", "edit", "undo"};
-    return NAMES[d];
-}
-
-bool dpref_create_tables(struct db *db, struct err *e) {
-    return db_exec(db,
-                   "CREATE TABLE IF NOT EXISTS pair(id INTEGER PRIMARY KEY, tick INTEGER NOT NULL, iteration INTEGER NOT NULL,"
-                   " prompt_hash INTEGER NOT NULL, pair_hash INTEGER NOT NULL, heldout INTEGER NOT NULL, prompt TEXT NOT NULL,"
-                   " text0 TEXT NOT NULL, text1 TEXT NOT NULL, tokens BLOB NOT NULL, n_x INTEGER NOT NULL, n_y0 INTEGER NOT NULL,"
-                   " n_y1 INTEGER NOT NULL, truncated0 INTEGER NOT NULL, truncated1 INTEGER NOT NULL, source INTEGER NOT NULL,"
-                   " active INTEGER NOT NULL, o REAL NOT NULL, weight REAL NOT NULL, flip REAL NOT NULL);"
-                   "CREATE TABLE IF NOT EXISTS label_event(seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, annotator TEXT NOT NULL,"
-                   " pair_id INTEGER NOT NULL, pair_hash INTEGER NOT NULL, left_side INTEGER NOT NULL, decision INTEGER NOT NULL,"
-                   " strength REAL NOT NULL, dwell_ms INTEGER NOT NULL, seen_a REAL NOT NULL, seen_b REAL NOT NULL, sampler TEXT NOT NULL,"
-                   " propensity REAL NOT NULL, reward_delta REAL, undo_of INTEGER NOT NULL, text TEXT);",
-                   e);
 }
 
 bool dpref_is_heldout(uint64_t prompt_hash) { return prompt_hash % 10 == 9; }
 
-static void append(struct dpref *d, const struct pref_pair *p) {
-    if (d->n == d->cap) {
-        d->cap = d->cap ? d->cap * 2 : 1024;
-        d->pair = mem_grow(d->pair, (size_t)d->cap * sizeof *d->pair);
-    }
-    d->pair[d->n++] = *p;
-    d->n_by_source[p->source]++;
+/* Large columns come last: a scan over the small ones then leaves the overflow pages alone. Label events refer to pairs
+ * without a foreign key, because they outlive pairs that a resume makes again. */
+bool dpref_create_tables(struct db *db, struct err *e) {
+    return db_exec(
+        db,
+        "CREATE TABLE IF NOT EXISTS prompt(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, text TEXT NOT NULL);"
+        "CREATE INDEX IF NOT EXISTS prompt_hash ON prompt(hash);"
+        "CREATE TABLE IF NOT EXISTS pair(id INTEGER PRIMARY KEY, tick INTEGER NOT NULL, iteration INTEGER NOT NULL,"
+        " prompt INTEGER NOT NULL REFERENCES prompt(id), pair_hash INTEGER NOT NULL, heldout INTEGER NOT NULL,"
+        " source INTEGER NOT NULL, active INTEGER NOT NULL, o REAL NOT NULL, weight REAL NOT NULL, flip REAL NOT NULL,"
+        " n_x INTEGER NOT NULL, n_y0 INTEGER NOT NULL, n_y1 INTEGER NOT NULL, truncated0 INTEGER NOT NULL,"
+        " truncated1 INTEGER NOT NULL, text0 TEXT NOT NULL, text1 TEXT NOT NULL, tokens BLOB NOT NULL);"
+        "CREATE INDEX IF NOT EXISTS pair_prompt ON pair(prompt);"
+        "CREATE TABLE IF NOT EXISTS label_event(seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL,"
+        " annotator TEXT NOT NULL, pair_id INTEGER NOT NULL, pair_hash INTEGER NOT NULL, left INTEGER NOT NULL,"
+        " decision TEXT NOT NULL, strength REAL NOT NULL, dwell_ms INTEGER NOT NULL, seen_a REAL, seen_b REAL,"
+        " sampler TEXT NOT NULL, propensity REAL, reward_delta REAL, undo_of INTEGER NOT NULL, text TEXT);"
+        "CREATE INDEX IF NOT EXISTS label_event_pair ON label_event(pair_id);"
+        "CREATE UNIQUE INDEX IF NOT EXISTS label_event_undo ON label_event(undo_of) WHERE undo_of<>0;"
+        "CREATE TRIGGER IF NOT EXISTS label_event_no_update BEFORE UPDATE ON label_event"
+        " BEGIN SELECT RAISE(ABORT, 'label events are append-only'); END;"
+        "CREATE TRIGGER IF NOT EXISTS label_event_no_delete BEFORE DELETE ON label_event"
+        " BEGIN SELECT RAISE(ABORT, 'label events are append-only'); END;",
+        e);
 }
 
-static void free_pair(struct pref_pair *p) {
+static uint64_t hash_pair(const struct pref_pair *p) {
+    uint64_t h = HASH_START;
+    h = hash_bytes(h, p->prompt, strlen(p->prompt));
+    h = hash_bytes(h, p->text0, strlen(p->text0));
+    return hash_bytes(h, p->text1, strlen(p->text1)); /* hash_bytes folds the length in: no text runs into the next */
+}
+
+void pair_free(struct pref_pair *p) {
     free(p->tokens);
     free(p->prompt);
     free(p->text0);
     free(p->text1);
 }
 
-static bool read_pair(sqlite3_stmt *q, struct pref_pair *p, const char *path, struct err *e) {
-    *p = (struct pref_pair){.id = sqlite3_column_int64(q, 0), .tick = sqlite3_column_int64(q, 1), .iteration = sqlite3_column_int(q, 2),
-                            .prompt_hash = (uint64_t)sqlite3_column_int64(q, 3), .pair_hash = (uint64_t)sqlite3_column_int64(q, 4),
-                            .heldout = sqlite3_column_int(q, 5) != 0, .n_x = sqlite3_column_int(q, 10), .n_y0 = sqlite3_column_int(q, 11),
-                            .n_y1 = sqlite3_column_int(q, 12), .truncated0 = sqlite3_column_int(q, 13) != 0,
-                            .truncated1 = sqlite3_column_int(q, 14) != 0, .active = sqlite3_column_int(q, 16) != 0,
-                            .o = sqlite3_column_double(q, 17), .weight = sqlite3_column_double(q, 18), .flip = sqlite3_column_double(q, 19)};
-    const int source = sqlite3_column_int(q, 15), bytes = sqlite3_column_bytes(q, 9);
+/* Room for one more; the caller fills it in and counts. */
+static struct pref_pair *next_slot(struct dpref *d) {
+    if (d->n == d->cap) {
+        d->cap = d->cap ? d->cap * 2 : 256;
+        d->pair = mem_grow(d->pair, (size_t)d->cap * sizeof *d->pair);
+    }
+    return &d->pair[d->n];
+}
+
+/* ---- load ---- */
+
+static bool label_is_sane(const struct pref_pair *p) {
+    return p->o >= 0.0 && p->o <= 1.0 && p->weight >= 0.0 && isfinite(p->weight) && p->flip >= 0.0 && p->flip < 0.5;
+}
+
+static bool column_copy(sqlite3_stmt *s, int column, char **out) {
+    const char *text = (const char *)sqlite3_column_text(s, column);
+    if (text) *out = mem_strdup(text);
+    return text != NULL;
+}
+
+/* Copy the tokens when the blob holds exactly as many as the counts say and none is negative. */
+static bool column_tokens(sqlite3_stmt *s, int column, struct pref_pair *p) {
+    const void *blob = sqlite3_column_blob(s, column);
+    const int64_t bytes = sqlite3_column_bytes(s, column);
     const int64_t n = (int64_t)p->n_x + p->n_y0 + p->n_y1;
-    if (source < 0 || source >= N_LABEL_SOURCES || p->n_x < 1 || p->n_y0 < 1 || p->n_y1 < 1 || bytes != n * (int64_t)sizeof(int32_t))
-        return err_set(e, "%s: pair %lld is damaged", path, (long long)p->id);
-    p->source = (enum label_source)source;
+    if (p->n_x < 0 || p->n_y0 < 0 || p->n_y1 < 0 || bytes != n * (int64_t)sizeof *p->tokens) return false;
     p->tokens = mem_small((size_t)bytes);
-    memcpy(p->tokens, sqlite3_column_blob(q, 9), (size_t)bytes);
-    p->prompt = mem_strdup((const char *)sqlite3_column_text(q, 6));
-    p->text0 = mem_strdup((const char *)sqlite3_column_text(q, 7));
-    p->text1 = mem_strdup((const char *)sqlite3_column_text(q, 8));
+    if (n > 0) memcpy(p->tokens, blob, (size_t)bytes);
+    for (int64_t i = 0; i < n; i++)
+        if (p->tokens[i] < 0) return false;
+    return true;
+}
+
+bool pair_from_row(struct db *db, sqlite3_stmt *s, int64_t expected, struct pref_pair *p, struct err *e) {
+    *p = (struct pref_pair){.id = sqlite3_column_int64(s, 0), .tick = sqlite3_column_int64(s, 1),
+                            .iteration = sqlite3_column_int(s, 2), .prompt_hash = (uint64_t)sqlite3_column_int64(s, 3),
+                            .pair_hash = (uint64_t)sqlite3_column_int64(s, 4), .heldout = sqlite3_column_int(s, 5) != 0,
+                            .active = sqlite3_column_int(s, 7) != 0, .o = sqlite3_column_double(s, 8),
+                            .weight = sqlite3_column_double(s, 9), .flip = sqlite3_column_double(s, 10),
+                            .n_x = sqlite3_column_int(s, 11), .n_y0 = sqlite3_column_int(s, 12),
+                            .n_y1 = sqlite3_column_int(s, 13), .truncated0 = sqlite3_column_int(s, 14) != 0,
+                            .truncated1 = sqlite3_column_int(s, 15) != 0};
+    const int source = sqlite3_column_int(s, 6);
+    const long long id = p->id;
+    if (p->id != expected)
+        return err_set(e, "%s: pair %lld found where %lld was expected", db->path, id, (long long)expected);
+    if (source < 0 || source >= N_LABEL_SOURCES)
+        return err_set(e, "%s: pair %lld: unknown label source %d", db->path, id, source);
+    p->source = (enum label_source)source;
+    if (!label_is_sane(p))
+        return err_set(e, "%s: pair %lld: a label of %g with weight %g and flip rate %g cannot be", db->path, id, p->o,
+                       p->weight, p->flip);
+    if (!column_copy(s, 16, &p->prompt) || !column_copy(s, 17, &p->text0) || !column_copy(s, 18, &p->text1))
+        return err_set(e, "%s: pair %lld: a text is missing", db->path, id);
+    if (!column_tokens(s, 19, p))
+        return err_set(e, "%s: pair %lld: %d bytes of tokens do not fit the counts %d + %d + %d", db->path, id,
+                       sqlite3_column_bytes(s, 19), p->n_x, p->n_y0, p->n_y1);
     return true;
 }
 
 bool dpref_load(struct dpref *d, struct db *db, struct err *e) {
     *d = (struct dpref){.db = db};
-    sqlite3_stmt *q = db_prepare(db, e,
-                                 "SELECT id,tick,iteration,prompt_hash,pair_hash,heldout,prompt,text0,text1,tokens,n_x,n_y0,n_y1,"
-                                 "truncated0,truncated1,source,active,o,weight,flip FROM pair ORDER BY id", "");
-    if (!q) return false;
-    bool ok, row = false;
-    while ((ok = db_step(db, q, &row, e)) && row) {
-        struct pref_pair p;
-        if (!(ok = read_pair(q, &p, db->path, e))) break;
-        append(d, &p);
+    sqlite3_stmt *s = db_prepare(db, e, PAIRS_IN_ORDER, "");
+    if (!s) return false;
+    bool row = false, ok;
+    while ((ok = db_step(db, s, &row, e)) && row) {
+        struct pref_pair *p = next_slot(d);
+        if (!(ok = pair_from_row(db, s, d->n + 1, p, e))) {
+            pair_free(p);
+            break;
+        }
+        d->n_by_source[p->source]++;
+        d->n++;
     }
-    sqlite3_finalize(q);
+    sqlite3_finalize(s);
     if (!ok) dpref_free(d);
     return ok;
 }
 
 void dpref_free(struct dpref *d) {
-    for (int i = 0; i < d->n; i++) free_pair(&d->pair[i]);
+    for (int i = 0; i < d->n; i++) pair_free(&d->pair[i]);
     free(d->pair);
+    sqlite3_finalize(d->insert_pair);
+    sqlite3_finalize(d->find_prompt);
     *d = (struct dpref){0};
 }
 
-bool dpref_add(struct dpref *d, struct pref_pair *p, struct err *e) {
-    p->id = d->n ? d->pair[d->n - 1].id + 1 : 1;
-    p->prompt_hash = hash_text(p->prompt);
-    p->pair_hash = hash_bytes(hash_bytes(p->prompt_hash, p->text0, strlen(p->text0)), p->text1, strlen(p->text1));
-    p->heldout = dpref_is_heldout(p->prompt_hash);
-    const size_t bytes = (size_t)(p->n_x + p->n_y0 + p->n_y1) * sizeof *p->tokens;
-    if (!db_run(d->db, e, "INSERT INTO pair VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "iiiiiisssbiiiiiiiddd", p->id, p->tick,
-                (int64_t)p->iteration, (int64_t)p->prompt_hash, (int64_t)p->pair_hash, (int64_t)p->heldout, p->prompt, p->text0, p->text1,
-                (const void *)p->tokens, bytes, (int64_t)p->n_x, (int64_t)p->n_y0, (int64_t)p->n_y1, (int64_t)p->truncated0,
-                (int64_t)p->truncated1, (int64_t)p->source, (int64_t)p->active, p->o, p->weight, p->flip))
+/* ---- add and forget ---- */
+
+/* The row of a prompt's text, made when it is new. Looked up by hash, decided by text. */
+static bool prompt_id(struct dpref *d, const struct pref_pair *p, int64_t *id, struct err *e) {
+    if (!d->find_prompt && !(d->find_prompt = db_prepare(d->db, e, "SELECT id FROM prompt WHERE hash=?1 AND text=?2", "is",
+                                                         (int64_t)0, "")))
         return false;
-    append(d, p);
+    bool row = false;
+    bool ok = db_bind(d->db, d->find_prompt, e, "is", (int64_t)p->prompt_hash, p->prompt) &&
+              db_step(d->db, d->find_prompt, &row, e);
+    if (ok && row) *id = sqlite3_column_int64(d->find_prompt, 0);
+    sqlite3_reset(d->find_prompt);
+    if (!ok || row) return ok;
+    ok = db_run(d->db, e, "INSERT INTO prompt(hash,text) VALUES(?,?)", "is", (int64_t)p->prompt_hash, p->prompt);
+    if (ok) *id = sqlite3_last_insert_rowid(d->db->h);
+    return ok;
+}
+
+#define INSERT_PAIR                                                                                                    \
+    "INSERT INTO pair(id,tick,iteration,prompt,pair_hash,heldout,source,active,o,weight,flip,n_x,n_y0,n_y1,"           \
+    "truncated0,truncated1,text0,text1,tokens) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+
+static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *e) {
+    int64_t prompt = 0;
+    if (!prompt_id(d, p, &prompt, e)) return false;
+    if (!d->insert_pair && sqlite3_prepare_v2(d->db->h, INSERT_PAIR, -1, &d->insert_pair, NULL) != SQLITE_OK)
+        return err_set(e, "%s: %s", d->db->path, sqlite3_errmsg(d->db->h));
+    const size_t bytes = (size_t)(p->n_x + p->n_y0 + p->n_y1) * sizeof *p->tokens;
+    bool row;
+    const bool ok =
+        db_bind(d->db, d->insert_pair, e, "iiiiiiiidddiiiiissb", p->id, p->tick, (int64_t)p->iteration, prompt,
+                (int64_t)p->pair_hash, (int64_t)p->heldout, (int64_t)p->source, (int64_t)p->active, p->o, p->weight, p->flip,
+                (int64_t)p->n_x, (int64_t)p->n_y0, (int64_t)p->n_y1, (int64_t)p->truncated0, (int64_t)p->truncated1,
+                p->text0, p->text1, (const void *)p->tokens, bytes) &&
+        db_step(d->db, d->insert_pair, &row, e);
+    sqlite3_reset(d->insert_pair);
+    sqlite3_clear_bindings(d->insert_pair); /* do not hold copies of the texts until the next pair */
+    return ok;
+}
+
+bool dpref_add(struct dpref *d, struct pref_pair *p, struct err *e) {
+    if (!label_is_sane(p))
+        return err_set(e, "a pair with label %g, weight %g, flip rate %g cannot be", p->o, p->weight, p->flip);
+    p->id = d->n + 1;
+    p->prompt_hash = hash_text(p->prompt);
+    p->pair_hash = hash_pair(p);
+    p->heldout = dpref_is_heldout(p->prompt_hash);
+    p->event = 0;
+    if (!insert_pair(d, p, e)) return false;
+    *next_slot(d) = *p;
+    d->n++;
+    d->n_by_source[p->source]++;
     return true;
 }
 
-/* Ids grow by one in order of creation, so a pair's place is known. */
-static struct pref_pair *find(const struct dpref *d, int64_t id) {
-    if (d->n == 0) return NULL;
-    const int64_t at = id - d->pair[0].id;
-    return at >= 0 && at < d->n && d->pair[at].id == id ? &d->pair[at] : NULL;
+static struct pref_pair *find(const struct dpref *d, int64_t id) { /* ids run from 1 without gaps */
+    return id >= 1 && id <= d->n ? &d->pair[id - 1] : NULL;
 }
 
 const struct pref_pair *dpref_find(const struct dpref *d, int64_t id) { return find(d, id); }
 
 bool dpref_truncate_after(struct dpref *d, int64_t tick, struct err *e) {
-    if (!db_run(d->db, e, "DELETE FROM pair WHERE tick > ?", "i", tick)) return false;
-    while (d->n > 0 && d->pair[d->n - 1].tick > tick) {
-        d->n_by_source[d->pair[d->n - 1].source]--;
-        free_pair(&d->pair[--d->n]);
+    int keep = d->n;
+    while (keep > 0 && d->pair[keep - 1].tick > tick) keep--;
+    const int64_t last = keep > 0 ? d->pair[keep - 1].id : 0;
+    if (!db_begin(d->db, e)) return false;
+    if (!db_run(d->db, e, "DELETE FROM pair WHERE id>?", "i", last) ||
+        !db_run(d->db, e, "DELETE FROM prompt WHERE id NOT IN (SELECT prompt FROM pair)", "")) {
+        db_rollback(d->db);
+        return false;
+    }
+    if (!db_commit(d->db, e)) return false;
+    while (d->n > keep) {
+        struct pref_pair *p = &d->pair[--d->n];
+        d->n_by_source[p->source]--;
+        pair_free(p);
     }
     return true;
 }
 
-static void relabel(struct dpref *d, struct pref_pair *p, enum label_source source, bool active, double o, double weight, double flip,
-                    int64_t event) {
-    d->n_by_source[p->source]--;
-    d->n_by_source[source]++;
-    p->source = source, p->active = active, p->o = o, p->weight = weight, p->flip = flip, p->event = event;
-}
+/* ---- events ---- */
 
-/* Back to the automatic label, which run.db keeps. */
-static bool restore_automatic(struct dpref *d, struct pref_pair *p, struct err *e) {
-    sqlite3_stmt *q = db_prepare(d->db, e, "SELECT source,active,o,weight,flip FROM pair WHERE id=?", "i", p->id);
-    bool row = false;
-    const bool ok = q && db_step(d->db, q, &row, e) && (row || err_set(e, "pair %lld is not in the database", (long long)p->id));
-    if (ok)
-        relabel(d, p, (enum label_source)sqlite3_column_int(q, 0), sqlite3_column_int(q, 1) != 0, sqlite3_column_double(q, 2),
-                sqlite3_column_double(q, 3), sqlite3_column_double(q, 4), 0);
-    sqlite3_finalize(q);
-    return ok;
-}
-
-/* Undo: the newest earlier event of the pair that still stands comes into force again, or the automatic label. */
-static bool undo(struct dpref *d, struct pref_pair *p, const struct label_event *ev, double flip, double weight, struct err *e) {
-    int64_t before;
-    if (!db_get_int(d->db, e, &before, 0,
-                    "SELECT seq FROM label_event WHERE pair_id=?1 AND seq<?2 AND seq<>?3 AND decision IN (0,1,2,3,5) AND seq NOT IN "
-                    "(SELECT undo_of FROM label_event WHERE decision=8 AND seq<=?2) ORDER BY seq DESC LIMIT 1",
-                    "iii", p->id, ev->seq, ev->undo_of))
-        return false;
-    if (!restore_automatic(d, p, e) || before == 0) return before == 0 && p->event == 0;
-    struct label_event old;
-    if (!label_event_read(d->db, before, &old, e)) return false;
-    const bool ok = dpref_apply_event(d, &old, flip, weight, e);
-    free(old.text);
-    return ok;
-}
-
-bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double human_flip, double human_weight, struct err *e) {
-    struct pref_pair *p = find(d, ev->pair_id);
-    if (!p) return err_set(e, "label %lld: pair %lld does not exist", (long long)ev->seq, (long long)ev->pair_id);
-    const double a = ev->left == 0 ? 1.0 : 0.0; /* P(y0 preferred) when A wins */
-    const double w = human_weight * ev->strength;
-    switch (ev->decision) {
-    case DECISION_A: relabel(d, p, SOURCE_HUMAN, true, a, w, human_flip, ev->seq); return true;
-    case DECISION_B: relabel(d, p, SOURCE_HUMAN, true, 1.0 - a, w, human_flip, ev->seq); return true;
-    case DECISION_TIE: relabel(d, p, SOURCE_HUMAN, true, 0.5, w, human_flip, ev->seq); return true;
-    case DECISION_BAD:
-    case DECISION_FLAG: relabel(d, p, SOURCE_HUMAN, false, 0.5, w, human_flip, ev->seq); return true;
-    case DECISION_UNDO: return undo(d, p, ev, human_flip, human_weight, e);
-    default: return true; /* skip, note, edit change no label */
+/* Put back the automatic label, which the file keeps. */
+static bool read_automatic(struct db *db, struct pref_pair *p, struct err *e) {
+    sqlite3_stmt *s = db_prepare(db, e, "SELECT source,active,o,weight,flip FROM pair WHERE id=?", "i", p->id);
+    bool row = false, ok = s && db_step(db, s, &row, e);
+    if (ok && !row) ok = err_set(e, "%s: pair %lld is missing", db->path, (long long)p->id);
+    if (ok) {
+        const int source = sqlite3_column_int(s, 0);
+        p->source = source >= 0 && source < N_LABEL_SOURCES ? (enum label_source)source : SOURCE_NONE;
+        p->active = sqlite3_column_int(s, 1) != 0;
+        p->o = sqlite3_column_double(s, 2);
+        p->weight = sqlite3_column_double(s, 3);
+        p->flip = sqlite3_column_double(s, 4);
+        p->event = 0;
+        ok = label_is_sane(p) || err_set(e, "%s: pair %lld: its label cannot be", db->path, (long long)p->id);
     }
+    sqlite3_finalize(s);
+    return ok;
+}
+
+static bool apply_undo(struct dpref *d, const struct label_event *ev, struct pref_pair *p, double flip, double weight,
+                       struct err *e) {
+    struct label_event old;
+    if (!label_event_read(d->db, ev->undo_of, &old, e)) return false;
+    free(old.text);
+    if (old.pair_id != ev->pair_id)
+        return err_set(e, "label event %lld is about pair %lld, but undoes event %lld about pair %lld", (long long)ev->seq,
+                       (long long)ev->pair_id, (long long)old.seq, (long long)old.pair_id);
+    sqlite3_stmt *events = db_prepare(d->db, e, EVENTS_IN_FORCE, "iii", (int64_t)0, (int64_t)0, (int64_t)0);
+    const bool ok = events && read_automatic(d->db, p, e) &&
+                    label_fold_all(d->db, events, ev->seq, p, flip, weight, e);
+    sqlite3_finalize(events);
+    return ok;
+}
+
+bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double human_flip, double human_weight,
+                       struct err *e) {
+    struct pref_pair *p = find(d, ev->pair_id);
+    if (!p)
+        return err_set(e, "label event %lld: there is no pair %lld", (long long)ev->seq, (long long)ev->pair_id);
+    if (p->pair_hash != ev->pair_hash)
+        return err_set(e, "label event %lld: pair %lld holds other texts than the ones that were labelled",
+                       (long long)ev->seq, (long long)ev->pair_id);
+    struct pref_pair changed = *p;
+    if (ev->decision == DECISION_UNDO) {
+        if (!apply_undo(d, ev, &changed, human_flip, human_weight, e)) return false;
+    } else {
+        label_fold(&changed, ev, human_flip, human_weight);
+    }
+    d->n_by_source[p->source]--;
+    d->n_by_source[changed.source]++;
+    *p = changed;
+    return true;
 }

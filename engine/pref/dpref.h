@@ -39,15 +39,16 @@ struct dpref {
     struct pref_pair *pair;
     int n, cap;
     int n_by_source[N_LABEL_SOURCES]; /* of the labels in force */
+    sqlite3_stmt *insert_pair, *find_prompt; /* private: prepared at the first use */
 };
 
 /* Create the tables (IF NOT EXISTS). Also called by whoever opens the file for labels only. */
 bool dpref_create_tables(struct db *db, struct err *e);
-/* Load every pair with automatic labels only; events are applied afterwards by the journal's replay. */
+/* Load every pair (d is overwritten) with automatic labels only; events are applied afterwards by the journal's replay. */
 bool dpref_load(struct dpref *d, struct db *db, struct err *e);
 void dpref_free(struct dpref *d);
-/* Append (id, prompt_hash, pair_hash, heldout are filled in here; tokens and texts are taken over on success). The caller
- * holds a transaction. heldout = hash of the prompt in the last tenth. */
+/* Append in O(1) (id, prompt_hash, pair_hash, heldout are filled in here; tokens and texts are taken over on success). The caller
+ * holds a transaction; ticks never decrease. heldout = hash of the prompt in the last tenth. */
 bool dpref_add(struct dpref *d, struct pref_pair *p, struct err *e);
 const struct pref_pair *dpref_find(const struct dpref *d, int64_t id);
 /* Forget pairs made after tick (resume): from memory and from run.db. Label events stay. */
@@ -77,7 +78,8 @@ struct label_event {
     int64_t undo_of;        /* seq of the event that DECISION_UNDO takes back, else 0 */
     char *text;             /* note, or better answer; NULL or owned by the caller */
 };
-/* Insert and commit (the connection must be durable); seq and time are filled in. On return the label is on disk. */
+/* Insert and commit (the connection must be durable); seq and time are filled in, for an undo also pair and left. On return the label is
+ * on disk. Refused: a pair that is not there or holds other texts, an undo of an undo or of something already undone. */
 bool label_event_commit(struct db *db, struct label_event *ev, struct err *e);
 /* Read one back; free ev->text with free(). */
 bool label_event_read(struct db *db, int64_t seq, struct label_event *ev, struct err *e);
