@@ -78,6 +78,13 @@ static struct tokenizer *learn_vocabulary(const struct job_data *d, int n_vocab,
     return t;
 }
 
+static struct tokenizer *borrow_vocabulary(const char *path, struct err *e) {
+    struct gguf *g = gguf_open(path, e);
+    struct tokenizer *t = g ? tokenizer_from_gguf(g, e) : NULL;
+    gguf_close(g);
+    return t;
+}
+
 static bool encode_examples(struct job_data *d, struct tokenizer *tok, enum chat_kind chat, int n_ctx, struct err *e) {
     d->offset = mem_small(((size_t)d->n * 2 + 1) * sizeof *d->offset);
     d->example = mem_small((size_t)d->n * sizeof *d->example);
@@ -101,7 +108,7 @@ static bool encode_examples(struct job_data *d, struct tokenizer *tok, enum chat
 static bool open_or_make(const struct sft_job *job, const struct job_data *d, struct model **m, struct tokenizer **tok,
                          struct err *e) {
     if (job->model_path) return model_open(job->model_path, m, tok, e);
-    *tok = learn_vocabulary(d, job->config.n_vocab, e);
+    *tok = job->tokenizer_path ? borrow_vocabulary(job->tokenizer_path, e) : learn_vocabulary(d, job->config.n_vocab, e);
     if (!*tok) return false;
     struct model_config c = job->config;
     c.n_vocab = tokenizer_n_vocab(*tok);

@@ -21,6 +21,7 @@ bool sft_step(struct trainee *t, struct sequences *s, const struct sft_example *
 struct sft_job {
     const char *model_path;  /* start from this GGUF; NULL: a new model of `config` with a tokenizer trained on the data */
     struct model_config config; /* n_vocab = size of the vocabulary to learn (upper bound); used when model_path is NULL */
+    const char *tokenizer_path; /* new models: take the vocabulary of this GGUF instead of learning one; NULL: learn */
     const char *data_path, *out_path;
     const char *template_name; /* "auto", "raw", "chatml" */
     int n_steps, batch, warmup;
