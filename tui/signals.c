@@ -108,6 +108,16 @@ struct signal_news signals_read(void) {
     return news;
 }
 
+const char *signal_short_name(int sig) {
+    switch (sig) {
+    case SIGTERM: return "TERM";
+    case SIGHUP: return "HUP";
+    case SIGINT: return "INT";
+    case SIGQUIT: return "QUIT";
+    default: return "?";
+    }
+}
+
 void signals_set_rescue(int fd, const struct termios *settings, const char *text, size_t len) {
     rescue_on = 0;
     if (!settings) return;

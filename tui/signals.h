@@ -28,6 +28,9 @@ struct signal_news signals_read(void);
 /* Whether a stop signal has come, for callbacks of long computations. */
 bool signals_stop(void);
 
+/* "TERM", "INT", ... of the stop signals, "?" of others. */
+const char *signal_short_name(int sig);
+
 /* What a crash writes to fd to give the terminal back: control text and line settings. NULL: nothing to restore any more. */
 void signals_set_rescue(int fd, const struct termios *settings, const char *text, size_t len);
 /* Stop this process group as ^Z does; returns when it is continued. */

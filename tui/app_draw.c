@@ -1,0 +1,73 @@
+/* One frame of the workbench: header, the active view, hints, message row; the help overlay over the view. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/app_private.h"
+#include "tui/commands.h"
+
+static void draw_title(struct app *app, struct area row) {
+    const struct snapshot *s = app_shown(app);
+    if (s) draw_header(row, s, app->frozen != NULL);
+    else area_text(row, 0, 0, row.cols, ROLE_HEADER, ATTR_BOLD, "pbkd");
+}
+
+static void draw_view(struct app *app, struct area a) {
+    const struct snapshot *s = app_shown(app);
+    if (app->help.open) help_draw(&app->help, a);
+    else if (s) VIEWS[app->view]->draw(app->view_state[app->view], a, s, &app->actions);
+    else start_draw(app, a);
+}
+
+/* While a command is typed its hint takes the place of the key hints. */
+static void draw_hint_row(struct app *app, struct area row) {
+    if (app->prompt && prompt_is_open(app->prompt)) {
+        char hint[600] = "";
+        if (prompt_candidates(app->prompt)[0]) snprintf(hint, sizeof hint, "%s", prompt_candidates(app->prompt));
+        else if (prompt_kind(app->prompt) == PROMPT_COMMAND) command_hint(app->newest, prompt_text(app->prompt), hint, sizeof hint);
+        else snprintf(hint, sizeof hint, "Enter %s, Esc cancels", prompt_kind(app->prompt) == PROMPT_SEARCH ? "searches" : "filters");
+        area_text(row, 0, 0, row.cols, ROLE_HINT, 0, hint);
+    } else if (app_shown(app)) {
+        draw_hints(row, VIEWS[app->view]);
+    } else {
+        area_text(row, 0, 0, row.cols, ROLE_HINT, 0, "? help  d demo  r run a configuration  : command  q quit");
+    }
+}
+
+static const char *question_text(const struct app *app) {
+    if (app->question == ASK_QUIT) return "Leave? c checkpoint and quit   d discard the run   Esc stay";
+    return "^C again: checkpoint and leave   Esc stay";
+}
+
+/* Returns the column of the cursor, -1 for none. */
+static int draw_message_row(struct app *app, struct area row) {
+    if (app->prompt && prompt_is_open(app->prompt)) return prompt_draw(app->prompt, row);
+    if (app->question != ASK_NOTHING) {
+        area_text(row, 0, 0, row.cols, ROLE_WARNING, ATTR_BOLD, question_text(app));
+    } else if (app->message[0]) {
+        static const enum role roles[] = {ROLE_TEXT, ROLE_WARNING, ROLE_ERROR};
+        area_text(row, 0, 0, row.cols, roles[app->message_level], 0, app->message);
+    } else if (app->newest && app->newest->alert_now) {
+        area_text(row, 0, 0, row.cols, ROLE_WARNING, 0, app->newest->alert_now);
+    } else if (app->newest && app->newest->state_text[0] && app->newest->state != RUN_RUNNING) {
+        const bool failed = app->newest->state == RUN_FAILED;
+        area_text(row, 0, 0, row.cols, failed ? ROLE_ERROR : ROLE_TEXT, 0, app->newest->state_text);
+    }
+    return -1;
+}
+
+void app_draw(struct app *app) {
+    struct area all = canvas_area(&app->canvas);
+    int cursor_row = -1, cursor_col = -1;
+    canvas_clear(&app->canvas);
+    draw_title(app, area_sub(all, 0, 0, 1, all.cols));
+    if (all.rows >= 5 && all.cols >= 20) {
+        draw_view(app, area_sub(all, 1, 0, all.rows - 3, all.cols));
+        draw_hint_row(app, area_sub(all, all.rows - 2, 0, 1, all.cols));
+    }
+    if (all.rows >= 2) {
+        cursor_col = draw_message_row(app, area_sub(all, all.rows - 1, 0, 1, all.cols));
+        if (cursor_col >= 0) cursor_row = all.rows - 1;
+    }
+    terminal_show(app->terminal, &app->canvas, cursor_row, cursor_col);
+}

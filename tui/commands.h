@@ -1,0 +1,31 @@
+/* What can be typed after ':', one table: dispatch, completion, the hint line, help and the manual come from it. */
+#ifndef PBKD_TUI_COMMANDS_H
+#define PBKD_TUI_COMMANDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct app;
+struct snapshot;
+
+/* How the words of a command complete. */
+enum command_words { WORDS_NONE, WORDS_OPTION, WORDS_CHOICE, WORDS_VIEW, WORDS_COMMAND, WORDS_FILE, WORDS_FORMAT_FILE };
+
+struct ui_command {
+    const char *name, *usage, *help;
+    enum command_words words;
+    const char *choices; /* WORDS_CHOICE, WORDS_FORMAT_FILE: "a|b" */
+    bool needs_run;      /* refused on the start screen */
+    void (*run)(struct app *app, const char *argument); /* argument: the rest of the line without outer blanks */
+};
+extern const struct ui_command UI_COMMANDS[];
+extern const int N_UI_COMMANDS;
+
+/* Run a line as typed; what goes wrong is said on the message line. */
+void command_run(struct app *app, const char *line);
+/* Candidates for completion: the contract of prompt_complete_fn. ctx is the app (unused: everything comes from tables). */
+bool command_complete(void *ctx, const char *line, int start, const char *word, void (*add)(void *to, const char *candidate), void *to);
+/* What to show while `line` is typed: the option's value, default and range, the command's usage, or the commands that fit. */
+void command_hint(const struct snapshot *s, const char *line, char *out, size_t size);
+
+#endif

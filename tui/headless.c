@@ -1,0 +1,175 @@
+/* A run without a screen: see headless.h. The loop sleeps in poll on the session and the signals; everything it prints comes from
+ * snapshots, as on the screen. */
+#include "tui/headless.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/strbuf.h"
+#include "tui/safe_text.h"
+#include "tui/signals.h"
+#include "tui/verbs.h"
+#include "views/format.h"
+
+struct headless {
+    struct session *session;
+    bool live;         /* progress line on a terminal */
+    bool line_open;    /* such a line stands there, unfinished */
+    double next_status;
+    struct log_line last; /* newest log line printed */
+    bool any_log;
+    int phase, iteration;
+    char run_path[1024];
+    int stop; /* signal that was passed on */
+    bool broken; /* nobody reads standard output any more */
+};
+
+static void clear_line(struct headless *h) {
+    if (h->line_open) fputs("\r\033[K", stderr);
+    h->line_open = false;
+}
+
+static void print_log(struct headless *h, const struct log_line *l) {
+    static const char *const mark[] = {"", "warning: ", "error: "};
+    struct strbuf b = {0};
+    safe_text(&b, l->text, strlen(l->text), true);
+    clear_line(h);
+    printf("[%lld] %s%s\n", (long long)l->tick, mark[l->level], strbuf_str(&b));
+    strbuf_free(&b);
+}
+
+/* Log lines have no numbers: what is new is what stands after the last printed one. */
+static void print_new_log(struct headless *h, const struct snapshot *s) {
+    int first = 0;
+    for (int i = s->n_log - 1; i >= 0 && h->any_log; i--)
+        if (s->log[i].tick == h->last.tick && strcmp(s->log[i].text, h->last.text) == 0) {
+            first = i + 1;
+            break;
+        }
+    for (int i = first; i < s->n_log; i++) print_log(h, &s->log[i]);
+    if (s->n_log > 0) {
+        h->last = s->log[s->n_log - 1];
+        h->any_log = true;
+    }
+}
+
+/* Ascent and descent alternate many times a second: as text they are one phase. */
+static void print_phase(struct headless *h, const struct snapshot *s) {
+    const int phase = s->phase == PHASE_DESCENT ? PHASE_ASCENT : (int)s->phase;
+    if (phase == h->phase && s->iteration == h->iteration) return;
+    h->phase = phase;
+    h->iteration = s->iteration;
+    clear_line(h);
+    printf("[%lld] t %d/%d %s\n", (long long)s->tick, s->iteration, s->options.iterations,
+           phase == PHASE_ASCENT ? "game" : run_phase_name(s->phase));
+}
+
+static double newest(const struct snapshot *s, enum series_id id) {
+    const struct series *x = s->series[id];
+    return x && x->n ? (double)x->value[x->n - 1] : (double)NAN;
+}
+
+static void status_text(struct strbuf *b, const struct snapshot *s) {
+    strbuf_printf(b, "%s t %d/%d, %s %s", run_state_name(s->state), s->iteration, s->options.iterations, run_phase_name(s->phase),
+                  format_percent(s->phase_done).s);
+    if (isfinite(s->gap_worst.mean)) strbuf_printf(b, ", gap %s", format_interval(s->gap_worst).s);
+    if (isfinite(s->accuracy_now)) strbuf_printf(b, ", accuracy %s", format_percent(s->accuracy_now).s);
+    if (isfinite(newest(s, SERIES_RM_HELDOUT))) strbuf_printf(b, ", reward %s", format_percent(newest(s, SERIES_RM_HELDOUT)).s);
+    strbuf_printf(b, ", beta %s, %d pairs, %d labels (%d waiting)", format_number(s->options.beta).s, s->n_pairs, s->labels_human,
+                  s->labels_waiting);
+    if (isfinite(s->tokens_per_second) && s->tokens_per_second > 0) strbuf_printf(b, ", %s tok/s", format_count(s->tokens_per_second).s);
+    if (isfinite(s->eta_seconds)) strbuf_printf(b, ", eta %s", format_duration(s->eta_seconds).s);
+    if (s->alert_now) strbuf_printf(b, ", %s", s->alert_now);
+    if (s->state == RUN_WAITING) strbuf_printf(b, ", %s", s->state_text);
+}
+
+static void print_status(struct headless *h, const struct snapshot *s) {
+    const double now = clock_seconds();
+    if (now < h->next_status) return;
+    h->next_status = now + (h->live ? 0.2 : 30.0);
+    struct strbuf text = {0}, b = {0};
+    status_text(&text, s);
+    safe_text(&b, strbuf_str(&text), text.len, true);
+    if (h->live) {
+        /* Cut rather than wrapped: a wrapped line could not be rewritten. */
+        size_t n = b.len < 79 ? b.len : 79;
+        while (n > 0 && n < b.len && ((unsigned char)b.s[n] & 0xC0) == 0x80) n--;
+        fprintf(stderr, "\r%.*s\033[K", (int)n, strbuf_str(&b));
+        fflush(stderr);
+        h->line_open = true;
+    } else {
+        fprintf(stderr, "%s\n", strbuf_str(&b));
+    }
+    strbuf_free(&text);
+    strbuf_free(&b);
+}
+
+static void report(struct headless *h) {
+    const struct snapshot *s = session_snapshot(h->session);
+    snprintf(h->run_path, sizeof h->run_path, "%s", s->run_path);
+    print_new_log(h, s);
+    print_phase(h, s);
+    print_status(h, s);
+    snapshot_release(s);
+    if (fflush(stdout) != 0 && !h->broken) {
+        h->broken = true;
+        session_interrupt(h->session);
+    }
+}
+
+static void take_signals(struct headless *h) {
+    const struct signal_news news = signals_read();
+    if (!news.stop) return;
+    if (news.n_stops > 1) {
+        clear_line(h);
+        fputs("pbkd: left without a new checkpoint\n", stderr);
+        _exit(128 + news.stop);
+    }
+    if (h->stop) return;
+    h->stop = news.stop;
+    clear_line(h);
+    fprintf(stderr, "pbkd: SIG%s: writing a checkpoint (once more to leave without)\n", signal_short_name(news.stop));
+    session_interrupt(h->session);
+}
+
+static int end(struct headless *h) {
+    bool ok;
+    char *json = NULL;
+    struct err e = {0};
+    session_finish(h->session, &ok, &json, &e);
+    clear_line(h);
+    if (json) puts(json);
+    free(json);
+    if (!ok) {
+        verb_fail(&e);
+        return h->stop ? 128 + h->stop : EXIT_FAILED;
+    }
+    if (h->stop || h->broken)
+        fprintf(stderr, "pbkd: %s; go on with: pbkd run --resume --run-dir %s\n", h->stop ? "stopped" : "standard output was closed", h->run_path);
+    if (h->stop) return 128 + h->stop;
+    return h->broken ? 128 + SIGPIPE : EXIT_DONE;
+}
+
+int headless_run(const struct session_config *c) {
+    struct err e = {0};
+    struct headless h = {.live = isatty(STDERR_FILENO), .phase = -1};
+    h.session = session_start(c, &e);
+    if (!h.session) return verb_fail(&e);
+    while (!session_ended(h.session)) {
+        struct pollfd fds[2] = {{.fd = session_fd(h.session), .events = POLLIN}, {.fd = signals_fd(), .events = POLLIN}};
+        if (poll(fds, 2, 1000) < 0 && errno != EINTR) session_interrupt(h.session);
+        if (fds[1].revents) take_signals(&h);
+        report(&h);
+        /* The engine may publish hundreds of pictures a second; five are enough for text. */
+        if (!h.stop) poll(&fds[1], 1, 200);
+    }
+    report(&h);
+    return end(&h);
+}

@@ -1,0 +1,129 @@
+/* The help overlay: see help.h. */
+#include "tui/help.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "engine/base/mem.h"
+#include "tui/commands.h"
+#include "tui/keys.h"
+
+static void add(struct help *h, const char *label, const char *text, int key, const char *command) {
+    if (h->n == h->cap) {
+        h->cap = h->cap ? 2 * h->cap : 64;
+        h->line = mem_grow(h->line, (size_t)h->cap * sizeof *h->line);
+    }
+    h->line[h->n++] = (struct help_line){label, text, key, command};
+}
+
+void help_open(struct help *h, const struct view_ops *view, const char *topic) {
+    h->n = h->selected = h->top = 0;
+    if (view) {
+        add(h, view->title, NULL, 0, NULL);
+        add(h, "", view->help, 0, NULL);
+        for (const struct view_key *k = view->keys; k && k->key; k++) add(h, k->label, k->help, k->key, NULL);
+    }
+    add(h, "In every view", NULL, 0, NULL);
+    for (int i = 0; i < N_KEYS; i++) add(h, KEYS[i].label, KEYS[i].help, KEYS[i].first == KEYS[i].last ? KEYS[i].first : 0, NULL);
+    add(h, "Moving", NULL, 0, NULL);
+    add(h, "j k arrows", "line by line", 0, NULL);
+    add(h, "g G", "to the start, to the end", 0, NULL);
+    add(h, "^D ^U PgDn PgUp", "by half pages and pages", 0, NULL);
+    add(h, "Views", NULL, 0, NULL);
+    for (int i = 0; i < N_VIEWS; i++) add(h, VIEWS[i]->title, VIEWS[i]->help, '0' + VIEWS[i]->digit, NULL);
+    add(h, "Commands after :", NULL, 0, NULL);
+    for (int i = 0; i < N_UI_COMMANDS; i++) add(h, UI_COMMANDS[i].usage, UI_COMMANDS[i].help, 0, UI_COMMANDS[i].name);
+    snprintf(h->filter, sizeof h->filter, "%s", topic ? topic : "");
+    h->typing = false;
+    h->open = true;
+}
+
+void help_close(struct help *h) {
+    free(h->line);
+    *h = (struct help){0};
+}
+
+static bool matches(const struct help *h, const struct help_line *l) {
+    if (!h->filter[0]) return true;
+    return l->text && (strcasestr(l->label, h->filter) || strcasestr(l->text, h->filter));
+}
+
+/* The i-th line that passes the filter, NULL past the end; *n gets how many pass. */
+static const struct help_line *visible(const struct help *h, int i, int *n) {
+    const struct help_line *found = NULL;
+    *n = 0;
+    for (int k = 0; k < h->n; k++) {
+        if (!matches(h, &h->line[k])) continue;
+        if (*n == i) found = &h->line[k];
+        ++*n;
+    }
+    return found;
+}
+
+static void draw_line(struct area a, int row, const struct help_line *l, bool selected) {
+    const int label_cols = a.cols >= 60 ? 24 : a.cols / 3;
+    if (!l->text) {
+        area_text(a, row, 0, a.cols, ROLE_TITLE_FOCUS, ATTR_BOLD, l->label);
+        return;
+    }
+    if (selected) area_fill(a, row, 0, a.cols, " ", ROLE_SELECTED, 0);
+    area_text(a, row, 1, label_cols - 2, selected ? ROLE_SELECTED : ROLE_HINT_KEY, 0, l->label);
+    area_text(a, row, label_cols, a.cols - label_cols, selected ? ROLE_SELECTED : ROLE_TEXT, 0, l->text);
+}
+
+void help_draw(struct help *h, struct area a) {
+    char title[128];
+    snprintf(title, sizeof title, h->typing || h->filter[0] ? "Help: %s%s" : "Help (/ search, Enter run, q close)", h->filter, h->typing ? "_" : "");
+    struct area in = area_box(a, title, true);
+    area_fill(in, 0, 0, in.cols, " ", ROLE_TEXT, 0);
+    int n;
+    visible(h, -1, &n);
+    if (h->selected >= n) h->selected = n > 0 ? n - 1 : 0;
+    if (h->selected < h->top) h->top = h->selected;
+    if (h->selected >= h->top + in.rows) h->top = h->selected - in.rows + 1;
+    for (int row = 0; row < in.rows; row++) {
+        area_fill(in, row, 0, in.cols, " ", ROLE_TEXT, 0);
+        const struct help_line *l = visible(h, h->top + row, &n);
+        if (l) draw_line(in, row, l, h->top + row == h->selected);
+    }
+    if (n == 0) area_printf(in, 0, 1, ROLE_DIM, 0, "nothing about \"%s\"", h->filter);
+}
+
+/* A key while the filter is typed. */
+static void type_key(struct help *h, int key) {
+    const size_t n = strlen(h->filter);
+    if (key == KEY_ENTER_) h->typing = false;
+    else if (key == KEY_ESCAPE) h->typing = false, h->filter[0] = '\0';
+    else if (key == KEY_BACKSPACE_ && n > 0) h->filter[n - 1] = '\0';
+    else if (key >= 32 && key < 127 && n + 1 < sizeof h->filter) h->filter[n] = (char)key, h->filter[n + 1] = '\0';
+    h->selected = h->top = 0;
+}
+
+enum help_result help_key(struct help *h, int key, struct help_line *line) {
+    int n;
+    if (h->typing && key != KEY_UP_ && key != KEY_DOWN_) {
+        type_key(h, key);
+        return HELP_STAYS;
+    }
+    if (key == '/') {
+        h->typing = true;
+        h->filter[0] = '\0';
+        return HELP_STAYS;
+    }
+    if (key == KEY_ENTER_) {
+        const struct help_line *l = visible(h, h->selected, &n);
+        if (!l || (!l->key && !l->command)) return HELP_STAYS;
+        *line = *l;
+        help_close(h);
+        return line->key ? HELP_RUN_KEY : HELP_RUN_COMMAND;
+    }
+    if (key == 'q' || key == KEY_ESCAPE || key == '?' || key == KEY_F1_) {
+        help_close(h);
+        return HELP_CLOSED;
+    }
+    visible(h, -1, &n);
+    scroll_key(key, &h->selected, 1, n);
+    return HELP_STAYS;
+}
