@@ -96,9 +96,15 @@ static void interrupt(struct app *app) {
     else app->question = ASK_INTERRUPT;
 }
 
+/* What works without a run. */
+static bool works_at_start(enum key_action action) {
+    return action == ACTION_HELP || action == ACTION_COMMAND || action == ACTION_MOUSE || action >= ACTION_REDRAW;
+}
+
 static void run_action(struct app *app, const struct global_key *k, int key) {
+    if (!app->session && !works_at_start(k->action)) return;
     switch (k->action) {
-    case ACTION_VIEW: if (app->session) go_to_digit(app, key - '0'); break;
+    case ACTION_VIEW: go_to_digit(app, key - '0'); break;
     case ACTION_NEXT_VIEW: app_go_to(app, (app->view + 1) % N_VIEWS); break;
     case ACTION_PREVIOUS_VIEW: app_go_to(app, (app->view + N_VIEWS - 1) % N_VIEWS); break;
     case ACTION_HELP: help_open(&app->help, app->session ? VIEWS[app->view] : NULL, NULL); break;

@@ -43,7 +43,7 @@ struct app {
     char run_path[1024];
     /* a run that the start screen asked for: session_config borrows from here */
     struct launch launch;
-    char launch_path[4096], launch_run_dir[4096];
+    char launch_path[4096];
 };
 
 /* Message line; an error stays until the next key. */

@@ -1,0 +1,85 @@
+/* The start screen: what can be done when there is no run yet. Starting one from here replaces it by the views. */
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tui/app_private.h"
+
+static const struct {
+    int key;
+    const char *label, *text;
+} CHOICES[] = {
+    {'d', "d", "demo: the built-in game, a small teacher and a smaller student on arithmetic"},
+    {'r', "r", "run: start from a configuration file (:run CONFIG.json)"},
+    {'?', "?", "help: every key and command"},
+    {'q', "q", "leave"},
+};
+enum { N_CHOICES = sizeof CHOICES / sizeof CHOICES[0] };
+
+/* GGUF files at hand, to name in a configuration; returns the rows used. */
+static int draw_models(struct area a, int row) {
+    glob_t g = {0};
+    glob("models/*.gguf", 0, NULL, &g);
+    glob("sample_data/*/*.gguf", GLOB_APPEND, NULL, &g);
+    area_text(a, row++, 2, a.cols - 2, ROLE_TITLE_FOCUS, ATTR_BOLD, "Models");
+    if (g.gl_pathc == 0)
+        area_text(a, row++, 4, a.cols - 4, ROLE_DIM, 0, "none in models/ (GGUF files of the llama architecture; pbkd info FILE shows one)");
+    for (size_t i = 0; i < g.gl_pathc && row < a.rows; i++) {
+        struct stat st;
+        const double mib = stat(g.gl_pathv[i], &st) == 0 ? (double)st.st_size / 1048576.0 : 0.0;
+        area_printf(a, row++, 4, ROLE_TEXT, 0, "%s  %.1f MiB", g.gl_pathv[i], mib);
+    }
+    globfree(&g);
+    return row;
+}
+
+void start_draw(struct app *app, struct area a) {
+    (void)app;
+    int row = 0;
+    struct area in = area_box(a, "Start", true);
+    area_text(in, row++, 2, in.cols - 2, ROLE_TEXT, 0, "There is no run under runs/ yet.");
+    row++;
+    for (int i = 0; i < N_CHOICES; i++, row++) {
+        area_text(in, row, 4, 4, ROLE_HINT_KEY, ATTR_BOLD, CHOICES[i].label);
+        area_text(in, row, 8, in.cols - 8, ROLE_TEXT, 0, CHOICES[i].text);
+    }
+    draw_models(in, row + 1);
+}
+
+bool start_key(struct app *app, int key) {
+    if (key == 'd') start_demo(app);
+    else if (key == 'r') app_open_prompt(app, PROMPT_COMMAND, "run ");
+    else return false;
+    return true;
+}
+
+static void start(struct app *app) {
+    struct err e = {0};
+    if (app_start_session(app, &app->launch.session, &e)) app->view = 0;
+    else app_say(app, ALERT_ERROR, "%s", e.msg);
+}
+
+static bool can_start(struct app *app) {
+    if (!app->session) return true;
+    app_say(app, ALERT_ERROR, "a run is open; leave it first (q)");
+    return false;
+}
+
+void start_demo(struct app *app) {
+    struct err e = {0};
+    if (!can_start(app)) return;
+    app->launch = (struct launch){0};
+    if (launch_demo(&app->launch, &e)) start(app);
+    else app_say(app, ALERT_ERROR, "%s", e.msg);
+}
+
+void start_config(struct app *app, const char *path) {
+    struct err e = {0};
+    if (!can_start(app)) return;
+    app->launch = (struct launch){0};
+    snprintf(app->launch_path, sizeof app->launch_path, "%s", path);
+    if (!path[0]) app_say(app, ALERT_ERROR, "run needs a configuration file");
+    else if (launch_config(&app->launch, app->launch_path, &e)) start(app);
+    else app_say(app, ALERT_ERROR, "%s", e.msg);
+}
