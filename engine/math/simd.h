@@ -12,19 +12,11 @@
 
 #define SIMD_LANES 16
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SIMD_SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SIMD_SANITIZED 1
-#endif
-
-/* Put before a hot function: it is compiled for three vector widths and the loader picks one. Sanitizers run before the loader
- * is ready for such a choice, and other C libraries cannot make it: there the plain version is built. */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(SIMD_SANITIZED) && \
-    ((defined(__clang__) && __clang_major__ >= 14) || (!defined(__clang__) && __GNUC__ >= 12))
+/* Put before a hot function: it is compiled for three vector widths and the loader picks one. Only where that is sound: gcc with
+ * glibc, and no sanitizer, whose runtime is not ready yet when the loader chooses. clang 14 gives every clone a global name and
+ * leaves callers in other files unresolved, so clang builds the plain version: the same results, slower. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 12 && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
 #define SIMD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define SIMD_CLONES
