@@ -131,14 +131,13 @@ static void draw_span(struct raster *r, int x, int from, int to, unsigned char o
     for (int h = from; h <= to; h++) set_dot(r, x, h, owner, false);
 }
 
-/* Join (xa, ha) to (xb, hb): each column gets its share of the way. */
+/* Join (xa, ha) to (xb, hb): each column covers its share of the way, from beside the column before. */
 static void draw_link(struct raster *r, int xa, int ha, int xb, int hb, unsigned char owner) {
     const int n = xb - xa;
     int before = ha;
     for (int i = 1; i <= n; i++) {
         const int h = ha + (int)lround((double)(hb - ha) * i / n);
-        const int near = h > before ? before + 1 : h < before ? before - 1 : h;
-        draw_span(r, xa + i, i == n && n == 1 ? near : near, h, owner);
+        draw_span(r, xa + i, h > before ? before + 1 : h < before ? before - 1 : h, h, owner);
         before = h;
     }
 }
@@ -210,19 +209,26 @@ static void put_cells(const struct raster *r, const struct chart *c, enum glyphs
     }
 }
 
-/* First letter of the line's name beside its newest point, or the nearest free row. */
+/* The row nearest to `wanted` that is not taken; -1: none. */
+static int free_row(const bool *taken, int rows, int wanted) {
+    for (int d = 0; d < rows; d++) {
+        if (wanted + d < rows && !taken[wanted + d]) return wanted + d;
+        if (wanted - d >= 0 && !taken[wanted - d]) return wanted - d;
+    }
+    return -1;
+}
+
+/* First letter of each line's name beside its newest point. */
 static void put_tags(struct area gutter, const struct raster *r, const struct chart *c) {
     bool taken[512] = {false};
+    const int rows = gutter.rows < 512 ? gutter.rows : 512;
     for (int i = 0; i < c->n_lines; i++) {
         const struct chart_line *l = &c->line[i];
         int newest = l->n - 1;
         while (newest >= 0 && (!isfinite((double)l->value[newest]) || !in_range(r, l->tick[newest]))) newest--;
         if (newest < 0) continue;
-        int row = (r->height - 1 - height_of(r, (double)l->value[newest])) / r->dots_y;
-        const int wanted = row;
-        for (int d = 1; row >= 0 && row < gutter.rows && row < 512 && taken[row]; d++)
-            row = wanted + (d % 2 ? (d + 1) / 2 : -d / 2) ;
-        if (row < 0 || row >= gutter.rows || row >= 512) continue;
+        const int row = free_row(taken, rows, (r->height - 1 - height_of(r, (double)l->value[newest])) / r->dots_y);
+        if (row < 0) continue;
         taken[row] = true;
         area_text_n(gutter, row, 1, 1, l->role, ATTR_BOLD, l->name, 1);
     }
