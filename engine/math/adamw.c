@@ -1,5 +1,6 @@
-/* AdamW: see adamw.h. One pass for the norm, one for the update. The array is cut into at most N_PARTS pieces whatever the number
- * of threads, and their sums of squares are added in order: the norm is bitwise the same for any thread count. */
+/* AdamW: see adamw.h. One pass for the norm, one for the update. The array is cut into at most N_PARTS pieces whatever
+ * the number of threads, and their sums of squares are added in order: the norm is bitwise the same for any thread
+ * count. */
 #include "engine/math/adamw.h"
 
 #include <math.h>
@@ -83,7 +84,8 @@ static void update_part(void *ctx, int i) {
     update_span(u, u->params + at, u->grads + at, u->m + at, u->v + at, part_length(u, i));
 }
 
-bool adamw_step(struct adamw *o, const struct adamw_config *c, float *params, float *grads, double *grad_norm, struct err *e) {
+bool adamw_step(struct adamw *o, const struct adamw_config *c, float *params, float *grads, double *grad_norm,
+                struct err *e) {
     struct update u = {.params = params, .grads = grads, .m = o->m, .v = o->v, .n = o->n};
     if (o->n == 0) return true;
     u.part = (o->n - 1) / N_PARTS + 1;

@@ -22,8 +22,10 @@ bool adamw_init(struct adamw *o, size_t n, struct err *e);
 void adamw_free(struct adamw *o);
 void adamw_reset(struct adamw *o); /* moments and step to 0 */
 
-/* One step on params with grads (which it zeroes). *grad_norm (may be NULL) gets the norm before clipping. Returns false and changes
- * neither params nor moments when the norm is not finite (grads are zeroed all the same). Deterministic for any thread count. */
-bool adamw_step(struct adamw *o, const struct adamw_config *c, float *params, float *grads, double *grad_norm, struct err *e);
+/* One step on params with grads (which it zeroes). *grad_norm (may be NULL) gets the norm before clipping. Returns
+ * false and changes neither params nor moments when the norm is not finite (grads are zeroed all the same).
+ * Deterministic for any thread count. */
+bool adamw_step(struct adamw *o, const struct adamw_config *c, float *params, float *grads, double *grad_norm,
+                struct err *e);
 
 #endif

@@ -1,6 +1,7 @@
-/* Attention: see attention.h. One chunk of work is one head of one sequence, so chunks never share an output: where several query
- * heads share a key-value head, each writes its own dk and dv to scratch and these are added in order of heads afterwards. The
- * products inside are small single-threaded sgemm calls on blocks that fit the first-level cache. */
+/* Attention: see attention.h. One chunk of work is one head of one sequence, so chunks never share an output: where
+ * several query heads share a key-value head, each writes its own dk and dv to scratch and these are added in order of
+ * heads afterwards. The products inside are small single-threaded sgemm calls on blocks that fit the first-level cache.
+ */
 #include "engine/math/attention.h"
 
 #include <cblas.h>
@@ -39,7 +40,9 @@ static struct head_view view_of(const struct attention_job *j, int i) {
     return v;
 }
 
-static int block_len(int len, int at) { return len - at < BLOCK ? len - at : BLOCK; }
+static int block_len(int len, int at) {
+    return len - at < BLOCK ? len - at : BLOCK;
+}
 
 static struct attention_job job_for(const struct attention_shape *s) {
     return (struct attention_job){.s = s,
@@ -50,10 +53,10 @@ static struct attention_job job_for(const struct attention_shape *s) {
 }
 
 /* c[m,n] (+)= alpha * op(a) op(b), all row-major */
-static void small_gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b, int ldb,
-                       bool accumulate, float *c, int ldc) {
-    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, alpha, a, lda, b, ldb,
-                accumulate ? 1.0f : 0.0f, c, ldc);
+static void small_gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
+                       int ldb, bool accumulate, float *c, int ldc) {
+    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, alpha, a, lda,
+                b, ldb, accumulate ? 1.0f : 0.0f, c, ldc);
 }
 
 /* p[0..n) = exp(p - shift), rest of the block row 0; returns the sum. */
@@ -86,7 +89,8 @@ static void forward_block(const struct attention_job *j, const struct head_view 
     float p[BLOCK * BLOCK], top[BLOCK], sum[BLOCK];
     for (int kb = 0; kb <= qb; kb += BLOCK) {
         const int cols = block_len(v->len, kb);
-        const float *k = j->qkv + v->k + (size_t)kb * (size_t)j->stride, *val = j->qkv + v->v + (size_t)kb * (size_t)j->stride;
+        const float *k = j->qkv + v->k + (size_t)kb * (size_t)j->stride,
+                    *val = j->qkv + v->v + (size_t)kb * (size_t)j->stride;
         small_gemm(false, true, rows, cols, hd, j->scale, q, j->stride, k, j->stride, false, p, BLOCK);
         for (int r = 0; r < rows; r++) {
             const int n = kb == qb ? r + 1 : cols; /* causal: keys up to the query's own position */
@@ -139,7 +143,8 @@ SIMD_CLONES static float dot(const float *a, const float *b, int n) {
     return simd_lane_sum(lane);
 }
 
-/* Where a chunk puts dk and dv: into dqkv itself when no other head shares them, else into scratch [n_head][k, v][n_tokens, hd]. */
+/* Where a chunk puts dk and dv: into dqkv itself when no other head shares them, else into scratch [n_head][k,
+ * v][n_tokens, hd]. */
 struct kv_target {
     float *dk, *dv;
     int ld;
@@ -152,9 +157,10 @@ static struct kv_target target_of(const struct attention_job *j, const struct he
     return (struct kv_target){.dk = dk, .dv = dk + plane, .ld = j->s->head_dim};
 }
 
-/* With p = exp(s - lse), delta_r = sum_d do*o: dv += p^T do, dp = do v^T, ds = p * (dp - delta), dq += ds k, dk += ds^T q. */
-static void backward_block(const struct attention_job *j, const struct head_view *v, const struct kv_target *t, int qb, int kb,
-                           const float *delta) {
+/* With p = exp(s - lse), delta_r = sum_d do*o: dv += p^T do, dp = do v^T, ds = p * (dp - delta), dq += ds k, dk += ds^T
+ * q. */
+static void backward_block(const struct attention_job *j, const struct head_view *v, const struct kv_target *t, int qb,
+                           int kb, const float *delta) {
     const int hd = j->s->head_dim, ldo = j->s->n_head * hd, rows = block_len(v->len, qb), cols = block_len(v->len, kb);
     const size_t stride = (size_t)j->stride;
     const float *q = j->qkv + v->q + (size_t)qb * stride, *k = j->qkv + v->k + (size_t)kb * stride;
@@ -198,12 +204,12 @@ static void sum_groups(void *ctx, int begin, int end) {
     for (int row = begin; row < end; row++)
         for (int kv = 0; kv < s->n_kv_head; kv++)
             for (int part = 0; part < 2; part++) { /* 0: keys, 1: values */
-                float *restrict to = j->dqkv + (size_t)row * (size_t)j->stride +
-                                     (size_t)(s->n_head + part * s->n_kv_head + kv) * hd;
+                float *restrict to =
+                    j->dqkv + (size_t)row * (size_t)j->stride + (size_t)(s->n_head + part * s->n_kv_head + kv) * hd;
                 memset(to, 0, hd * sizeof *to);
                 for (int g = 0; g < j->group; g++) {
-                    const float *restrict from = j->scratch + ((size_t)(kv * j->group + g) * 2 + (size_t)part) * plane +
-                                                 (size_t)row * hd;
+                    const float *restrict from =
+                        j->scratch + ((size_t)(kv * j->group + g) * 2 + (size_t)part) * plane + (size_t)row * hd;
                     for (size_t c = 0; c < hd; c++) to[c] += from[c];
                 }
             }

@@ -1,5 +1,6 @@
-/* Elementwise and row kernels: see kernels.h. The inner loops are plain and carry SIMD_CLONES; the functions around them cut rows
- * into ranges for the pool. Sums over a row use explicit lanes so that vector width does not change the result (simd.h). */
+/* Elementwise and row kernels: see kernels.h. The inner loops are plain and carry SIMD_CLONES; the functions around
+ * them cut rows into ranges for the pool. Sums over a row use explicit lanes so that vector width does not change the
+ * result (simd.h). */
 #include "engine/math/kernels.h"
 
 #include <math.h>
@@ -26,7 +27,8 @@ struct embed_job {
 static void embed_rows(void *ctx, int begin, int end) {
     const struct embed_job *j = ctx;
     const size_t d = (size_t)j->d;
-    for (int t = begin; t < end; t++) memcpy(j->x + (size_t)t * d, j->table + (size_t)j->index[t] * d, d * sizeof(float));
+    for (int t = begin; t < end; t++)
+        memcpy(j->x + (size_t)t * d, j->table + (size_t)j->index[t] * d, d * sizeof(float));
 }
 
 void embed_forward(float *x, const float *table, const int32_t *token, int n_rows, int d) {
@@ -79,11 +81,13 @@ static void rmsnorm_rows(void *ctx, int begin, int end) {
     const struct norm_job *j = ctx;
     for (int t = begin; t < end; t++) {
         const size_t at = (size_t)t * (size_t)j->d;
-        rmsnorm_row(j->y + at, j->rstd ? j->rstd + t : NULL, j->x + at, j->residual ? j->residual + at : NULL, j->w, j->d, j->eps);
+        rmsnorm_row(j->y + at, j->rstd ? j->rstd + t : NULL, j->x + at, j->residual ? j->residual + at : NULL, j->w,
+                    j->d, j->eps);
     }
 }
 
-void rmsnorm_forward(float *y, float *rstd, float *x, const float *residual, const float *w, int n_rows, int d, float eps) {
+void rmsnorm_forward(float *y, float *rstd, float *x, const float *residual, const float *w, int n_rows, int d,
+                     float eps) {
     struct norm_job j = {.y = y, .rstd = rstd, .x = x, .residual = residual, .w = w, .d = d, .eps = eps};
     parallel_ranges(n_rows, grain_for(d), rmsnorm_rows, &j);
 }
@@ -113,28 +117,31 @@ static void rmsnorm_rows_backward(void *ctx, int begin, int end) {
     memset(dw, 0, (size_t)j->d * sizeof *dw);
     for (int t = begin; t < end; t++) {
         const size_t at = (size_t)t * (size_t)j->d;
-        rmsnorm_row_backward(j->dx + at, j->accumulate, dw, j->y ? j->y + at : NULL, j->dy + at, j->x_in + at, j->rstd_in[t],
-                             j->w, j->d);
+        rmsnorm_row_backward(j->dx + at, j->accumulate, dw, j->y ? j->y + at : NULL, j->dy + at, j->x_in + at,
+                             j->rstd_in[t], j->w, j->d);
     }
 }
 
-void rmsnorm_backward(float *dx, bool accumulate, float *dw, float *y, const float *dy, const float *x, const float *rstd,
-                      const float *w, int n_rows, int d, float *part) {
-    struct norm_job j = {.y = y, .dx = dx, .part = part, .dy = dy, .x_in = x, .rstd_in = rstd, .w = w, .d = d,
-                         .accumulate = accumulate};
+void rmsnorm_backward(float *dx, bool accumulate, float *dw, float *y, const float *dy, const float *x,
+                      const float *rstd, const float *w, int n_rows, int d, float *part) {
+    struct norm_job j = {
+        .y = y, .dx = dx, .part = part, .dy = dy, .x_in = x, .rstd_in = rstd, .w = w, .d = d, .accumulate = accumulate};
     parallel_ranges(n_rows, NORM_GRAIN, rmsnorm_rows_backward, &j);
     for (int p = 0; p * NORM_GRAIN < n_rows; p++)
         for (int i = 0; i < d; i++) dw[i] += part[(size_t)p * (size_t)d + (size_t)i];
 }
 
-size_t rmsnorm_scratch(int n_rows, int d) { return ((size_t)n_rows / NORM_GRAIN + 1) * (size_t)d; }
+size_t rmsnorm_scratch(int n_rows, int d) {
+    return ((size_t)n_rows / NORM_GRAIN + 1) * (size_t)d;
+}
 
 /* ---- rotary positions ---- */
 
 void rope_table(float *table, int from, int to, int head_dim, float base) {
     const int half = head_dim / 2;
     for (int j = 0; j < half; j++) {
-        const float freq = 1.0f / powf(base, (float)(2 * j) / (float)head_dim); /* f32, as the published models were trained */
+        const float freq =
+            1.0f / powf(base, (float)(2 * j) / (float)head_dim); /* f32, as the published models were trained */
         for (int p = from; p < to; p++) {
             const double angle = (double)((float)p * freq);
             float *row = table + (size_t)p * (size_t)head_dim;
@@ -169,12 +176,14 @@ static void rope_rows(void *ctx, int begin, int end) {
 }
 
 void rope_forward(float *x, const float *table, const int *pos, int n_rows, int n_rot, int head_dim, int stride) {
-    struct rope_job j = {.x = x, .table = table, .pos = pos, .n_rot = n_rot, .head_dim = head_dim, .stride = stride, .sign = 1};
+    struct rope_job j = {
+        .x = x, .table = table, .pos = pos, .n_rot = n_rot, .head_dim = head_dim, .stride = stride, .sign = 1};
     parallel_ranges(n_rows, grain_for(n_rot * head_dim), rope_rows, &j);
 }
 
 void rope_backward(float *dx, const float *table, const int *pos, int n_rows, int n_rot, int head_dim, int stride) {
-    struct rope_job j = {.x = dx, .table = table, .pos = pos, .n_rot = n_rot, .head_dim = head_dim, .stride = stride, .sign = -1};
+    struct rope_job j = {
+        .x = dx, .table = table, .pos = pos, .n_rot = n_rot, .head_dim = head_dim, .stride = stride, .sign = -1};
     parallel_ranges(n_rows, grain_for(n_rot * head_dim), rope_rows, &j);
 }
 
@@ -204,8 +213,8 @@ void swiglu_forward(float *h, const float *gate_up, int n_rows, int ff) {
 
 /* d silu(g)/dg = s + g s (1 - s), s = sigmoid(g) */
 SIMD_CLONES static void swiglu_row_backward(float *restrict d_gate, float *restrict d_up, float *restrict h,
-                                            const float *restrict dh, const float *restrict gate, const float *restrict up,
-                                            int ff) {
+                                            const float *restrict dh, const float *restrict gate,
+                                            const float *restrict up, int ff) {
     for (int i = 0; i < ff; i++) {
         const float g = gate[i], u = up[i], s = simd_sigmoid(g), silu = g * s;
         h[i] = silu * u;

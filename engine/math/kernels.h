@@ -1,5 +1,6 @@
-/* The pieces of a transformer layer that are not matrix products, forward and backward beside each other (after llm.c). Rows are
- * tokens; every function runs its rows through the pool and gives the same bits for any thread count. Attention: attention.h. */
+/* The pieces of a transformer layer that are not matrix products, forward and backward beside each other (after llm.c).
+ * Rows are tokens; every function runs its rows through the pool and gives the same bits for any thread count.
+ * Attention: attention.h. */
 #ifndef PBKD_MATH_KERNELS_H
 #define PBKD_MATH_KERNELS_H
 
@@ -14,11 +15,12 @@ void embed_backward(float *dtable, const float *dx, const int32_t *index, int n_
 
 /* x += residual where residual is not NULL; rstd[t] = 1/sqrt(mean(x[t]^2) + eps); y[t,j] = x[t,j] * rstd[t] * w[j].
  * x, y, residual [n_rows, d]; y may not be x; rstd may be NULL. */
-void rmsnorm_forward(float *y, float *rstd, float *x, const float *residual, const float *w, int n_rows, int d, float eps);
+void rmsnorm_forward(float *y, float *rstd, float *x, const float *residual, const float *w, int n_rows, int d,
+                     float eps);
 /* With xhat = x * rstd and g = dy * w: dx (+)= rstd * (g - xhat * mean(g * xhat)), dw += sum_t dy * xhat.
  * y, when not NULL, gets the forward result again. part: scratch of rmsnorm_scratch(n_rows, d) floats. */
-void rmsnorm_backward(float *dx, bool accumulate, float *dw, float *y, const float *dy, const float *x, const float *rstd,
-                      const float *w, int n_rows, int d, float *part);
+void rmsnorm_backward(float *dx, bool accumulate, float *dw, float *y, const float *dy, const float *x,
+                      const float *rstd, const float *w, int n_rows, int d, float *part);
 size_t rmsnorm_scratch(int n_rows, int d);
 
 /* Rotary positions (Su et al. 2021), half-split: pairs are (j, j + head_dim/2). table rows pos in [from, to) are

@@ -1,8 +1,8 @@
 /* Matrix products: see matmul.h.
  *
- * The result is cut into tiles whose size depends on the shape alone, never on the number of threads, and the summed dimension
- * is never cut: so results are bitwise equal for any thread count. Tiles are as large as still gives a few per processor, because
- * every tile packs its share of both operands again. */
+ * The result is cut into tiles whose size depends on the shape alone, never on the number of threads, and the summed
+ * dimension is never cut: so results are bitwise equal for any thread count. Tiles are as large as still gives a few
+ * per processor, because every tile packs its share of both operands again. */
 #include "engine/math/matmul.h"
 
 #include <cblas.h>
@@ -10,7 +10,9 @@
 
 #include "engine/math/parallel.h"
 
-void matmul_init(void) { openblas_set_num_threads(1); }
+void matmul_init(void) {
+    openblas_set_num_threads(1);
+}
 
 struct product {
     enum CBLAS_TRANSPOSE ta, tb;
@@ -26,9 +28,13 @@ struct product {
 #define TILE_MIN_WORK 1.0e6
 enum { TILE_MAX_M = 256, TILE_MAX_N = 1024, TILES_WANTED = 16, TILE_STEP = 16 };
 
-static int half_up(int v) { return ((v + 1) / 2 + TILE_STEP - 1) / TILE_STEP * TILE_STEP; }
+static int half_up(int v) {
+    return ((v + 1) / 2 + TILE_STEP - 1) / TILE_STEP * TILE_STEP;
+}
 
-static int count(int n, int tile) { return (n - 1) / tile + 1; }
+static int count(int n, int tile) {
+    return (n - 1) / tile + 1;
+}
 
 static void choose_tiles(struct product *p) {
     p->tile_m = p->m < TILE_MAX_M ? p->m : TILE_MAX_M;
@@ -61,19 +67,46 @@ static void run(struct product *p) {
 }
 
 void matmul_nt(float *y, const float *x, const float *w, int m, int n, int k, bool accumulate) {
-    struct product p = {.ta = CblasNoTrans, .tb = CblasTrans, .m = m, .n = n, .k = k, .a = x, .lda = k, .b = w, .ldb = k,
-                        .beta = accumulate ? 1.0f : 0.0f, .c = y};
+    struct product p = {.ta = CblasNoTrans,
+                        .tb = CblasTrans,
+                        .m = m,
+                        .n = n,
+                        .k = k,
+                        .a = x,
+                        .lda = k,
+                        .b = w,
+                        .ldb = k,
+                        .beta = accumulate ? 1.0f : 0.0f,
+                        .c = y};
     run(&p);
 }
 
 void matmul_nn(float *dx, const float *dy, const float *w, int m, int k, int n, bool accumulate) {
-    struct product p = {.ta = CblasNoTrans, .tb = CblasNoTrans, .m = m, .n = k, .k = n, .a = dy, .lda = n, .b = w, .ldb = k,
-                        .beta = accumulate ? 1.0f : 0.0f, .c = dx};
+    struct product p = {.ta = CblasNoTrans,
+                        .tb = CblasNoTrans,
+                        .m = m,
+                        .n = k,
+                        .k = n,
+                        .a = dy,
+                        .lda = n,
+                        .b = w,
+                        .ldb = k,
+                        .beta = accumulate ? 1.0f : 0.0f,
+                        .c = dx};
     run(&p);
 }
 
 void matmul_tn(float *dw, const float *dy, const float *x, int n, int k, int m) {
-    struct product p = {.ta = CblasTrans, .tb = CblasNoTrans, .m = n, .n = k, .k = m, .a = dy, .lda = n, .b = x, .ldb = k,
-                        .beta = 1.0f, .c = dw};
+    struct product p = {.ta = CblasTrans,
+                        .tb = CblasNoTrans,
+                        .m = n,
+                        .n = k,
+                        .k = m,
+                        .a = dy,
+                        .lda = n,
+                        .b = x,
+                        .ldb = k,
+                        .beta = 1.0f,
+                        .c = dw};
     run(&p);
 }

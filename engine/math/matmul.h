@@ -1,5 +1,5 @@
-/* Matrix products on OpenBLAS. All matrices are row-major f32. Rows or columns of the result are cut into chunks of fixed size and
- * run through the pool (parallel.h), each chunk one single-threaded cblas_sgemm. */
+/* Matrix products on OpenBLAS. All matrices are row-major f32. Rows or columns of the result are cut into chunks of
+ * fixed size and run through the pool (parallel.h), each chunk one single-threaded cblas_sgemm. */
 #ifndef PBKD_MATH_MATMUL_H
 #define PBKD_MATH_MATMUL_H
 

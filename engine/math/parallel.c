@@ -2,9 +2,9 @@
  * process-wide resource: a pool per model would start more threads than there are cores.
  *
  * A job is published by storing its length and a next-chunk counter of 0 in one 64-bit ticket. A chunk is claimed by
- * compare-and-swap on the ticket, so a worker that wakes late, when its job is long over, either sees an exhausted ticket or
- * claims a chunk of the job that is current then: both are right, and the fields of a job whose chunk has been claimed cannot
- * change before that chunk is reported done. */
+ * compare-and-swap on the ticket, so a worker that wakes late, when its job is long over, either sees an exhausted
+ * ticket or claims a chunk of the job that is current then: both are right, and the fields of a job whose chunk has
+ * been claimed cannot change before that chunk is reported done. */
 #include "engine/math/parallel.h"
 
 #include <limits.h>
@@ -24,9 +24,9 @@ enum { MAX_THREADS = 64, SPINS = 600, WORKER_NICE = 10 };
 static struct {
     pthread_t worker[MAX_THREADS];
     int n_workers;
-    _Atomic uint64_t ticket; /* n_chunks << 32 | next chunk */
+    _Atomic uint64_t ticket;     /* n_chunks << 32 | next chunk */
     _Atomic unsigned generation; /* changes with every job and at shutdown: what workers wait for */
-    atomic_int done; /* chunks finished of the current job */
+    atomic_int done;             /* chunks finished of the current job */
     atomic_int sleepers;
     atomic_bool stop, caller_waits;
     void (*fn)(void *ctx, int i);
@@ -116,7 +116,9 @@ void parallel_init(int n_threads) {
     }
 }
 
-int parallel_threads(void) { return pool.n_workers + 1; }
+int parallel_threads(void) {
+    return pool.n_workers + 1;
+}
 
 static void wait_until_done(int n) {
     for (int i = 0; i < SPINS; i++) {

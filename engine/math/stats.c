@@ -89,7 +89,9 @@ double stats_correlation(const double *x, const double *y, size_t n) {
     return xy / (sqrt(xx) * sqrt(yy));
 }
 
-double stats_softplus(double x) { return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x))); }
+double stats_softplus(double x) {
+    return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x)));
+}
 
 double stats_sigmoid(double x) {
     if (x >= 0) return 1.0 / (1.0 + exp(-x));

@@ -19,13 +19,15 @@ void buffer_free(struct buffer *b) {
     *b = (struct buffer){0};
 }
 
-struct activations *activations_new(void) { return mem_small(sizeof(struct activations)); }
+struct activations *activations_new(void) {
+    return mem_small(sizeof(struct activations));
+}
 
 void activations_free(struct activations *a) {
     if (!a) return;
-    struct buffer *all[] = {&a->x,  &a->x_mid, &a->qkv,       &a->att,  &a->lse,  &a->gate_up,   &a->rstd,        &a->xn,  &a->h,
-                            &a->hidden, &a->dx, &a->dxn, &a->dh, &a->d_gate_up, &a->datt, &a->dqkv, &a->norm_part, &a->att_scratch,
-                            &a->rope};
+    struct buffer *all[] = {&a->x,    &a->x_mid, &a->qkv,       &a->att,         &a->lse, &a->gate_up, &a->rstd,
+                            &a->xn,   &a->h,     &a->hidden,    &a->dx,          &a->dxn, &a->dh,      &a->d_gate_up,
+                            &a->datt, &a->dqkv,  &a->norm_part, &a->att_scratch, &a->rope};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) buffer_free(all[i]);
     mem_free(a->pos);
     free(a);

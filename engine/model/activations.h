@@ -1,7 +1,8 @@
 /* The buffers of one forward pass and of its backward pass. Private to engine/model (forward.c, backward.c).
  *
- * What backward needs is kept per layer; normalised inputs and the product of SwiGLU are cheap to make again and are not kept.
- * Without `keep` all layers share one layer's buffers. Buffers only grow, so a steady training loop allocates nothing. */
+ * What backward needs is kept per layer; normalised inputs and the product of SwiGLU are cheap to make again and are
+ * not kept. Without `keep` all layers share one layer's buffers. Buffers only grow, so a steady training loop allocates
+ * nothing. */
 #ifndef PBKD_MODEL_ACTIVATIONS_H
 #define PBKD_MODEL_ACTIVATIONS_H
 
@@ -28,9 +29,9 @@ struct activations {
     struct buffer h;       /* [T, d_ff] scratch */
     struct buffer hidden;  /* [T, d] the result */
     /* backward */
-    struct buffer dx, dxn;          /* [T, d] */
-    struct buffer dh, d_gate_up;    /* [T, d_ff], [T, 2 d_ff] */
-    struct buffer datt, dqkv;       /* [T, Q], [T, W] */
+    struct buffer dx, dxn;       /* [T, d] */
+    struct buffer dh, d_gate_up; /* [T, d_ff], [T, 2 d_ff] */
+    struct buffer datt, dqkv;    /* [T, Q], [T, W] */
     struct buffer norm_part, att_scratch;
 
     struct buffer rope; /* [rope_len, head_dim] for the base and head_dim below */
@@ -39,7 +40,7 @@ struct activations {
     int *pos; /* [pos_cap] position of every token in its sequence */
     size_t pos_cap;
 
-    int n_tokens;         /* of the last forward pass; 0: none that backward could use */
+    int n_tokens; /* of the last forward pass; 0: none that backward could use */
     const struct model *kept_for;
 };
 

@@ -1,5 +1,5 @@
-/* The backward pass, layer by layer in reverse: see model.h. dx carries the gradient to the residual stream; normalised inputs
- * and SwiGLU products are made again where the gradient of a weight needs them. */
+/* The backward pass, layer by layer in reverse: see model.h. dx carries the gradient to the residual stream; normalised
+ * inputs and SwiGLU products are made again where the gradient of a weight needs them. */
 #include "engine/math/attention.h"
 #include "engine/math/kernels.h"
 #include "engine/math/matmul.h"
@@ -35,8 +35,8 @@ static void feed_forward_backward(const struct model *m, struct activations *a, 
 }
 
 /* dx: gradient at x_mid in, at the layer's input out. */
-static void attention_layer_backward(const struct model *m, struct activations *a, const struct attention_shape *shape, int l,
-                                     float *grads) {
+static void attention_layer_backward(const struct model *m, struct activations *a, const struct attention_shape *shape,
+                                     int l, float *grads) {
     const struct model_config *c = &m->cfg;
     const struct layer_params *p = &m->layer[l];
     const float *w = m->params;
@@ -53,13 +53,13 @@ static void attention_layer_backward(const struct model *m, struct activations *
     matmul_tn(grads + p->wq, a->dqkv.p, a->xn.p, W, d, T);
 }
 
-bool model_backward(const struct model *m, struct activations *a, const struct batch *b, const float *dhidden, float *grads,
-                    struct err *e) {
+bool model_backward(const struct model *m, struct activations *a, const struct batch *b, const float *dhidden,
+                    float *grads, struct err *e) {
     const struct model_config *c = &m->cfg;
     if (a->kept_for != m || a->n_tokens != b->start[b->n_seq])
         return err_set(e, "backward: no forward pass of this batch was kept");
-    const struct attention_shape shape = {.n_seq = b->n_seq, .start = b->start, .n_head = c->n_head,
-                                          .n_kv_head = c->n_kv_head, .head_dim = c->head_dim};
+    const struct attention_shape shape = {
+        .n_seq = b->n_seq, .start = b->start, .n_head = c->n_head, .n_kv_head = c->n_kv_head, .head_dim = c->head_dim};
     if (!reserve(m, a, &shape, e)) return false;
     const int T = a->n_tokens, d = c->d_model, L = c->n_layer;
     rmsnorm_backward(a->dx.p, false, grads + m->out_norm, NULL, dhidden, a->x.p + plane(a, L, d),

@@ -1,5 +1,5 @@
-/* The forward pass: see model.h. Residual additions are folded into the norm that follows them, so each layer is four matrix
- * products, attention, and four passes over rows. */
+/* The forward pass: see model.h. Residual additions are folded into the norm that follows them, so each layer is four
+ * matrix products, attention, and four passes over rows. */
 #include <string.h>
 
 #include "engine/base/mem.h"
@@ -17,14 +17,16 @@ static bool check_batch(const struct model *m, const struct batch *b, struct err
     }
     for (int t = 0; t < b->start[b->n_seq]; t++)
         if (b->token[t] < 0 || b->token[t] >= m->cfg.n_vocab)
-            return err_set(e, "batch: token id %d at %d is outside the vocabulary of %d", b->token[t], t, m->cfg.n_vocab);
+            return err_set(e, "batch: token id %d at %d is outside the vocabulary of %d", b->token[t], t,
+                           m->cfg.n_vocab);
     return true;
 }
 
 static bool reserve(const struct model *m, struct activations *a, size_t n_tokens, bool keep, struct err *e) {
     const struct model_config *c = &m->cfg;
     const size_t T = (n_tokens + 63) / 64 * 64; /* a little slack saves growing for every slightly longer batch */
-    const size_t d = (size_t)c->d_model, ff = (size_t)c->d_ff, heads = (size_t)c->n_head, layers = keep ? (size_t)c->n_layer : 1;
+    const size_t d = (size_t)c->d_model, ff = (size_t)c->d_ff, heads = (size_t)c->n_head,
+                 layers = keep ? (size_t)c->n_layer : 1;
     const size_t Q = heads * (size_t)c->head_dim, W = Q + 2 * (size_t)c->n_kv_head * (size_t)c->head_dim;
     const char *what = "activations";
     return buffer_reserve(&a->x, (layers + 1) * T * d, what, e) && buffer_reserve(&a->x_mid, layers * T * d, what, e) &&
@@ -63,10 +65,10 @@ static bool set_positions(const struct model *m, struct activations *a, const st
     return true;
 }
 
-/* One layer. a->xn holds its normalised input and gets the next layer's; `next_norm` is the weight of that norm and out where its
- * result goes (xn, or the hidden states after the last layer). */
-static void layer_forward(const struct model *m, struct activations *a, const struct attention_shape *shape, int l, int slot,
-                          const float *next_norm, float *next_rstd, float *next_x, float *out) {
+/* One layer. a->xn holds its normalised input and gets the next layer's; `next_norm` is the weight of that norm and out
+ * where its result goes (xn, or the hidden states after the last layer). */
+static void layer_forward(const struct model *m, struct activations *a, const struct attention_shape *shape, int l,
+                          int slot, const float *next_norm, float *next_rstd, float *next_x, float *out) {
     const struct model_config *c = &m->cfg;
     const struct layer_params *p = &m->layer[l];
     const float *w = m->params;
@@ -97,8 +99,8 @@ bool model_forward(const struct model *m, struct activations *a, const struct ba
     const int T = b->start[b->n_seq], d = c->d_model;
     if (!reserve(m, a, (size_t)T, keep, e) || !set_positions(m, a, b, e)) return false;
     a->n_tokens = T;
-    const struct attention_shape shape = {.n_seq = b->n_seq, .start = b->start, .n_head = c->n_head,
-                                          .n_kv_head = c->n_kv_head, .head_dim = c->head_dim};
+    const struct attention_shape shape = {
+        .n_seq = b->n_seq, .start = b->start, .n_head = c->n_head, .n_kv_head = c->n_kv_head, .head_dim = c->head_dim};
     embed_forward(a->x.p, m->params + m->embed, b->token, T, d);
     rmsnorm_forward(a->xn.p, a->rstd.p, a->x.p, NULL, m->params + m->layer[0].attn_norm, T, d, c->rms_eps);
     for (int l = 0; l < c->n_layer; l++) {

@@ -2,6 +2,7 @@
 #include "engine/model/head.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
@@ -11,9 +12,9 @@
 #include "engine/math/simd.h"
 #include "engine/model/head_internal.h"
 
-#include <stdlib.h>
-
-struct head_space *head_space_new(void) { return mem_small(sizeof(struct head_space)); }
+struct head_space *head_space_new(void) {
+    return mem_small(sizeof(struct head_space));
+}
 
 void head_space_free(struct head_space *s) {
     if (!s) return;
@@ -32,7 +33,9 @@ int head_chunk_rows(int n_vocab) {
     return fit < 32 ? 32 : fit > HEAD_MAX_ROWS ? HEAD_MAX_ROWS : fit;
 }
 
-int head_grain(int n_vocab) { return n_vocab >= 4096 ? 1 : 4096 / n_vocab; }
+int head_grain(int n_vocab) {
+    return n_vocab >= 4096 ? 1 : 4096 / n_vocab;
+}
 
 bool head_check_rows(const struct model *m, const struct head_rows *r, bool targets, struct err *e) {
     for (int i = 0; i < r->n; i++) {
@@ -113,13 +116,14 @@ static void nll_rows(void *ctx, int begin, int end) {
     }
 }
 
-bool head_log_prob(const struct model *m, const struct head_rows *r, struct head_space *s, float *log_prob, float *entropy,
-                   struct err *e) {
+bool head_log_prob(const struct model *m, const struct head_rows *r, struct head_space *s, float *log_prob,
+                   float *entropy, struct err *e) {
     if (!head_check_rows(m, r, true, e)) return false;
     const int step = head_chunk_rows(m->cfg.n_vocab);
     for (int first = 0; first < r->n; first += step) {
         const int n = r->n - first < step ? r->n - first : step;
-        struct nll_job j = {.n_vocab = m->cfg.n_vocab, .target = r->target + first, .entropy = entropy ? entropy + first : NULL};
+        struct nll_job j = {
+            .n_vocab = m->cfg.n_vocab, .target = r->target + first, .entropy = entropy ? entropy + first : NULL};
         if (!(j.z = head_logits(m, r, first, n, s, 0, e))) return false;
         parallel_ranges(n, head_grain(j.n_vocab), nll_rows, &j);
         for (int i = 0; i < n; i++) log_prob[first + i] = (float)j.log_prob[i];
@@ -127,8 +131,8 @@ bool head_log_prob(const struct model *m, const struct head_rows *r, struct head
     return true;
 }
 
-bool head_nll_backward(const struct model *m, const struct head_rows *r, const float *weight, struct head_space *s, double *loss,
-                       float *log_prob, float *dhidden, float *grads, struct err *e) {
+bool head_nll_backward(const struct model *m, const struct head_rows *r, const float *weight, struct head_space *s,
+                       double *loss, float *log_prob, float *dhidden, float *grads, struct err *e) {
     if (!head_check_rows(m, r, true, e)) return false;
     const int step = head_chunk_rows(m->cfg.n_vocab);
     double sum = 0;

@@ -33,37 +33,35 @@ struct row_sums {
     double plogp; /* sum pi log pi */
 };
 
-SIMD_CLONES static struct row_sums sum_row(const float *z, const float *zr, const float *zf, int n, struct row_lse s, float bound) {
+/* Partial sums over lanes; bq and piq still without the factor R. */
+struct lane_sums {
+    float bq[SIMD_LANES], piq[SIMD_LANES], kl[SIMD_LANES], plogp[SIMD_LANES];
+};
+
+/* Add one action's terms to lane j; l = log pi, lr = log b, lf = log ref. */
+SIMD_INLINE void add_action(struct lane_sums *s, int j, float l, float lr, float lf, float inv_bound) {
+    const float p = simd_exp(l), th = simd_tanh(lr * inv_bound);
+    s->bq[j] += simd_exp(lr) * th;
+    s->piq[j] += p * th;
+    s->plogp[j] += p * l;
+    s->kl[j] += p * (l - lf);
+}
+
+SIMD_CLONES static struct row_sums sum_row(const float *z, const float *zr, const float *zf, int n, struct row_lse s,
+                                           float bound) {
     const float inv = 1.0f / bound;
     struct row_sums out = {0};
     for (int i = 0; i < n;) {
         const int stop = n - i > 1024 ? i + 1024 : n;
-        float bq[SIMD_LANES] = {0}, piq[SIMD_LANES] = {0}, kl[SIMD_LANES] = {0}, plogp[SIMD_LANES] = {0};
-        while (i < stop) {
-            const int width = stop - i < SIMD_LANES ? stop - i : SIMD_LANES;
-            if (width == SIMD_LANES) {
-                for (int j = 0; j < SIMD_LANES; j++) {
-                    const float l = z[i + j] - s.pi, lr = zr[i + j] - s.reward, p = simd_exp(l), th = simd_tanh(lr * inv);
-                    bq[j] += simd_exp(lr) * th;
-                    piq[j] += p * th;
-                    plogp[j] += p * l;
-                    kl[j] += p * (l - (zf[i + j] - s.ref));
-                }
-            } else {
-                for (int j = 0; j < width; j++) {
-                    const float l = z[i + j] - s.pi, lr = zr[i + j] - s.reward, p = simd_exp(l), th = simd_tanh(lr * inv);
-                    bq[j] += simd_exp(lr) * th;
-                    piq[j] += p * th;
-                    plogp[j] += p * l;
-                    kl[j] += p * (l - (zf[i + j] - s.ref));
-                }
-            }
-            i += width;
-        }
-        out.bq += (double)bound * (double)simd_lane_sum(bq);
-        out.piq += (double)bound * (double)simd_lane_sum(piq);
-        out.kl += (double)simd_lane_sum(kl);
-        out.plogp += (double)simd_lane_sum(plogp);
+        struct lane_sums lane = {0};
+        for (; i + SIMD_LANES <= stop; i += SIMD_LANES)
+            for (int j = 0; j < SIMD_LANES; j++)
+                add_action(&lane, j, z[i + j] - s.pi, zr[i + j] - s.reward, zf[i + j] - s.ref, inv);
+        for (; i < stop; i++) add_action(&lane, 0, z[i] - s.pi, zr[i] - s.reward, zf[i] - s.ref, inv);
+        out.bq += (double)bound * (double)simd_lane_sum(lane.bq);
+        out.piq += (double)bound * (double)simd_lane_sum(lane.piq);
+        out.kl += (double)simd_lane_sum(lane.kl);
+        out.plogp += (double)simd_lane_sum(lane.plogp);
     }
     return out;
 }
@@ -99,10 +97,11 @@ static bool check_sides(const struct model *student, const struct head_rows *rs,
                         const struct head_rows *rr, float bound, const struct model *ref, const struct head_rows *rf,
                         float kl_coef, struct err *e) {
     if (!(bound > 0.0f) || !isfinite(bound)) return err_set(e, "reward bound must be above 0, found %g", (double)bound);
-    if (kl_coef != 0.0f && !ref) return err_set(e, "exact descent: a KL weight of %g needs a reference", (double)kl_coef);
+    if (kl_coef != 0.0f && !ref)
+        return err_set(e, "exact descent: a KL weight of %g needs a reference", (double)kl_coef);
     if (student->cfg.n_vocab != reward->cfg.n_vocab || (ref && student->cfg.n_vocab != ref->cfg.n_vocab))
-        return err_set(e, "exact descent: vocabularies differ: student %d, reward %d, reference %d", student->cfg.n_vocab,
-                       reward->cfg.n_vocab, ref ? ref->cfg.n_vocab : student->cfg.n_vocab);
+        return err_set(e, "exact descent: vocabularies differ: student %d, reward %d, reference %d",
+                       student->cfg.n_vocab, reward->cfg.n_vocab, ref ? ref->cfg.n_vocab : student->cfg.n_vocab);
     if (rs->n != rr->n || (ref && rs->n != rf->n))
         return err_set(e, "exact descent: row counts differ: student %d, reward %d, reference %d", rs->n, rr->n,
                        ref ? rf->n : rs->n);
@@ -112,15 +111,17 @@ static bool check_sides(const struct model *student, const struct head_rows *rs,
 
 bool head_exact_descent(const struct model *student, const struct head_rows *rs, const struct model *reward,
                         const struct head_rows *rr, float bound, const struct model *ref, const struct head_rows *rf,
-                        const float *weight, float kl_coef, struct head_space *s, struct exact_terms *terms, float *dhidden,
-                        float *grads, struct err *e) {
+                        const float *weight, float kl_coef, struct head_space *s, struct exact_terms *terms,
+                        float *dhidden, float *grads, struct err *e) {
     if (!check_sides(student, rs, reward, rr, bound, ref, rf, kl_coef, e)) return false;
     const int step = head_chunk_rows(student->cfg.n_vocab);
     struct exact_terms sum = {0};
     for (int first = 0; first < rs->n; first += step) {
         const int n = rs->n - first < step ? rs->n - first : step;
-        struct exact_job j = {.n_vocab = student->cfg.n_vocab, .weight = weight + first, .bound = bound, .kl_coef = kl_coef};
-        if (!(j.z = head_logits(student, rs, first, n, s, 0, e)) || !(j.zr = head_logits(reward, rr, first, n, s, 1, e)) ||
+        struct exact_job j = {
+            .n_vocab = student->cfg.n_vocab, .weight = weight + first, .bound = bound, .kl_coef = kl_coef};
+        if (!(j.z = head_logits(student, rs, first, n, s, 0, e)) ||
+            !(j.zr = head_logits(reward, rr, first, n, s, 1, e)) ||
             (ref && !(j.zf = head_logits(ref, rf, first, n, s, 2, e))))
             return false;
         parallel_ranges(n, head_grain(j.n_vocab), exact_rows, &j);

@@ -1,5 +1,5 @@
-/* What the three parts of the head share (head.c, head_reward.c, head_exact.c): chunks of rows, their logits, and the way from a
- * gradient with respect to logits to the gradients of hidden states and weights. Private to engine/model. */
+/* What the three parts of the head share (head.c, head_reward.c, head_exact.c): chunks of rows, their logits, and the
+ * way from a gradient with respect to logits to the gradients of hidden states and weights. Private to engine/model. */
 #ifndef PBKD_MODEL_HEAD_INTERNAL_H
 #define PBKD_MODEL_HEAD_INTERNAL_H
 
@@ -21,7 +21,8 @@ bool head_check_rows(const struct model *m, const struct head_rows *r, bool targ
 /* logits[side] = hidden rows [first, first + n) times the head. NULL with e filled when memory is short. */
 float *head_logits(const struct model *m, const struct head_rows *r, int first, int n, struct head_space *s, int side,
                    struct err *e);
-/* dlogits [n, n_vocab] of the rows that head_logits made last on side 0: adds to dhidden and to the head's part of grads. */
+/* dlogits [n, n_vocab] of the rows that head_logits made last on side 0: adds to dhidden and to the head's part of
+ * grads. */
 bool head_push_gradient(const struct model *m, const struct head_rows *r, int first, int n, const float *dlogits,
                         struct head_space *s, float *dhidden, float *grads, struct err *e);
 /* Rows a piece of parallel work over [n, n_vocab]. */

@@ -78,13 +78,14 @@ static bool check_bound(float bound, struct err *e) {
     return bound > 0.0f && isfinite(bound) ? true : err_set(e, "reward bound must be above 0, found %g", (double)bound);
 }
 
-bool head_token_reward(const struct model *m, const struct head_rows *r, float bound, struct head_space *s, float *reward,
-                       struct err *e) {
+bool head_token_reward(const struct model *m, const struct head_rows *r, float bound, struct head_space *s,
+                       float *reward, struct err *e) {
     if (!check_bound(bound, e) || !head_check_rows(m, r, true, e)) return false;
     const int step = head_chunk_rows(m->cfg.n_vocab);
     for (int first = 0; first < r->n; first += step) {
         const int n = r->n - first < step ? r->n - first : step;
-        struct reward_job j = {.n_vocab = m->cfg.n_vocab, .target = r->target + first, .reward = reward + first, .bound = bound};
+        struct reward_job j = {
+            .n_vocab = m->cfg.n_vocab, .target = r->target + first, .reward = reward + first, .bound = bound};
         if (!(j.z = head_logits(m, r, first, n, s, 0, e))) return false;
         parallel_ranges(n, head_grain(j.n_vocab), reward_rows, &j);
     }
@@ -97,8 +98,11 @@ bool head_token_reward_backward(const struct model *m, const struct head_rows *r
     const int step = head_chunk_rows(m->cfg.n_vocab);
     for (int first = 0; first < r->n; first += step) {
         const int n = r->n - first < step ? r->n - first : step;
-        struct reward_job j = {.n_vocab = m->cfg.n_vocab, .target = r->target + first, .dreward = dreward + first,
-                               .reward = reward ? reward + first : NULL, .bound = bound};
+        struct reward_job j = {.n_vocab = m->cfg.n_vocab,
+                               .target = r->target + first,
+                               .dreward = dreward + first,
+                               .reward = reward ? reward + first : NULL,
+                               .bound = bound};
         if (!(j.z = head_logits(m, r, first, n, s, 0, e))) return false;
         parallel_ranges(n, head_grain(j.n_vocab), reward_rows, &j);
         if (!head_push_gradient(m, r, first, n, j.z, s, dhidden, grads, e)) return false;

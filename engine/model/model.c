@@ -23,9 +23,9 @@ static bool check_sizes(const struct model_config *c, struct err *e) {
         const char *name;
         int value, max;
     } size[] = {
-        {"n_vocab", c->n_vocab, 1 << 22},   {"d_model", c->d_model, 1 << 16},  {"n_layer", c->n_layer, 1 << 10},
-        {"n_head", c->n_head, 1 << 10},     {"n_kv_head", c->n_kv_head, 1 << 10}, {"head_dim", c->head_dim, 1 << 12},
-        {"d_ff", c->d_ff, 1 << 20},         {"n_ctx", c->n_ctx, 1 << 22},
+        {"n_vocab", c->n_vocab, 1 << 22}, {"d_model", c->d_model, 1 << 16},     {"n_layer", c->n_layer, 1 << 10},
+        {"n_head", c->n_head, 1 << 10},   {"n_kv_head", c->n_kv_head, 1 << 10}, {"head_dim", c->head_dim, 1 << 12},
+        {"d_ff", c->d_ff, 1 << 20},       {"n_ctx", c->n_ctx, 1 << 22},
     };
     for (size_t i = 0; i < sizeof size / sizeof *size; i++)
         if (size[i].value < 1 || size[i].value > size[i].max)
@@ -89,7 +89,9 @@ static size_t count_params(const struct model_config *c, bool with_value) {
     return m.n_params;
 }
 
-int model_n_tensors(const struct model *m) { return 2 + TENSORS_PER_LAYER * m->cfg.n_layer + (m->cfg.tied ? 0 : 1); }
+int model_n_tensors(const struct model *m) {
+    return 2 + TENSORS_PER_LAYER * m->cfg.n_layer + (m->cfg.tied ? 0 : 1);
+}
 
 static struct tensor_ref layer_tensor(const struct model *m, int layer, int which) {
     const struct model_config *c = &m->cfg;
@@ -100,9 +102,15 @@ static struct tensor_ref layer_tensor(const struct model *m, int layer, int whic
         size_t offset;
         int rows, cols;
     } t[TENSORS_PER_LAYER] = {
-        {"attn_norm", p->attn_norm, 1, d}, {"attn_q", p->wq, q, d},          {"attn_k", p->wk, kv, d},
-        {"attn_v", p->wv, kv, d},          {"attn_output", p->wo, d, q},     {"ffn_norm", p->ffn_norm, 1, d},
-        {"ffn_gate", p->w_gate, c->d_ff, d}, {"ffn_up", p->w_up, c->d_ff, d}, {"ffn_down", p->w_down, d, c->d_ff},
+        {"attn_norm", p->attn_norm, 1, d},
+        {"attn_q", p->wq, q, d},
+        {"attn_k", p->wk, kv, d},
+        {"attn_v", p->wv, kv, d},
+        {"attn_output", p->wo, d, q},
+        {"ffn_norm", p->ffn_norm, 1, d},
+        {"ffn_gate", p->w_gate, c->d_ff, d},
+        {"ffn_up", p->w_up, c->d_ff, d},
+        {"ffn_down", p->w_down, d, c->d_ff},
     };
     struct tensor_ref r = {.offset = t[which].offset, .rows = t[which].rows, .cols = t[which].cols};
     snprintf(r.name, sizeof r.name, "blk.%d.%s.weight", layer, t[which].name);
@@ -173,7 +181,10 @@ void model_init(struct model *m, uint64_t seed) {
             continue;
         }
         const bool to_residual = strstr(t.name, "attn_output") || strstr(t.name, "ffn_down");
-        struct init_job j = {.w = w, .cols = (size_t)t.cols, .seed = seed, .tick = (uint64_t)i,
+        struct init_job j = {.w = w,
+                             .cols = (size_t)t.cols,
+                             .seed = seed,
+                             .tick = (uint64_t)i,
                              .deviation = to_residual ? residual : 0.02};
         parallel_ranges(t.rows, 16, init_rows, &j);
     }
@@ -191,8 +202,8 @@ struct model *model_copy(const struct model *m, bool with_value, struct err *e) 
 
 uint64_t model_hash(const struct model *m) {
     const struct model_config *c = &m->cfg;
-    const int32_t sizes[] = {c->n_vocab, c->d_model, c->n_layer, c->n_head, c->n_kv_head,  c->head_dim,
-                             c->d_ff,    c->n_ctx,   c->tied,    m->with_value};
+    const int32_t sizes[] = {c->n_vocab,  c->d_model, c->n_layer, c->n_head, c->n_kv_head,
+                             c->head_dim, c->d_ff,    c->n_ctx,   c->tied,   m->with_value};
     const float reals[] = {c->rope_base, c->rms_eps};
     uint64_t h = hash_bytes(HASH_START, sizes, sizeof sizes);
     h = hash_bytes(h, reals, sizeof reals);

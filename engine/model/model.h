@@ -1,6 +1,6 @@
-/* The transformer: Llama architecture (RMSNorm, rotary positions in the half-split convention, grouped-query attention, SwiGLU,
- * tied or untied head). All parameters live in one flat f32 array, so that gradients, moments, checkpoints, hashes and the
- * optimiser are each one loop over one array; `struct tensor_ref` says what lies where.
+/* The transformer: Llama architecture (RMSNorm, rotary positions in the half-split convention, grouped-query attention,
+ * SwiGLU, tied or untied head). All parameters live in one flat f32 array, so that gradients, moments, checkpoints,
+ * hashes and the optimiser are each one loop over one array; `struct tensor_ref` says what lies where.
  *
  * A batch is ragged: sequences are packed one after the other without padding, so padding cannot leak anywhere. */
 #ifndef PBKD_MODEL_MODEL_H
@@ -19,13 +19,13 @@ struct model_config {
 
 /* Offsets into the flat parameter array; every weight is [out, in] row-major. */
 struct layer_params {
-    size_t attn_norm;   /* [d] */
-    size_t wq;          /* [n_head*head_dim, d], half-split rotary layout */
-    size_t wk, wv;      /* [n_kv_head*head_dim, d] */
-    size_t wo;          /* [d, n_head*head_dim] */
-    size_t ffn_norm;    /* [d] */
+    size_t attn_norm;    /* [d] */
+    size_t wq;           /* [n_head*head_dim, d], half-split rotary layout */
+    size_t wk, wv;       /* [n_kv_head*head_dim, d] */
+    size_t wo;           /* [d, n_head*head_dim] */
+    size_t ffn_norm;     /* [d] */
     size_t w_gate, w_up; /* [d_ff, d] */
-    size_t w_down;      /* [d, d_ff] */
+    size_t w_down;       /* [d, d_ff] */
 };
 
 struct model {
@@ -40,15 +40,17 @@ struct model {
     float *params; /* [n_params] */
 };
 
-/* Bounds that any model must meet (all sizes >= 1, n_head % n_kv_head == 0, head_dim even, products that fit); names what is wrong. */
+/* Bounds that any model must meet (all sizes >= 1, n_head % n_kv_head == 0, head_dim even, products that fit); names
+ * what is wrong. */
 bool model_config_check(const struct model_config *c, struct err *e);
-/* Zero weights (norms 1). with_value adds the vector of a sequence-level reward. NULL on error. Free with model_free. */
+/* Zero weights (norms 1). with_value adds the vector of a sequence-level reward. NULL on error. Free with model_free.
+ */
 struct model *model_new(const struct model_config *c, bool with_value, struct err *e);
 /* N(0, 0.02), output projections scaled by 1/sqrt(2 n_layer); norms 1; value 0. */
 void model_init(struct model *m, uint64_t seed);
 /* A copy with the same weights; with_value may differ from the source's (a new value vector starts at 0). */
 struct model *model_copy(const struct model *m, bool with_value, struct err *e);
-void model_free(struct model *m); /* NULL is fine */
+void model_free(struct model *m);           /* NULL is fine */
 uint64_t model_hash(const struct model *m); /* of config and weights */
 
 /* Visit every tensor: GGUF name ("blk.0.attn_q.weight"), offset, rows, cols (vectors: rows = 1). */
@@ -76,9 +78,9 @@ void activations_free(struct activations *a);
  * keep = true saves what backward needs. Token ids must be < n_vocab and sequences <= n_ctx (checked: error). */
 bool model_forward(const struct model *m, struct activations *a, const struct batch *b, bool keep, const float **hidden,
                    struct err *e);
-/* Gradient of a scalar loss with respect to all parameters below the head, given dhidden = dloss/dhidden [n_tokens, d] of the last
- * model_forward(keep = true) on a with the same batch. Accumulates into grads [n_params]. */
-bool model_backward(const struct model *m, struct activations *a, const struct batch *b, const float *dhidden, float *grads,
-                    struct err *e);
+/* Gradient of a scalar loss with respect to all parameters below the head, given dhidden = dloss/dhidden [n_tokens, d]
+ * of the last model_forward(keep = true) on a with the same batch. Accumulates into grads [n_params]. */
+bool model_backward(const struct model *m, struct activations *a, const struct batch *b, const float *dhidden,
+                    float *grads, struct err *e);
 
 #endif

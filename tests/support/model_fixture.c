@@ -99,7 +99,8 @@ static void check_elements(const struct model *m, double *params, const float *g
     if (!(scale > 1e-6)) fail_msg("%s: gradient is %g everywhere", t->name, scale);
     for (int i = 0; i < ELEMENTS; i++) {
         const size_t k = i == 0 ? largest : (size_t)rng_below(n, 2, RNG_TEST, t->offset, (uint64_t)i);
-        const double expected = difference_at(m, params, t->offset + k, loss, ctx), found = (double)grads[t->offset + k];
+        const double expected = difference_at(m, params, t->offset + k, loss, ctx),
+                     found = (double)grads[t->offset + k];
         if (fabs(found - expected) > TOLERANCE * scale)
             fail_msg("%s[%zu]: gradient %.9g, reference %.9g (largest %.3g)", t->name, k, found, expected, scale);
     }

@@ -35,7 +35,8 @@ static void attention(const struct model *m, const double *w, const struct layer
     const int d = c->d_model, hd = c->head_dim, nq = c->n_head * hd, nk = c->n_kv_head * hd;
     double *q = calloc((size_t)len * (size_t)nq, sizeof *q), *k = calloc((size_t)len * (size_t)nk, sizeof *k);
     double *v = calloc((size_t)len * (size_t)nk, sizeof *v), *xn = calloc((size_t)d, sizeof *xn);
-    double *out = calloc((size_t)nq, sizeof *out), *s = calloc((size_t)len, sizeof *s), *add = calloc((size_t)d, sizeof *add);
+    double *out = calloc((size_t)nq, sizeof *out), *s = calloc((size_t)len, sizeof *s),
+           *add = calloc((size_t)d, sizeof *add);
     for (int t = 0; t < len; t++) {
         rms_norm(xn, x + (size_t)t * (size_t)d, w + p->attn_norm, d, (double)c->rms_eps);
         matvec(q + (size_t)t * (size_t)nq, w + p->wq, xn, nq, d);
@@ -71,7 +72,8 @@ static void attention(const struct model *m, const double *w, const struct layer
 
 static void feed_forward(const struct model *m, const double *w, const struct layer_params *p, double *x) {
     const int d = m->cfg.d_model, ff = m->cfg.d_ff;
-    double *xn = calloc((size_t)d, sizeof *xn), *gate = calloc((size_t)ff, sizeof *gate), *up = calloc((size_t)ff, sizeof *up);
+    double *xn = calloc((size_t)d, sizeof *xn), *gate = calloc((size_t)ff, sizeof *gate),
+           *up = calloc((size_t)ff, sizeof *up);
     double *add = calloc((size_t)d, sizeof *add);
     rms_norm(xn, x, w + p->ffn_norm, d, (double)m->cfg.rms_eps);
     matvec(gate, w + p->w_gate, xn, ff, d);

@@ -1,5 +1,6 @@
-/* The head: log-probabilities, cross-entropy, token reward and exact descent against the double-precision reference, with the
- * gradient of every tensor all the way through the model; streaming in chunks; bad input; independence of threads. */
+/* The head: log-probabilities, cross-entropy, token reward and exact descent against the double-precision reference,
+ * with the gradient of every tensor all the way through the model; streaming in chunks; bad input; independence of
+ * threads. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,8 +18,17 @@
 #include "tests/support/model_fixture.h"
 #include "tests/support/reference_model.h"
 
-static const struct model_config SMALL = {.n_vocab = 29, .d_model = 12, .n_layer = 1, .n_head = 2, .n_kv_head = 1, .head_dim = 6,
-                                          .d_ff = 20, .n_ctx = 64, .rope_base = 100.0f, .rms_eps = 1e-5f, .tied = true};
+static const struct model_config SMALL = {.n_vocab = 29,
+                                          .d_model = 12,
+                                          .n_layer = 1,
+                                          .n_head = 2,
+                                          .n_kv_head = 1,
+                                          .head_dim = 6,
+                                          .d_ff = 20,
+                                          .n_ctx = 64,
+                                          .rope_base = 100.0f,
+                                          .rms_eps = 1e-5f,
+                                          .tied = true};
 enum { N_ROWS = 9, N_TOKENS = 17 };
 static const float BOUND = 3.0f, KL_COEF = 0.3f;
 
@@ -168,7 +178,8 @@ static void test_token_reward_gradient(void **state) {
     for (int tied = 0; tied < 2; tied++) {
         struct trained t = trained_new(&s, tied);
         float reward[N_ROWS], again[N_ROWS];
-        assert_true(head_token_reward_backward(t.m, &t.rows, BOUND, s.weight, t.space, reward, t.dhidden, t.grads, NULL));
+        assert_true(
+            head_token_reward_backward(t.m, &t.rows, BOUND, s.weight, t.space, reward, t.dhidden, t.grads, NULL));
         assert_true(head_token_reward(t.m, &t.rows, BOUND, t.space, again, NULL));
         assert_memory_equal(again, reward, sizeof again);
         double *l = reference_rows(t.m, t.params, &s), r[29];
@@ -198,8 +209,8 @@ static void check_exact(struct setting *s, bool tied, float kl_coef, fixture_los
     const struct head_rows rr = rows_of(s, hr), rf = rows_of(s, hf);
     struct trained t = trained_new(s, tied);
     struct exact_terms found;
-    assert_true(head_exact_descent(t.m, &t.rows, reward, &rr, BOUND, s->ref, &rf, s->weight, kl_coef, t.space, &found, t.dhidden,
-                                   t.grads, NULL));
+    assert_true(head_exact_descent(t.m, &t.rows, reward, &rr, BOUND, s->ref, &rf, s->weight, kl_coef, t.space, &found,
+                                   t.dhidden, t.grads, NULL));
     const struct exact_terms expected = reference_exact(t.m, t.params, s);
     assert_true(fabs(found.value - expected.value) < 1e-4);
     assert_true(fabs(found.kl - expected.kl) < 1e-4);
@@ -228,7 +239,8 @@ static void test_exact_descent(void **state) {
     setting_free(&s);
 }
 
-/* A policy equal to the reference has no divergence, and text the reward's own distribution would write scores 0 a token. */
+/* A policy equal to the reference has no divergence, and text the reward's own distribution would write scores 0 a
+ * token. */
 static void test_exact_descent_identities(void **state) {
     (void)state;
     struct setting s;
@@ -236,8 +248,8 @@ static void test_exact_descent_identities(void **state) {
     for (int i = 0; i < N_ROWS; i++) s.weight[i] = 1.0f;
     struct trained t = trained_new(&s, true);
     struct exact_terms found;
-    assert_true(head_exact_descent(t.m, &t.rows, t.m, &t.rows, BOUND, t.m, &t.rows, s.weight, 1.0f, t.space, &found, t.dhidden,
-                                   t.grads, NULL));
+    assert_true(head_exact_descent(t.m, &t.rows, t.m, &t.rows, BOUND, t.m, &t.rows, s.weight, 1.0f, t.space, &found,
+                                   t.dhidden, t.grads, NULL));
     assert_true(fabs(found.kl) < 1e-6);
     assert_true(fabs(found.value) < 1e-5);
     float log_prob[N_ROWS], entropy[N_ROWS];
@@ -262,7 +274,8 @@ static void test_extreme_logits(void **state) {
     m->params[m->head + 5u * (size_t)c.d_model] = 1e4f;
     m->params[m->head + 6u * (size_t)c.d_model] = -1e4f;
     float hidden[12] = {1.0f}, log_prob[2], entropy[2], reward[2], dhidden[12] = {0};
-    const struct head_rows r = {.hidden = hidden, .row = (const int[]){0, 0}, .target = (const int32_t[]){5, 6}, .n = 2};
+    const struct head_rows r = {
+        .hidden = hidden, .row = (const int[]){0, 0}, .target = (const int32_t[]){5, 6}, .n = 2};
     struct head_space *s = head_space_new();
     float *grads = calloc(m->n_params, sizeof *grads);
     assert_true(head_log_prob(m, &r, s, log_prob, entropy, NULL));
@@ -295,13 +308,13 @@ static void test_bad_input(void **state) {
     assert_false(head_token_reward(t.m, &t.rows, 0.0f, t.space, out, &e));
     assert_false(head_token_reward(t.m, &t.rows, NAN, t.space, out, &e));
     struct exact_terms terms;
-    assert_false(head_exact_descent(t.m, &t.rows, t.m, &t.rows, BOUND, NULL, NULL, s.weight, 0.1f, t.space, &terms, t.dhidden,
-                                    t.grads, &e)); /* a KL weight without a reference */
+    assert_false(head_exact_descent(t.m, &t.rows, t.m, &t.rows, BOUND, NULL, NULL, s.weight, 0.1f, t.space, &terms,
+                                    t.dhidden, t.grads, &e)); /* a KL weight without a reference */
     struct model_config c = SMALL;
     c.n_vocab = 30;
     struct model *other = fixture_model(&c, 1);
-    assert_false(head_exact_descent(t.m, &t.rows, other, &t.rows, BOUND, NULL, NULL, s.weight, 0.0f, t.space, &terms, t.dhidden,
-                                    t.grads, &e));
+    assert_false(head_exact_descent(t.m, &t.rows, other, &t.rows, BOUND, NULL, NULL, s.weight, 0.0f, t.space, &terms,
+                                    t.dhidden, t.grads, &e));
     assert_non_null(strstr(e.msg, "vocabular"));
     model_free(other);
     memset(t.grads, 0, t.m->n_params * sizeof(float));
@@ -341,7 +354,8 @@ static void test_chunks_and_threads(void **state) {
         assert_memory_equal(dh[0], dh[k], (size_t)ROWS * DIM * sizeof(float));
         assert_memory_equal(grads[0], grads[k], m->n_params * sizeof(float));
     }
-    double *params = fixture_doubles(m->params, m->n_params), *h = fixture_doubles(hidden, (size_t)ROWS * DIM), out[VOCAB];
+    double *params = fixture_doubles(m->params, m->n_params), *h = fixture_doubles(hidden, (size_t)ROWS * DIM),
+           out[VOCAB];
     for (int i = 0; i < ROWS; i += 53) {
         reference_log_softmax(m, params, h + (size_t)row[i] * DIM, out);
         assert_true(fabs((double)log_prob[i] - out[target[i]]) < 2e-5);
@@ -364,12 +378,9 @@ static void test_chunks_and_threads(void **state) {
 int main(void) {
     matmul_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nll_gradient),
-        cmocka_unit_test(test_token_reward_gradient),
-        cmocka_unit_test(test_exact_descent),
-        cmocka_unit_test(test_exact_descent_identities),
-        cmocka_unit_test(test_extreme_logits),
-        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_nll_gradient),       cmocka_unit_test(test_token_reward_gradient),
+        cmocka_unit_test(test_exact_descent),      cmocka_unit_test(test_exact_descent_identities),
+        cmocka_unit_test(test_extreme_logits),     cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_chunks_and_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

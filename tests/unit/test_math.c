@@ -25,7 +25,9 @@ static float *noise(size_t n, uint64_t tick) {
 
 /* ---- pool ---- */
 
-static void count_visit(void *ctx, int i) { atomic_fetch_add((atomic_int *)ctx + i, 1); }
+static void count_visit(void *ctx, int i) {
+    atomic_fetch_add((atomic_int *)ctx + i, 1);
+}
 
 static void count_range(void *ctx, int begin, int end) {
     for (int i = begin; i < end; i++) count_visit(ctx, i);
@@ -43,7 +45,8 @@ static void test_every_chunk_runs_once(void **state) {
             parallel_for(N, count_visit, visits);
             parallel_for(0, count_visit, visits);
         }
-        for (int grain = 1; grain < 2000; grain = grain * 3 + 1, calls++) parallel_ranges(N, grain, count_range, visits);
+        for (int grain = 1; grain < 2000; grain = grain * 3 + 1, calls++)
+            parallel_ranges(N, grain, count_range, visits);
         for (int i = 0; i < N; i++) assert_int_equal(atomic_load(&visits[i]), calls);
     }
     parallel_shutdown();
@@ -69,7 +72,8 @@ static void test_short_jobs_do_not_mix(void **state) {
 /* ---- matrix products ---- */
 
 static void check_product(int m, int n, int k) {
-    float *x = noise((size_t)m * (size_t)k, 1), *w = noise((size_t)n * (size_t)k, 2), *y = noise((size_t)m * (size_t)n, 3);
+    float *x = noise((size_t)m * (size_t)k, 1), *w = noise((size_t)n * (size_t)k, 2),
+          *y = noise((size_t)m * (size_t)n, 3);
     float *y0 = calloc((size_t)m * (size_t)n, sizeof *y0), *dx = noise((size_t)m * (size_t)k, 4);
     float *dx0 = calloc((size_t)m * (size_t)k, sizeof *dx0), *dw = noise((size_t)n * (size_t)k, 5);
     memcpy(y0, y, (size_t)m * (size_t)n * sizeof *y);
@@ -105,7 +109,8 @@ static void check_product(int m, int n, int k) {
 static void test_products(void **state) {
     (void)state;
     parallel_init(3);
-    const int shape[][3] = {{1, 1, 1}, {1, 130, 7}, {5, 3, 2}, {300, 17, 33}, {7, 1100, 40}, {257, 255, 129}, {64, 64, 64}};
+    const int shape[][3] = {{1, 1, 1},     {1, 130, 7},     {5, 3, 2},   {300, 17, 33},
+                            {7, 1100, 40}, {257, 255, 129}, {64, 64, 64}};
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) check_product(shape[i][0], shape[i][1], shape[i][2]);
     parallel_shutdown();
 }
@@ -308,7 +313,8 @@ static void test_rotation_is_undone_by_its_transpose(void **state) {
     rope_forward(x, table, pos, T, HEADS, HD, STRIDE);
     assert_true(fabsf(x[0] - kept[0]) > 1e-3f);
     for (int t = 0; t < T; t++) /* heads beyond n_rot are left alone */
-        assert_memory_equal(x + t * STRIDE + HEADS * HD, kept + t * STRIDE + HEADS * HD, (STRIDE - HEADS * HD) * sizeof *x);
+        assert_memory_equal(x + t * STRIDE + HEADS * HD, kept + t * STRIDE + HEADS * HD,
+                            (STRIDE - HEADS * HD) * sizeof *x);
     rope_backward(x, table, pos, T, HEADS, HD, STRIDE);
     for (int i = 0; i < T * STRIDE; i++) assert_true(fabsf(x[i] - kept[i]) < 1e-5f);
     free(x);

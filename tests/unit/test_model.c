@@ -1,5 +1,5 @@
-/* The model: configuration bounds, forward pass against a double-precision reference, every tensor's gradient against central
- * differences of that reference, and the independences the engine promises (threads, packing, keeping). */
+/* The model: configuration bounds, forward pass against a double-precision reference, every tensor's gradient against
+ * central differences of that reference, and the independences the engine promises (threads, packing, keeping). */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "engine/base/mem.h"
 #include "engine/base/rng.h"
 #include "engine/math/adamw.h"
 #include "engine/math/matmul.h"
@@ -19,8 +20,17 @@
 #include "tests/support/model_fixture.h"
 #include "tests/support/reference_model.h"
 
-static const struct model_config GOOD = {.n_vocab = 23, .d_model = 12, .n_layer = 2, .n_head = 4, .n_kv_head = 2, .head_dim = 6,
-                                         .d_ff = 20, .n_ctx = 256, .rope_base = 100.0f, .rms_eps = 1e-5f, .tied = true};
+static const struct model_config GOOD = {.n_vocab = 23,
+                                         .d_model = 12,
+                                         .n_layer = 2,
+                                         .n_head = 4,
+                                         .n_kv_head = 2,
+                                         .head_dim = 6,
+                                         .d_ff = 20,
+                                         .n_ctx = 256,
+                                         .rope_base = 100.0f,
+                                         .rms_eps = 1e-5f,
+                                         .tied = true};
 
 static void test_config_bounds(void **state) {
     (void)state;
@@ -114,7 +124,9 @@ static void test_bad_batches(void **state) {
 }
 
 /* A scalar of the hidden states that reaches all of them: sum of coef * hidden. */
-static float coef_at(size_t i) { return (float)rng_normal(5, RNG_TEST, 0, i); }
+static float coef_at(size_t i) {
+    return (float)rng_normal(5, RNG_TEST, 0, i);
+}
 
 static double reference_scalar(const struct model *m, const double *params, const struct batch *b) {
     double *h = reference_hidden(m, params, b), sum = 0;
@@ -123,7 +135,9 @@ static double reference_scalar(const struct model *m, const double *params, cons
     return sum;
 }
 
-static double scalar_loss(const struct model *m, const double *params, void *ctx) { return reference_scalar(m, params, ctx); }
+static double scalar_loss(const struct model *m, const double *params, void *ctx) {
+    return reference_scalar(m, params, ctx);
+}
 
 static void check_forward_and_backward(const struct model_config *c, struct batch *b) {
     struct model *m = fixture_model(c, 11);
@@ -292,6 +306,52 @@ static void test_learns_by_heart(void **state) {
     model_free(m);
 }
 
+/* Every allocation of a step fails once: an error comes back, nothing leaks, and the same buffers then work. */
+static void test_memory_runs_out_anywhere(void **state) {
+    (void)state;
+    struct model *m = fixture_model(&GOOD, 3);
+    struct fixture_batch f;
+    fixture_batch(&f, GOOD.n_vocab, (const int[]){5, 9}, 2);
+    float *grads = calloc(m->n_params, sizeof *grads), *dhidden = calloc((size_t)14 * 12, sizeof *dhidden);
+    const int row[] = {3, 8};
+    const int32_t target[] = {1, 2};
+    const float weight[] = {0.5f, 0.5f};
+    int failures = 0;
+    bool ok = false;
+    for (long n = 1; !ok && n < 100; n++) {
+        struct activations *a = activations_new();
+        struct head_space *space = head_space_new();
+        struct head_rows r = {.row = row, .target = target, .n = 2};
+        struct err e = {{0}};
+        for (int attempt = 0; attempt < 2; attempt++) {
+            mem_fail_after(attempt == 0 ? n : 0);
+            ok = model_forward(m, a, &f.b, true, &r.hidden, &e) &&
+                 head_nll_backward(m, &r, weight, space, NULL, NULL, dhidden, grads, &e) &&
+                 model_backward(m, a, &f.b, dhidden, grads, &e);
+            mem_fail_after(0);
+            if (ok) break;
+            assert_int_equal(attempt, 0); /* without the fault the same call succeeds */
+            assert_non_null(strstr(e.msg, "cannot allocate"));
+            failures++;
+        }
+        ok = e.msg[0] == '\0'; /* n was past the last allocation */
+        activations_free(a);
+        head_space_free(space);
+    }
+    assert_true(ok);
+    assert_in_range(failures, 15, 40);
+    mem_fail_after(1);
+    assert_null(model_copy(m, false, NULL));
+    mem_fail_after(2);
+    struct adamw o;
+    assert_false(adamw_init(&o, 10, NULL));
+    mem_fail_after(0);
+    free(grads);
+    free(dhidden);
+    fixture_batch_free(&f);
+    model_free(m);
+}
+
 int main(void) {
     matmul_init();
     const struct CMUnitTest tests[] = {
@@ -304,6 +364,7 @@ int main(void) {
         cmocka_unit_test(test_thread_count_changes_nothing),
         cmocka_unit_test(test_packing_and_keeping_change_nothing),
         cmocka_unit_test(test_learns_by_heart),
+        cmocka_unit_test(test_memory_runs_out_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,8 @@ static void test_bootstrap(void **state) {
     assert_near(a.mean, stats_mean(x, N), 0);
     double var = 0;
     for (int i = 0; i < N; i++) var += (x[i] - a.mean) * (x[i] - a.mean) / (N - 1);
-    const double half = 1.96 * sqrt(var / N); /* the normal interval, which the percentile one must be near for a mean of 400 */
+    const double half =
+        1.96 * sqrt(var / N); /* the normal interval, which the percentile one must be near for a mean of 400 */
     assert_near(a.lo, a.mean - half, 0.15 * half);
     assert_near(a.hi, a.mean + half, 0.15 * half);
 }
