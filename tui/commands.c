@@ -27,6 +27,14 @@ static void show_option(struct app *app, const char *name) {
     app_say(app, ALERT_INFO, "%s", hint);
 }
 
+/* "beta 10 -> 12 (1.2x) at the next step" */
+static void say_pending(struct app *app, const struct option_info *o, const char *before, const char *value) {
+    char ratio[32] = "";
+    const double from = o->type == OPTION_REAL ? strtod(before, NULL) : 0, to = strtod(value, NULL);
+    if (from > 0) snprintf(ratio, sizeof ratio, " (%.3gx)", to / from);
+    app_say(app, ALERT_INFO, "%s %.100s -> %.100s%s at the %s", o->name, before, value, ratio, option_when_text(o->when));
+}
+
 static void do_set(struct app *app, const char *argument) {
     struct command c = {.kind = COMMAND_SET};
     const size_t n = strcspn(argument, " =?");
@@ -46,7 +54,7 @@ static void do_set(struct app *app, const char *argument) {
     char before[OPTION_TEXT_MAX] = "";
     if (o && app->newest) option_format(&app->newest->options, o, before, sizeof before);
     if (!app_send(app, &c)) return;
-    if (o) app_say(app, ALERT_INFO, "%s %.100s -> %.100s at the %s", c.name, before, c.value, option_when_text(o->when));
+    if (o) say_pending(app, o, before, c.value);
 }
 
 static void do_pause(struct app *app, const char *argument) {
@@ -286,9 +294,9 @@ static void option_hint(const struct snapshot *s, const struct option_info *o, c
     if (s) option_format(&s->options_start, o, start, sizeof start);
     if (o->type == OPTION_ENUM) snprintf(range, sizeof range, ", %s", o->choices);
     else if (o->type != OPTION_TEXT) snprintf(range, sizeof range, ", %.6g .. %.6g", o->min, o->max);
-    const char *source = !s ? "" : strcmp(now, start) != 0 ? "changed in this run" : strcmp(now, def) != 0 ? "from the configuration" : "default";
-    snprintf(out, size, "%s %s%s%s (default %s%s), %s, %s: %s", o->name, now, o->unit && o->unit[0] ? " " : "", o->unit ? o->unit : "", def, range,
-             option_when_text(o->when), source, o->help);
+    const char *source = !s || strcmp(now, def) == 0 ? "" : strcmp(now, start) != 0 ? ", changed in this run" : ", from the configuration";
+    snprintf(out, size, "%s %s%s%s (default %s%s)%s; %s: %s", o->name, now, o->unit && o->unit[0] ? " " : "", o->unit ? o->unit : "", def, range,
+             source, option_when_text(o->when), o->help);
 }
 
 void command_hint(const struct snapshot *s, const char *line, char *out, size_t size) {
