@@ -48,6 +48,7 @@ static const struct arg_spec PRETRAIN_ARGS[] = {
     {"--ff", "N", ARG_INT, 1, 1000000, NULL, "width of the feed-forward layer (4 x width)"},
     {"--vocab", "N", ARG_INT, 259, 1000000, NULL, "tokens to learn at most (512)"},
     {"--context", "N", ARG_INT, 8, 1000000, NULL, "longest sequence (512)"},
+    {"--tokenizer", "M.gguf", ARG_TEXT, 0, 0, NULL, "take the vocabulary of this model instead of learning one"},
     {0}};
 static const struct arg_spec SFT_ARGS[] = {{"--model", "M.gguf", ARG_TEXT, 0, 0, NULL, "the model to start from"}, TRAIN_ARGS, {0}};
 static const struct arg_spec INIT_ARGS[] = {{"--from", "T.gguf", ARG_TEXT, 0, 0, NULL, "the teacher"},

@@ -219,7 +219,7 @@ bool option_set_assignment(struct options *o, const char *assignment, struct err
 
 /* The shortest decimal form that reads back as the same double. */
 static void format_real(double v, char *out, size_t size) {
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 6; digits <= 17; digits++) { /* %g drops trailing zeros; fewer digits would give 1e+01 for 10 */
         snprintf(out, size, "%.*g", digits, v);
         if (strtod(out, NULL) == v) return;
     }

@@ -123,6 +123,7 @@ int verb_pretrain(const struct args *a) {
     if (!args_given(a, "-o")) return verb_usage("pretrain", "-o is missing");
     struct sft_job job = {0};
     struct err e = {0};
+    if (args_given(a, "--tokenizer")) job.tokenizer_path = args_text(a, "--tokenizer");
     if (!pretrain_config(a, &job.config, &e)) return verb_fail(&e);
     return train(&job, a);
 }
