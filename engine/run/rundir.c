@@ -1,10 +1,10 @@
-/* The run's folder, its lock and run.db: see rundir.h. */
+/* The run's folder: making, locking, opening, finding and removing it. A new run grows under NAME.tmp-PID and gets its name
+ * by one rename, so whatever stops us before that leaves no run behind, and nobody ever opens half of one. */
 #include "engine/run/rundir.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,169 +17,287 @@
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
 
+#define FORMAT "1" /* of run.db; another one is refused, not guessed at */
+
+enum { PATH_SIZE = 4200, PATH_LIMIT = 3900 /* leaves room for checkpoints/TICK.tmp/NAME.safetensors.tmp-PID */ };
+
 static const char SCHEMA[] =
     "CREATE TABLE run(key TEXT PRIMARY KEY, value TEXT NOT NULL);"
-    "CREATE TABLE journal(seq INTEGER PRIMARY KEY AUTOINCREMENT, tick INTEGER NOT NULL, kind TEXT NOT NULL, payload TEXT NOT NULL);"
+    "CREATE TABLE journal(seq INTEGER PRIMARY KEY AUTOINCREMENT, tick INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " payload TEXT NOT NULL);"
     "CREATE TABLE metric(tick INTEGER NOT NULL, iteration INTEGER NOT NULL, name TEXT NOT NULL, value REAL);"
-    "CREATE INDEX metric_tick ON metric(tick);"
     "CREATE TABLE log(tick INTEGER NOT NULL, time TEXT NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL);"
-    "CREATE TABLE checkpoint(tick INTEGER PRIMARY KEY, state TEXT NOT NULL);";
+    "CREATE TABLE checkpoint(tick INTEGER PRIMARY KEY, folder TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT NULL);";
 
-/* One writer: an exclusive flock on `lock`, which holds the writer's process number for the message. */
-static bool take_lock(struct rundir *r, const char *path, struct err *e) {
-    char name[4200], pid[32] = "";
-    snprintf(name, sizeof name, "%s/lock", path);
-    r->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (r->lock_fd < 0) return err_errno(e, "%s: cannot open the lock", name);
-    if (flock(r->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        const ssize_t n = read(r->lock_fd, pid, sizeof pid - 1);
-        if (n > 0) pid[strcspn(pid, "\n")] = '\0';
-        close(r->lock_fd);
-        r->lock_fd = -1;
-        return err_set(e, "%s: in use by process %s", path, pid[0] ? pid : "(unknown)");
+static void join(char out[PATH_SIZE], const char *folder, const char *name) {
+    snprintf(out, PATH_SIZE, "%.*s/%s", PATH_LIMIT, folder, name);
+}
+
+static bool is_run(const char *folder) {
+    char name[PATH_SIZE];
+    join(name, folder, "run.db");
+    return file_exists(name);
+}
+
+/* ---- the lock ---- */
+
+static bool fail_locked(int fd, const char *shown, struct err *e) {
+    char pid[24] = "";
+    const ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
+    pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
+    return pid[0] ? err_set(e, "%s: in use by process %s", shown, pid) : err_set(e, "%s: in use by another process", shown);
+}
+
+/* flock belongs to the open file: it goes away with the process, however that ends, and moves along with a rename. The
+ * process number inside is for the message only. */
+static bool take_lock(const char *folder, const char *shown, int *fd, struct err *e) {
+    char name[PATH_SIZE], pid[24];
+    join(name, folder, "lock");
+    *fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*fd < 0) return err_errno(e, "%s: cannot open the lock", shown);
+    bool ok = true;
+    if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
+        ok = errno == EWOULDBLOCK ? fail_locked(*fd, shown, e) : err_errno(e, "%s: cannot lock", shown);
+    if (ok) {
+        const int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+        ok = (ftruncate(*fd, 0) == 0 && pwrite(*fd, pid, (size_t)n, 0) == n) ||
+             err_errno(e, "%s: cannot write the lock", shown);
     }
-    const int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-    if (ftruncate(r->lock_fd, 0) != 0 || pwrite(r->lock_fd, pid, (size_t)n, 0) != n) return err_errno(e, "%s: cannot write the lock", name);
+    if (ok) return true;
+    close(*fd);
+    *fd = -1;
+    return false;
+}
+
+static void drop_lock(struct rundir *r) {
+    if (r->lock_fd < 0) return;
+    if (ftruncate(r->lock_fd, 0) != 0) errno = 0; /* a stale number is read only while somebody else holds the lock */
+    close(r->lock_fd);
+    r->lock_fd = -1;
+}
+
+/* True when nobody holds the lock; for messages and before removal. */
+static bool is_free(const char *folder, struct err *e) {
+    char name[PATH_SIZE];
+    join(name, folder, "lock");
+    const int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return true;
+    const bool ok = flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK || fail_locked(fd, folder, e);
+    close(fd);
+    return ok;
+}
+
+/* ---- making ---- */
+
+/* Copy of path without trailing slashes. */
+static bool clean_path(const char *path, char out[4096], struct err *e) {
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    if (n == 0) return err_set(e, "the run folder needs a name");
+    if (n >= PATH_LIMIT) return err_set(e, "%.80s...: the path is too long", path);
+    memcpy(out, path, n);
+    out[n] = '\0';
     return true;
 }
 
-static void default_name(char *path, size_t size) {
+static void default_path(char out[4096]) {
     char stamp[32];
     const time_t now = time(NULL);
     struct tm tm;
     localtime_r(&now, &tm);
     strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &tm);
-    snprintf(path, size, "runs/%s", stamp);
-    for (int i = 2; file_exists(path) && i < 1000; i++) snprintf(path, size, "runs/%s-%d", stamp, i);
+    snprintf(out, 4096, "runs/%s", stamp);
+    for (int i = 2; file_exists(out); i++) snprintf(out, 4096, "runs/%s-%d", stamp, i);
 }
 
-static bool make_parent(const char *path, struct err *e) {
-    char parent[4096];
-    snprintf(parent, sizeof parent, "%s", path);
+/* Nothing there, or an empty folder. */
+static bool check_target(const char *path, struct err *e) {
+    if (is_run(path)) {
+        if (!is_free(path, e)) return false;
+        return err_set(e, "%s: holds a run already (continue it with --resume --run-dir %s)", path, path);
+    }
+    struct stat st;
+    if (lstat(path, &st) != 0) return errno == ENOENT || err_errno(e, "%s: cannot examine", path);
+    if (!S_ISDIR(st.st_mode)) return err_set(e, "%s: exists and is not a folder", path);
+    DIR *d = opendir(path);
+    if (!d) return err_errno(e, "%s: cannot list the folder", path);
+    bool empty = true;
+    for (const struct dirent *x; empty && (x = readdir(d));)
+        empty = strcmp(x->d_name, ".") == 0 || strcmp(x->d_name, "..") == 0;
+    closedir(d);
+    return empty || err_set(e, "%s: the folder is not empty and holds no run", path);
+}
+
+static bool make_parent(const char *path, char parent[PATH_SIZE], struct err *e) {
+    snprintf(parent, PATH_SIZE, "%s", path);
     char *slash = strrchr(parent, '/');
-    if (!slash || slash == parent) return true;
-    *slash = '\0';
+    if (!slash) {
+        snprintf(parent, PATH_SIZE, ".");
+        return true;
+    }
+    slash[slash == parent] = '\0'; /* the parent of "/x" is "/" */
     return dir_make(parent, e);
 }
 
-static bool fill_new(const char *folder, const struct options *o, const char *title, struct err *e) {
-    char name[4200];
+/* A folder that was not there before; a stale one from an earlier process with our number is left alone. */
+static bool make_temporary(const char *path, char tmp[PATH_SIZE], struct err *e) {
+    for (int i = 0; i < 1000; i++) {
+        const int n = snprintf(tmp, PATH_SIZE, "%.*s.tmp-%ld", PATH_LIMIT, path, (long)getpid());
+        if (i > 0) snprintf(tmp + n, (size_t)(PATH_SIZE - n), "-%d", i);
+        if (mkdir(tmp, 0777) == 0) return true;
+        if (errno != EEXIST) break;
+    }
+    tmp[0] = '\0';
+    return err_errno(e, "%s: cannot make the folder", path);
+}
+
+static bool write_database(const char *folder, const struct options *o, const char *title, struct err *e) {
+    char name[PATH_SIZE], now[32];
+    join(name, folder, "run.db");
     struct db db;
-    snprintf(name, sizeof name, "%s/run.db", folder);
     if (!db_open(&db, name, DB_CREATE, true, e)) return false;
     char *json = options_to_json(o, false);
-    char now[32];
     clock_iso8601(now);
-    const bool ok = db_begin(&db, e) && db_exec(&db, SCHEMA, e) &&
-                    db_run(&db, e, "INSERT INTO run VALUES('options',?),('title',?),('started',?),('format','1')", "sss", json,
-                           title ? title : "", now) &&
-                    db_commit(&db, e);
+    bool ok = db_begin(&db, e);
+    if (ok) {
+        ok = db_exec(&db, SCHEMA, e) &&
+             db_run(&db, e, "INSERT INTO run VALUES('format',?),('options',?),('title',?),('started',?)", "ssss", FORMAT,
+                    json, title ? title : "", now);
+        if (ok)
+            ok = db_commit(&db, e);
+        else
+            db_rollback(&db);
+    }
     free(json);
-    db_close(&db);
+    db_close(&db); /* opened again after the rename: SQLite remembers the names of its files */
     return ok;
+}
+
+static bool fill_temporary(struct rundir *r, const char *tmp, const struct options *o, const char *title, struct err *e) {
+    char folder[PATH_SIZE];
+    join(folder, tmp, "checkpoints");
+    return take_lock(tmp, r->path, &r->lock_fd, e) && dir_make(folder, e) && write_database(tmp, o, title, e) &&
+           dir_sync(tmp, e);
+}
+
+/* From the finished temporary folder to the run under its name. */
+static bool move_in_place(struct rundir *r, const char *tmp, const char *parent, struct err *e) {
+    char name[PATH_SIZE];
+    if (rename(tmp, r->path) != 0) {
+        if (errno == ENOTEMPTY || errno == EEXIST) return check_target(r->path, e); /* somebody was faster: says so */
+        return err_errno(e, "%s: cannot put the new run in place", r->path);
+    }
+    join(name, r->path, "run.db");
+    if (dir_sync(parent, e) && db_open(&r->db, name, DB_WRITE, false, e)) return true;
+    dir_remove_tree(r->path, NULL);
+    return false;
+}
+
+static void forget(struct rundir *r) {
+    memset(r, 0, sizeof *r);
+    r->lock_fd = -1;
 }
 
 bool rundir_create(struct rundir *r, const char *path, const struct options *o, const char *title, struct err *e) {
-    *r = (struct rundir){.lock_fd = -1};
-    if (path) snprintf(r->path, sizeof r->path, "%s", path);
-    else default_name(r->path, sizeof r->path);
-    char db_name[4200], tmp[4200];
-    snprintf(db_name, sizeof db_name, "%s/run.db", r->path);
-    snprintf(tmp, sizeof tmp, "%s.tmp-%ld", r->path, (long)getpid());
-    if (file_exists(db_name)) return err_set(e, "%s: holds a run already (continue it with --resume --run-dir %s)", r->path, r->path);
-    if (!make_parent(r->path, e) || !dir_make(tmp, e)) return false;
-    bool ok = fill_new(tmp, o, title, e) && take_lock(r, tmp, e);
-    if (ok && rename(tmp, r->path) != 0) ok = err_errno(e, "%s: cannot make the run folder", r->path);
-    if (ok) ok = db_open(&r->db, db_name, DB_WRITE, false, e);
-    if (!ok) {
-        if (r->lock_fd >= 0) close(r->lock_fd);
-        r->lock_fd = -1;
+    char parent[PATH_SIZE], tmp[PATH_SIZE];
+    forget(r);
+    if (!path) default_path(r->path);
+    if ((!path || clean_path(path, r->path, e)) && check_target(r->path, e) && make_parent(r->path, parent, e) &&
+        make_temporary(r->path, tmp, e)) {
+        if (fill_temporary(r, tmp, o, title, e) && move_in_place(r, tmp, parent, e)) return true;
         dir_remove_tree(tmp, NULL);
+        drop_lock(r);
     }
+    forget(r);
+    return false;
+}
+
+/* ---- opening ---- */
+
+static bool read_value(struct rundir *r, const char *key, char **out, struct err *e) {
+    sqlite3_stmt *s = db_prepare(&r->db, e, "SELECT value FROM run WHERE key=?", "s", key);
+    bool row = false, ok = s && db_step(&r->db, s, &row, e);
+    const char *text = ok && row ? (const char *)sqlite3_column_text(s, 0) : NULL;
+    if (text)
+        *out = mem_strdup(text);
+    else if (ok)
+        ok = err_set(e, "%s: \"%s\" is missing", r->db.path, key);
+    sqlite3_finalize(s);
     return ok;
 }
 
-static bool read_text(struct rundir *r, const char *key, char **out, struct err *e) {
-    sqlite3_stmt *q = db_prepare(&r->db, e, "SELECT value FROM run WHERE key=?", "s", key);
-    bool row = false;
-    const bool ok = q && db_step(&r->db, q, &row, e) && (row || err_set(e, "%s: \"%s\" is missing", r->db.path, key));
-    if (ok) *out = mem_strdup((const char *)sqlite3_column_text(q, 0));
-    sqlite3_finalize(q);
+static bool read_run(struct rundir *r, struct options *o, struct err *e) {
+    char *format = NULL, *json = NULL;
+    bool ok = read_value(r, "format", &format, e);
+    if (ok && strcmp(format, FORMAT) != 0)
+        ok = err_set(e, "%s: format must be " FORMAT ", found \"%.40s\" (made by another version)", r->db.path, format);
+    ok = ok && read_value(r, "options", &json, e);
+    if (ok) {
+        options_default(o);
+        ok = options_from_json(o, json, r->db.path, e);
+    }
+    free(format);
+    free(json);
     return ok;
 }
 
 bool rundir_open(struct rundir *r, const char *path, struct options *o, struct err *e) {
-    *r = (struct rundir){.lock_fd = -1};
-    snprintf(r->path, sizeof r->path, "%s", path);
-    char name[4200], *json = NULL;
-    snprintf(name, sizeof name, "%s/run.db", path);
-    if (!file_exists(name)) return err_set(e, "%s: no run to resume (run.db is missing)", path);
-    if (!take_lock(r, path, e)) return false;
-    bool ok = db_open(&r->db, name, DB_WRITE, false, e) && read_text(r, "options", &json, e);
-    if (ok) {
-        options_default(o);
-        ok = options_from_json(o, json, name, e);
-    }
-    free(json);
-    if (!ok) rundir_close(r);
-    return ok;
+    char name[PATH_SIZE];
+    forget(r);
+    if (!clean_path(path, r->path, e)) return false;
+    join(name, r->path, "run.db");
+    bool ok = is_run(r->path) || (file_exists(r->path) ? err_set(e, "%s: holds no run (run.db is missing)", r->path)
+                                                       : err_set(e, "%s: there is no such run", r->path));
+    ok = ok && take_lock(r->path, r->path, &r->lock_fd, e) && db_open(&r->db, name, DB_WRITE, false, e) && read_run(r, o, e);
+    if (ok) return true;
+    rundir_close(r);
+    forget(r);
+    return false;
 }
 
-void rundir_close(struct rundir *r) {
-    if (r->db.h) db_close(&r->db);
-    if (r->lock_fd >= 0) close(r->lock_fd);
-    r->lock_fd = -1;
+void rundir_close(struct rundir *r) { /* the path stays: the caller may want to remove the run */
+    sqlite3_finalize(r->add_metric);
+    r->add_metric = NULL;
+    db_close(&r->db);
+    drop_lock(r);
 }
+
+/* ---- removing and finding ---- */
 
 bool rundir_remove(const char *path, struct err *e) {
-    char name[4200];
-    snprintf(name, sizeof name, "%s/run.db", path);
-    if (!file_exists(name)) return err_set(e, "%s: is not a run folder", path);
-    return dir_remove_tree(path, e);
+    if (!is_run(path)) return err_set(e, "%s: holds no run (run.db is missing)", path);
+    return is_free(path, e) && dir_remove_tree(path, e);
 }
 
+static bool is_later(struct timespec a, struct timespec b) {
+    return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
+#ifdef __APPLE__
+#define st_mtim st_mtimespec
+#endif
+
+/* The lock is written whenever a run is started or resumed: its time says which run was used last. (run.db does not: its
+ * changes stay in the write-ahead log for a while.) */
 bool rundir_newest(const char *root, char *path, size_t size, struct err *e) {
-    DIR *d = opendir(root);
     if (e) e->msg[0] = '\0';
-    if (!d) return false;
-    time_t newest = 0;
-    bool found = false;
-    for (const struct dirent *entry; (entry = readdir(d));) {
-        char name[4200];
+    DIR *d = opendir(root);
+    if (!d) return errno != ENOENT ? err_errno(e, "%s: cannot list the folder", root) : false;
+    struct timespec newest = {0};
+    char best[256] = "";
+    for (const struct dirent *x; (x = readdir(d));) {
+        char folder[PATH_SIZE], name[PATH_SIZE];
         struct stat st;
-        if (entry->d_name[0] == '.' || strstr(entry->d_name, ".tmp-")) continue;
-        snprintf(name, sizeof name, "%s/%s/run.db", root, entry->d_name);
-        if (stat(name, &st) != 0 || (found && st.st_mtime < newest)) continue;
-        newest = st.st_mtime;
-        snprintf(path, size, "%s/%s", root, entry->d_name);
-        found = true;
+        if (x->d_name[0] == '.' || strstr(x->d_name, ".tmp-")) continue;
+        join(folder, root, x->d_name);
+        join(name, folder, "lock");
+        if (!is_run(folder) || stat(name, &st) != 0) continue;
+        if (best[0] && (is_later(newest, st.st_mtim) || (!is_later(st.st_mtim, newest) && strcmp(x->d_name, best) < 0)))
+            continue;
+        newest = st.st_mtim;
+        snprintf(best, sizeof best, "%s", x->d_name);
     }
     closedir(d);
-    return found;
-}
-
-bool metric_add(struct rundir *r, int64_t tick, int iteration, const char *name, double value, struct err *e) {
-    /* SQLite stores NaN as NULL; infinities are made NULL too */
-    return db_run(&r->db, e, "INSERT INTO metric VALUES(?,?,?,?)", "iisd", tick, (int64_t)iteration, name, isfinite(value) ? value : (double)NAN);
-}
-
-bool metric_each(struct rundir *r, bool (*fn)(void *ctx, int64_t tick, int iteration, const char *name, double value), void *ctx,
-                 struct err *e) {
-    sqlite3_stmt *q = db_prepare(&r->db, e, "SELECT tick,iteration,name,value FROM metric ORDER BY rowid", "");
-    bool ok = q != NULL, row = false;
-    while (ok && (ok = db_step(&r->db, q, &row, e)) && row)
-        ok = fn(ctx, sqlite3_column_int64(q, 0), sqlite3_column_int(q, 1), (const char *)sqlite3_column_text(q, 2),
-                sqlite3_column_type(q, 3) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(q, 3));
-    sqlite3_finalize(q);
-    return ok;
-}
-
-bool log_add(struct rundir *r, int64_t tick, const char *level, const char *text, struct err *e) {
-    char now[32];
-    clock_iso8601(now);
-    return db_run(&r->db, e, "INSERT INTO log VALUES(?,?,?,?)", "isss", tick, now, level, text);
-}
-
-bool rundir_truncate_after(struct rundir *r, int64_t tick, struct err *e) {
-    return db_run(&r->db, e, "DELETE FROM metric WHERE tick > ?", "i", tick) && db_run(&r->db, e, "DELETE FROM log WHERE tick > ?", "i", tick);
+    if (!best[0]) return false;
+    return snprintf(path, size, "%s/%s", root, best) < (int)size || err_set(e, "%s: the path is too long", root);
 }

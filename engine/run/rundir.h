@@ -17,6 +17,7 @@ struct rundir {
     char path[4096];
     struct db db; /* the engine's connection */
     int lock_fd;
+    sqlite3_stmt *add_metric; /* private: prepared at the first use */
 };
 
 /* Make a new run: the folder must not hold a run yet (error names it and proposes --resume). path NULL: runs/YYYYMMDD-HHMMSS, made
@@ -24,6 +25,7 @@ struct rundir {
 bool rundir_create(struct rundir *r, const char *path, const struct options *o, const char *title, struct err *e);
 /* Open an existing run for writing (takes the lock). Reads the options stored at the start into *o. */
 bool rundir_open(struct rundir *r, const char *path, struct options *o, struct err *e);
+/* r->path stays. Twice is fine; a struct that was never opened needs lock_fd = -1. */
 void rundir_close(struct rundir *r);
 /* Remove the whole run (after rundir_close): "discard". */
 bool rundir_remove(const char *path, struct err *e);
@@ -47,6 +49,7 @@ void journal_list_free(struct journal_list *l);
 
 /* ---- metrics: (tick, iteration, name, value); non-finite values are stored as NULL ---- */
 bool metric_add(struct rundir *r, int64_t tick, int iteration, const char *name, double value, struct err *e);
+/* Stops early, without an error, when fn returns false. */
 bool metric_each(struct rundir *r, bool (*fn)(void *ctx, int64_t tick, int iteration, const char *name, double value), void *ctx,
                  struct err *e);
 /* ---- log lines for the Log view ---- */
@@ -61,11 +64,12 @@ struct checkpoint_file { /* one safetensors file */
     const struct st_array *arrays;
     int n_arrays;
 };
-/* Write all files into checkpoints/TICK.tmp, fsync, rename, fsync the folder, then the row with state_json in run.db; then remove all but the
+/* Write all files into checkpoints/TICK.tmp (TICK-2.tmp ... beside an earlier checkpoint of the same tick), fsync, rename, fsync the folder, then the row with state_json in run.db; then remove all but the
  * newest `keep`. On failure nothing new is left. */
 bool checkpoint_write(struct rundir *r, int64_t tick, const struct checkpoint_file *files, int n_files, const char *state_json,
                       int keep, struct err *e);
-/* The newest complete checkpoint: its folder and state. found = false when there is none. state_json is the caller's to free. */
+/* The newest complete checkpoint: its folder and state; one whose files are missing or cut is passed over for the one before it.
+ * found = false when none was ever made; an error when some were made and none is complete. state_json is the caller's to free. */
 bool checkpoint_newest(struct rundir *r, bool *found, int64_t *tick, char *folder, size_t size, char **state_json,
                        struct err *e);
 
