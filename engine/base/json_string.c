@@ -55,7 +55,7 @@ void json_append_number(struct strbuf *b, double v) {
         return;
     }
     char text[40];
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 6; digits <= 17; digits++) { /* %g drops trailing zeros */
         snprintf(text, sizeof text, "%.*g", digits, v);
         if (strtod(text, NULL) == v) break;
     }
