@@ -1,0 +1,127 @@
+/* 1 Dashboard: the game at a glance. Which panels appear is a table of layouts by size, the most important panels first; any panel can be
+ * focused and shown alone. */
+#include "views/chart.h"
+#include "views/dashboard.h"
+#include "views/views.h"
+
+enum { MAX_ROWS = 4, MAX_IN_ROW = 3 };
+
+struct layout_row {
+    int weight; /* share of the height */
+    int n;
+    struct {
+        enum panel_id id;
+        int weight; /* share of the width */
+    } panel[MAX_IN_ROW];
+};
+struct layout {
+    int min_rows, min_cols;
+    bool boxes;
+    struct layout_row row[MAX_ROWS];
+};
+
+static const struct layout LAYOUTS[] = { /* the first that fits */
+    {40, 150, true, {{4, 2, {{PANEL_GAME, 5}, {PANEL_FIGURES, 3}}},
+                     {3, 3, {{PANEL_REWARD, 1}, {PANEL_MISFIT, 1}, {PANEL_STUDENT, 1}}},
+                     {3, 3, {{PANEL_DRIFT, 1}, {PANEL_REGRET, 1}, {PANEL_PAIR, 1}}}}},
+    {28, 100, true, {{6, 2, {{PANEL_GAME, 9}, {PANEL_FIGURES, 8}}},
+                     {4, 3, {{PANEL_REWARD, 1}, {PANEL_MISFIT, 1}, {PANEL_STUDENT, 1}}},
+                     {3, 1, {{PANEL_PAIR, 1}}}}},
+    {17, 76, true, {{6, 2, {{PANEL_GAME, 4}, {PANEL_FIGURES, 3}}}, {4, 2, {{PANEL_REWARD, 4}, {PANEL_PAIR, 3}}}}},
+    {8, 76, true, {{1, 2, {{PANEL_GAME, 4}, {PANEL_FIGURES, 3}}}}},
+    {30, 30, true, {{5, 1, {{PANEL_FIGURES, 1}}}, {5, 1, {{PANEL_GAME, 1}}}, {4, 1, {{PANEL_REWARD, 1}}}, {4, 1, {{PANEL_PAIR, 1}}}}},
+    {8, 30, false, {{2, 1, {{PANEL_FIGURES, 1}}}, {3, 1, {{PANEL_GAME, 1}}}}},
+    {0, 0, false, {{1, 1, {{PANEL_FIGURES, 1}}}}},
+};
+
+static void init(void *state) {
+    struct dashboard *d = state;
+    d->end = -1;
+}
+
+static void draw_panel(struct dashboard *d, enum panel_id id, struct area a, const struct snapshot *s, bool box, bool focusable) {
+    const bool focus = focusable && d->focus == id;
+    PANELS[id].draw(box ? area_box(a, PANELS[id].title, focus) : a, s, d);
+}
+
+static void draw_layout(struct dashboard *d, const struct layout *l, struct area a, const struct snapshot *s) {
+    int weights = 0, row = 0, passed = 0;
+    for (int i = 0; i < MAX_ROWS; i++) weights += l->row[i].weight;
+    for (int i = 0; i < MAX_ROWS && l->row[i].n; i++) {
+        const struct layout_row *r = &l->row[i];
+        passed += r->weight;
+        const int next = a.rows * passed / weights;
+        int width = 0, col = 0, before = 0;
+        for (int k = 0; k < r->n; k++) width += r->panel[k].weight;
+        for (int k = 0; k < r->n; k++) {
+            before += r->panel[k].weight;
+            const int right = a.cols * before / width;
+            draw_panel(d, r->panel[k].id, area_sub(a, row, col, next - row, right - col), s, l->boxes, l->boxes);
+            col = right;
+        }
+        row = next;
+    }
+}
+
+static const struct layout *layout_for(struct area a) {
+    const struct layout *l = LAYOUTS;
+    while (a.rows < l->min_rows || a.cols < l->min_cols) l++;
+    return l;
+}
+
+static void draw(void *state, struct area a, const struct snapshot *s, const struct actions *act) {
+    (void)act;
+    struct dashboard *d = state;
+    if (d->full) draw_panel(d, d->focus, a, s, true, true);
+    else draw_layout(d, layout_for(a), a, s);
+}
+
+static void zoom(struct dashboard *d, const struct snapshot *s, bool in) {
+    const int64_t now = s->tick > 1 ? s->tick : 1, span = d->span ? d->span : now;
+    d->span = in ? (span > 4 ? span / 2 : span) : span * 2;
+    if (d->span >= now) d->span = 0, d->end = -1;
+}
+
+static void pan(struct dashboard *d, const struct snapshot *s, int direction) {
+    if (!d->span) return; /* everything is in sight */
+    const int64_t end = d->end >= 0 ? d->end : s->tick;
+    d->end = end + direction * (d->span / 4 > 1 ? d->span / 4 : 1);
+    if (d->end < d->span) d->end = d->span;
+    if (d->end >= s->tick) d->end = -1; /* at the tail: follow it again */
+}
+
+static int key(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)act;
+    struct dashboard *d = state;
+    switch (key) {
+    case KEY_TAB: d->focus = (d->focus + 1) % N_PANELS; return REACT_REDRAW;
+    case KEY_BACK_TAB: d->focus = (d->focus + N_PANELS - 1) % N_PANELS; return REACT_REDRAW;
+    case KEY_ENTER_: d->full = !d->full; return REACT_REDRAW;
+    case KEY_ESCAPE: case 'q':
+        if (!d->full) return REACT_UNHANDLED;
+        d->full = false;
+        return REACT_REDRAW;
+    case '+': case '=': zoom(d, s, true); return REACT_REDRAW;
+    case '-': zoom(d, s, false); return REACT_REDRAW;
+    case '0': d->span = 0, d->end = -1; return REACT_REDRAW;
+    case 'h': case KEY_LEFT_: pan(d, s, -1); return REACT_REDRAW;
+    case 'l': case KEY_RIGHT_: pan(d, s, 1); return REACT_REDRAW;
+    default: return scroll_key(key, &d->pair_top, 4, 10000) ? REACT_REDRAW : REACT_UNHANDLED;
+    }
+}
+
+static const struct view_key KEYS_DASHBOARD[] = {
+    {KEY_ENTER_, "Enter", "enlarge", "show the focused panel alone, or all again"},
+    {KEY_TAB, "Tab", "next panel", "focus the next panel; S-Tab the one before"},
+    {'+', "+ -", "zoom", "show fewer or more ticks"},
+    {'h', "h l", "pan", "move the shown ticks back or forth (arrows too)"},
+    {'0', "0", "all", "show all ticks and follow the run"},
+    {'j', "j k", NULL, "scroll the newest pair"},
+    {0, NULL, NULL, NULL},
+};
+
+const struct view_ops VIEW_DASHBOARD = {
+    .digit = 1, .name = "dashboard", .title = "Dashboard",
+    .help = "The game as it is played: gaps with their intervals, the reward's accuracy, the preference constraint, the student, the newest pair.",
+    .state_size = sizeof(struct dashboard), .init = init, .draw = draw, .key = key, .keys = KEYS_DASHBOARD,
+};

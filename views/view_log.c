@@ -1,0 +1,107 @@
+/* 9 Log: what happened, newest last. Follows the tail until a person scrolls away. */
+#include <stdio.h>
+#include <string.h>
+
+#include "views/list.h"
+#include "views/views.h"
+
+struct log_view {
+    int top, page;
+    bool scrolled;   /* away from the tail */
+    char filter[64], search[64];
+    int jump;        /* +1, -1: go to the next match at the next draw */
+    int found;       /* row of the match, -1 none */
+    int row[LOG_LINES], n; /* lines that pass the filter, as of the last draw */
+};
+
+static void init(void *state) { ((struct log_view *)state)->found = -1; }
+
+static void collect(struct log_view *v, const struct snapshot *s) {
+    v->n = 0;
+    for (int i = 0; i < s->n_log; i++)
+        if (text_has(s->log[i].text, v->filter)) v->row[v->n++] = i;
+}
+
+/* Search from the last match (or the end) in the direction of the jump, around the ends. */
+static void follow_jump(struct log_view *v, const struct snapshot *s) {
+    if (!v->jump || !v->search[0] || !v->n) return;
+    const int from = v->found >= 0 && v->found < v->n ? v->found : v->jump > 0 ? v->n - 1 : 0;
+    v->found = -1;
+    for (int k = 1; k <= v->n && v->found < 0; k++) {
+        const int i = ((from + v->jump * k) % v->n + v->n) % v->n;
+        if (text_has(s->log[v->row[i]].text, v->search)) v->found = i;
+    }
+    v->jump = 0;
+    if (v->found < 0) return;
+    v->scrolled = true;
+    if (v->found < v->top || v->found >= v->top + v->page) v->top = v->found - v->page / 2;
+}
+
+static void draw_line(struct area a, int row, const struct log_line *l, bool found) {
+    static const char *const MARKS[] = {" ", "!", "E"};
+    static const enum role ROLES[] = {ROLE_TEXT, ROLE_WARNING, ROLE_ERROR};
+    const int level = l->level <= ALERT_ERROR ? (int)l->level : 2;
+    area_text(a, row, 0, 1, found ? ROLE_SELECTED : ROLES[level], ATTR_BOLD, found ? ">" : MARKS[level]);
+    const int cols = a.cols >= 40 ? 8 : 0;
+    char tick[32];
+    snprintf(tick, sizeof tick, "%*lld", cols ? cols - 1 : 0, (long long)l->tick);
+    if (cols) area_text(a, row, 1, cols, ROLE_DIM, 0, tick);
+    area_text(a, row, cols + 2, a.cols - cols - 2, found ? ROLE_SELECTED : ROLES[level], 0, l->text);
+}
+
+static void draw(void *state, struct area a, const struct snapshot *s, const struct actions *act) {
+    (void)act;
+    struct log_view *v = state;
+    char title[160];
+    collect(v, s);
+    snprintf(title, sizeof title, "Log, %d of %d lines%s%s%s", v->n, s->n_log, v->filter[0] ? " with " : "", v->filter,
+             v->scrolled ? " (G follows again)" : "");
+    struct area in = a.rows >= 6 ? area_box(a, title, true) : a;
+    v->page = in.rows;
+    follow_jump(v, s);
+    const int last = v->n > in.rows ? v->n - in.rows : 0;
+    if (!v->scrolled || v->top > last) v->top = last;
+    if (v->top < 0) v->top = 0;
+    for (int i = 0; i < in.rows && v->top + i < v->n; i++) draw_line(in, i, &s->log[v->row[v->top + i]], v->top + i == v->found);
+    if (!v->n) area_text(in, 0, 1, in.cols - 1, ROLE_DIM, 0, s->n_log ? "no line passes the filter: & and Enter shows all" : "nothing has happened yet");
+}
+
+static int key(void *state, int key, const struct snapshot *s, struct actions *act) {
+    struct log_view *v = state;
+    (void)s;
+    if (key == 'n' || key == 'N') {
+        if (!v->search[0]) act->message(act->ctx, ALERT_INFO, "nothing to search for yet: / first");
+        v->jump = key == 'n' ? 1 : -1;
+        return REACT_REDRAW;
+    }
+    if (!scroll_key(key, &v->top, v->page, v->n)) return REACT_UNHANDLED;
+    v->scrolled = v->top < v->n - v->page;
+    if (!v->scrolled) v->found = -1;
+    return REACT_REDRAW;
+}
+
+static void search(void *state, const char *text) {
+    struct log_view *v = state;
+    snprintf(v->search, sizeof v->search, "%s", text);
+    v->jump = 1;
+}
+
+static void filter(void *state, const char *text) {
+    struct log_view *v = state;
+    snprintf(v->filter, sizeof v->filter, "%s", text);
+    v->found = -1;
+    v->scrolled = false;
+}
+
+static const struct view_key KEYS_LOG[] = {
+    {'G', "G", "newest", "go to the newest line and follow"},
+    {'/', "/", "search", "search; n next, N previous match"},
+    {'&', "&", "filter", "show only lines with a text"},
+    {'g', "g", "oldest", "go to the oldest line kept"},
+    {0, NULL, NULL, NULL},
+};
+
+const struct view_ops VIEW_LOG = {
+    .digit = 9, .name = "log", .title = "Log", .help = "Events and alerts of the run, with the tick of each.",
+    .state_size = sizeof(struct log_view), .init = init, .draw = draw, .key = key, .search = search, .filter = filter, .keys = KEYS_LOG,
+};
