@@ -1,5 +1,5 @@
-/* SQLite helpers: see db.h. Every message starts with the database's path and ends with SQLite's own words, so that "disk
- * full", "locked" and "not a database" reach the person as they are. */
+/* SQLite helpers: see db.h. Every message starts with the database's path and ends with SQLite's own words, so that
+ * "disk full", "locked" and "not a database" reach the person as they are. */
 #include "engine/base/db.h"
 
 #include <stdarg.h>
@@ -45,7 +45,9 @@ bool db_exec(struct db *d, const char *sql, struct err *e) {
     return sqlite3_exec(d->h, sql, NULL, NULL, NULL) == SQLITE_OK || fail(d, e);
 }
 
-bool db_begin(struct db *d, struct err *e) { return db_exec(d, "BEGIN IMMEDIATE", e); }
+bool db_begin(struct db *d, struct err *e) {
+    return db_exec(d, "BEGIN IMMEDIATE", e);
+}
 
 bool db_commit(struct db *d, struct err *e) {
     if (db_exec(d, "COMMIT", e)) return true;
@@ -64,8 +66,10 @@ bool db_set_durable(struct db *d, bool durable, struct err *e) {
 
 static int bind_one(sqlite3_stmt *s, int index, char kind, va_list *ap) {
     switch (kind) {
-    case 'i': return sqlite3_bind_int64(s, index, va_arg(*ap, int64_t));
-    case 'd': return sqlite3_bind_double(s, index, va_arg(*ap, double));
+    case 'i':
+        return sqlite3_bind_int64(s, index, va_arg(*ap, int64_t));
+    case 'd':
+        return sqlite3_bind_double(s, index, va_arg(*ap, double));
     case 's': {
         const char *text = va_arg(*ap, const char *);
         return text ? sqlite3_bind_text(s, index, text, -1, SQLITE_TRANSIENT) : sqlite3_bind_null(s, index);
@@ -75,14 +79,14 @@ static int bind_one(sqlite3_stmt *s, int index, char kind, va_list *ap) {
         const size_t n = va_arg(*ap, size_t);
         return sqlite3_bind_blob64(s, index, data ? data : "", n, SQLITE_TRANSIENT);
     }
-    default: return SQLITE_MISUSE;
+    default:
+        return SQLITE_MISUSE;
     }
 }
 
 static bool bind_all(struct db *d, sqlite3_stmt *s, const char *format, va_list *ap, struct err *e) {
     const int wanted = sqlite3_bind_parameter_count(s), given = (int)strlen(format);
-    if (wanted != given)
-        return err_set(e, "%s: a statement has %d parameters, %d were given", d->path, wanted, given);
+    if (wanted != given) return err_set(e, "%s: a statement has %d parameters, %d were given", d->path, wanted, given);
     for (int i = 0; i < given; i++)
         if (bind_one(s, i + 1, format[i], ap) != SQLITE_OK) return fail(d, e);
     return true;

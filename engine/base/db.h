@@ -1,5 +1,5 @@
-/* SQLite with the settings that the record of a run needs: WAL, foreign keys, busy timeout, and synchronous=FULL where a
- * person's act is stored. Thin helpers only: bind by format, step, message with the file's name. */
+/* SQLite with the settings that the record of a run needs: WAL, foreign keys, busy timeout, and synchronous=FULL where
+ * a person's act is stored. Thin helpers only: bind by format, step, message with the file's name. */
 #ifndef PBKD_BASE_DB_H
 #define PBKD_BASE_DB_H
 
@@ -21,12 +21,12 @@ bool db_exec(struct db *d, const char *sql, struct err *e);
 bool db_begin(struct db *d, struct err *e);  /* IMMEDIATE */
 bool db_commit(struct db *d, struct err *e); /* rolls back on failure */
 void db_rollback(struct db *d);
-/* Switch synchronous between FULL and NORMAL on an open connection, for single acts that must survive a power cut. Inside a
- * transaction, where SQLite cannot switch, nothing happens: the transaction keeps the mode it began with. */
+/* Switch synchronous between FULL and NORMAL on an open connection, for single acts that must survive a power cut.
+ * Inside a transaction, where SQLite cannot switch, nothing happens: the transaction keeps the mode it began with. */
 bool db_set_durable(struct db *d, bool durable, struct err *e);
 
-/* Prepare with parameters bound by a format: i = int64_t, d = double, s = const char * (NULL allowed, copied), b = const void *, size_t (blob,
- * copied). Finalise with sqlite3_finalize. NULL on error. */
+/* Prepare with parameters bound by a format: i = int64_t, d = double, s = const char * (NULL allowed, copied), b =
+ * const void *, size_t (blob, copied). Finalise with sqlite3_finalize. NULL on error. */
 sqlite3_stmt *db_prepare(struct db *d, struct err *e, const char *sql, const char *format, ...);
 /* Reset a statement and bind it anew: for statements that are prepared once and used often. */
 bool db_bind(struct db *d, sqlite3_stmt *s, struct err *e, const char *format, ...);

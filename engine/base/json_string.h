@@ -1,5 +1,5 @@
-/* Writing one JSON string into a strbuf. For lines that are put together by hand because a tree per record would cost more
- * than the record. */
+/* Writing one JSON string into a strbuf. For lines that are put together by hand because a tree per record would cost
+ * more than the record. */
 #ifndef PBKD_BASE_JSON_STRING_H
 #define PBKD_BASE_JSON_STRING_H
 

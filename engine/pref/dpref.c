@@ -1,5 +1,6 @@
-/* D_pref: pairs in run.db and in memory. The file is the truth for texts, tokens and the automatic label; memory adds what
- * people's events made of it. Ids count from 1 without gaps as pairs are made, so the same run gives the same ids. */
+/* D_pref: pairs in run.db and in memory. The file is the truth for texts, tokens and the automatic label; memory adds
+ * what people's events made of it. Ids count from 1 without gaps as pairs are made, so the same run gives the same ids.
+ */
 #include "engine/pref/dpref.h"
 
 #include <math.h>
@@ -16,7 +17,9 @@ const char *label_source_name(enum label_source s) {
     return NAMES[s];
 }
 
-bool dpref_is_heldout(uint64_t prompt_hash) { return prompt_hash % 10 == 9; }
+bool dpref_is_heldout(uint64_t prompt_hash) {
+    return prompt_hash % 10 == 9;
+}
 
 /* Large columns come last: a scan over the small ones then leaves the overflow pages alone. Label events refer to pairs
  * without a foreign key, because they outlive pairs that a resume makes again. */
@@ -93,13 +96,20 @@ static bool column_tokens(sqlite3_stmt *s, int column, struct pref_pair *p) {
 }
 
 bool pair_from_row(struct db *db, sqlite3_stmt *s, int64_t expected, struct pref_pair *p, struct err *e) {
-    *p = (struct pref_pair){.id = sqlite3_column_int64(s, 0), .tick = sqlite3_column_int64(s, 1),
-                            .iteration = sqlite3_column_int(s, 2), .prompt_hash = (uint64_t)sqlite3_column_int64(s, 3),
-                            .pair_hash = (uint64_t)sqlite3_column_int64(s, 4), .heldout = sqlite3_column_int(s, 5) != 0,
-                            .active = sqlite3_column_int(s, 7) != 0, .o = sqlite3_column_double(s, 8),
-                            .weight = sqlite3_column_double(s, 9), .flip = sqlite3_column_double(s, 10),
-                            .n_x = sqlite3_column_int(s, 11), .n_y0 = sqlite3_column_int(s, 12),
-                            .n_y1 = sqlite3_column_int(s, 13), .truncated0 = sqlite3_column_int(s, 14) != 0,
+    *p = (struct pref_pair){.id = sqlite3_column_int64(s, 0),
+                            .tick = sqlite3_column_int64(s, 1),
+                            .iteration = sqlite3_column_int(s, 2),
+                            .prompt_hash = (uint64_t)sqlite3_column_int64(s, 3),
+                            .pair_hash = (uint64_t)sqlite3_column_int64(s, 4),
+                            .heldout = sqlite3_column_int(s, 5) != 0,
+                            .active = sqlite3_column_int(s, 7) != 0,
+                            .o = sqlite3_column_double(s, 8),
+                            .weight = sqlite3_column_double(s, 9),
+                            .flip = sqlite3_column_double(s, 10),
+                            .n_x = sqlite3_column_int(s, 11),
+                            .n_y0 = sqlite3_column_int(s, 12),
+                            .n_y1 = sqlite3_column_int(s, 13),
+                            .truncated0 = sqlite3_column_int(s, 14) != 0,
                             .truncated1 = sqlite3_column_int(s, 15) != 0};
     const int source = sqlite3_column_int(s, 6);
     const long long id = p->id;
@@ -150,8 +160,8 @@ void dpref_free(struct dpref *d) {
 
 /* The row of a prompt's text, made when it is new. Looked up by hash, decided by text. */
 static bool prompt_id(struct dpref *d, const struct pref_pair *p, int64_t *id, struct err *e) {
-    if (!d->find_prompt && !(d->find_prompt = db_prepare(d->db, e, "SELECT id FROM prompt WHERE hash=?1 AND text=?2", "is",
-                                                         (int64_t)0, "")))
+    if (!d->find_prompt && !(d->find_prompt = db_prepare(d->db, e, "SELECT id FROM prompt WHERE hash=?1 AND text=?2",
+                                                         "is", (int64_t)0, "")))
         return false;
     bool row = false;
     bool ok = db_bind(d->db, d->find_prompt, e, "is", (int64_t)p->prompt_hash, p->prompt) &&
@@ -177,9 +187,9 @@ static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *
     bool row;
     const bool ok =
         db_bind(d->db, d->insert_pair, e, "iiiiiiiidddiiiiissb", p->id, p->tick, (int64_t)p->iteration, prompt,
-                (int64_t)p->pair_hash, (int64_t)p->heldout, (int64_t)p->source, (int64_t)p->active, p->o, p->weight, p->flip,
-                (int64_t)p->n_x, (int64_t)p->n_y0, (int64_t)p->n_y1, (int64_t)p->truncated0, (int64_t)p->truncated1,
-                p->text0, p->text1, (const void *)p->tokens, bytes) &&
+                (int64_t)p->pair_hash, (int64_t)p->heldout, (int64_t)p->source, (int64_t)p->active, p->o, p->weight,
+                p->flip, (int64_t)p->n_x, (int64_t)p->n_y0, (int64_t)p->n_y1, (int64_t)p->truncated0,
+                (int64_t)p->truncated1, p->text0, p->text1, (const void *)p->tokens, bytes) &&
         db_step(d->db, d->insert_pair, &row, e);
     sqlite3_reset(d->insert_pair);
     sqlite3_clear_bindings(d->insert_pair); /* do not hold copies of the texts until the next pair */
@@ -205,7 +215,9 @@ static struct pref_pair *find(const struct dpref *d, int64_t id) { /* ids run fr
     return id >= 1 && id <= d->n ? &d->pair[id - 1] : NULL;
 }
 
-const struct pref_pair *dpref_find(const struct dpref *d, int64_t id) { return find(d, id); }
+const struct pref_pair *dpref_find(const struct dpref *d, int64_t id) {
+    return find(d, id);
+}
 
 bool dpref_truncate_after(struct dpref *d, int64_t tick, struct err *e) {
     int keep = d->n;
@@ -253,11 +265,10 @@ static bool apply_undo(struct dpref *d, const struct label_event *ev, struct pre
     if (!label_event_read(d->db, ev->undo_of, &old, e)) return false;
     free(old.text);
     if (old.pair_id != ev->pair_id)
-        return err_set(e, "label event %lld is about pair %lld, but undoes event %lld about pair %lld", (long long)ev->seq,
-                       (long long)ev->pair_id, (long long)old.seq, (long long)old.pair_id);
+        return err_set(e, "label event %lld is about pair %lld, but undoes event %lld about pair %lld",
+                       (long long)ev->seq, (long long)ev->pair_id, (long long)old.seq, (long long)old.pair_id);
     sqlite3_stmt *events = db_prepare(d->db, e, EVENTS_IN_FORCE, "iii", (int64_t)0, (int64_t)0, (int64_t)0);
-    const bool ok = events && read_automatic(d->db, p, e) &&
-                    label_fold_all(d->db, events, ev->seq, p, flip, weight, e);
+    const bool ok = events && read_automatic(d->db, p, e) && label_fold_all(d->db, events, ev->seq, p, flip, weight, e);
     sqlite3_finalize(events);
     return ok;
 }
@@ -265,8 +276,7 @@ static bool apply_undo(struct dpref *d, const struct label_event *ev, struct pre
 bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double human_flip, double human_weight,
                        struct err *e) {
     struct pref_pair *p = find(d, ev->pair_id);
-    if (!p)
-        return err_set(e, "label event %lld: there is no pair %lld", (long long)ev->seq, (long long)ev->pair_id);
+    if (!p) return err_set(e, "label event %lld: there is no pair %lld", (long long)ev->seq, (long long)ev->pair_id);
     if (p->pair_hash != ev->pair_hash)
         return err_set(e, "label event %lld: pair %lld holds other texts than the ones that were labelled",
                        (long long)ev->seq, (long long)ev->pair_id);

@@ -1,9 +1,10 @@
-/* D_pref: the preference records of a run. On disk in run.db (tables prompt, pair, label_event); in memory as an array of pairs with
- * their tokens, which is what the reward trains on.
+/* D_pref: the preference records of a run. On disk in run.db (tables prompt, pair, label_event); in memory as an array
+ * of pairs with their tokens, which is what the reward trains on.
  *
- * Pairs are written by the engine only. Label events are written by the interface on its own connection and are append-only:
- * undoing adds an event, nothing is deleted. An event changes training when the engine applies it (dpref_apply_event), at a
- * tick that the journal keeps; the pair then carries the person's label instead of the automatic one. */
+ * Pairs are written by the engine only. Label events are written by the interface on its own connection and are
+ * append-only: undoing adds an event, nothing is deleted. An event changes training when the engine applies it
+ * (dpref_apply_event), at a tick that the journal keeps; the pair then carries the person's label instead of the
+ * automatic one. */
 #ifndef PBKD_PREF_DPREF_H
 #define PBKD_PREF_DPREF_H
 
@@ -22,7 +23,7 @@ struct pref_pair {
     uint64_t prompt_hash; /* hash_text(prompt); decides the held-out tenth */
     uint64_t pair_hash;   /* of prompt and both texts */
     bool heldout;
-    int32_t *tokens;      /* x, then y0, then y1: one allocation, owned */
+    int32_t *tokens; /* x, then y0, then y1: one allocation, owned */
     int n_x, n_y0, n_y1;
     bool truncated0, truncated1;
     char *prompt, *text0, *text1; /* for people; y0 is the teacher's output, y1 the student's */
@@ -31,24 +32,25 @@ struct pref_pair {
     bool active;              /* takes part in training */
     double o;                 /* P(y0 preferred) */
     double weight, flip;
-    int64_t event;            /* label_event.seq in force, 0 = automatic */
+    int64_t event; /* label_event.seq in force, 0 = automatic */
 };
 
 struct dpref {
     struct db *db; /* borrowed; the engine's connection */
     struct pref_pair *pair;
     int n, cap;
-    int n_by_source[N_LABEL_SOURCES]; /* of the labels in force */
+    int n_by_source[N_LABEL_SOURCES];        /* of the labels in force */
     sqlite3_stmt *insert_pair, *find_prompt; /* private: prepared at the first use */
 };
 
 /* Create the tables (IF NOT EXISTS). Also called by whoever opens the file for labels only. */
 bool dpref_create_tables(struct db *db, struct err *e);
-/* Load every pair (d is overwritten) with automatic labels only; events are applied afterwards by the journal's replay. */
+/* Load every pair (d is overwritten) with automatic labels only; events are applied afterwards by the journal's replay.
+ */
 bool dpref_load(struct dpref *d, struct db *db, struct err *e);
 void dpref_free(struct dpref *d);
-/* Append in O(1) (id, prompt_hash, pair_hash, heldout are filled in here; tokens and texts are taken over on success). The caller
- * holds a transaction; ticks never decrease. heldout = hash of the prompt in the last tenth. */
+/* Append in O(1) (id, prompt_hash, pair_hash, heldout are filled in here; tokens and texts are taken over on success).
+ * The caller holds a transaction; ticks never decrease. heldout = hash of the prompt in the last tenth. */
 bool dpref_add(struct dpref *d, struct pref_pair *p, struct err *e);
 const struct pref_pair *dpref_find(const struct dpref *d, int64_t id);
 /* Forget pairs made after tick (resume): from memory and from run.db. Label events stay. */
@@ -57,45 +59,59 @@ bool dpref_truncate_after(struct dpref *d, int64_t tick, struct err *e);
 bool dpref_is_heldout(uint64_t prompt_hash);
 
 /* ---- label events ---- */
-enum decision { DECISION_A, DECISION_B, DECISION_TIE, DECISION_BAD, DECISION_SKIP, DECISION_FLAG, DECISION_NOTE, DECISION_EDIT, DECISION_UNDO,
-                N_DECISIONS };
+enum decision {
+    DECISION_A,
+    DECISION_B,
+    DECISION_TIE,
+    DECISION_BAD,
+    DECISION_SKIP,
+    DECISION_FLAG,
+    DECISION_NOTE,
+    DECISION_EDIT,
+    DECISION_UNDO,
+    N_DECISIONS
+};
 const char *decision_name(enum decision d);
 
 struct label_event {
-    int64_t seq;            /* assigned on commit */
-    char time[32];          /* filled on commit */
+    int64_t seq;   /* assigned on commit */
+    char time[32]; /* filled on commit */
     char annotator[64];
     int64_t pair_id;
     uint64_t pair_hash;
-    int left;               /* which answer was shown as A: 0 or 1 */
+    int left; /* which answer was shown as A: 0 or 1 */
     enum decision decision;
-    double strength;        /* 1 better, 2 much better */
+    double strength; /* 1 better, 2 much better */
     int64_t dwell_ms;
-    double seen_a, seen_b;  /* fraction of the text that was on the screen */
+    double seen_a, seen_b; /* fraction of the text that was on the screen */
     char sampler[32];
     double propensity;
-    double reward_delta;    /* r(y0) - r(y1) as the reward saw it before the vote */
-    int64_t undo_of;        /* seq of the event that DECISION_UNDO takes back, else 0 */
-    char *text;             /* note, or better answer; NULL or owned by the caller */
+    double reward_delta; /* r(y0) - r(y1) as the reward saw it before the vote */
+    int64_t undo_of;     /* seq of the event that DECISION_UNDO takes back, else 0 */
+    char *text;          /* note, or better answer; NULL or owned by the caller */
 };
-/* Insert and commit (the connection must be durable); seq and time are filled in, for an undo also pair and left. On return the label is
- * on disk. Refused: a pair that is not there or holds other texts, an undo of an undo or of something already undone. */
+/* Insert and commit (the connection must be durable); seq and time are filled in, for an undo also pair and left. On
+ * return the label is on disk. Refused: a pair that is not there or holds other texts, an undo of an undo or of
+ * something already undone. */
 bool label_event_commit(struct db *db, struct label_event *ev, struct err *e);
 /* Read one back; free ev->text with free(). */
 bool label_event_read(struct db *db, int64_t seq, struct label_event *ev, struct err *e);
 /* Newest seq not undone and not itself an undo, made by this annotator; 0 when none. */
 bool label_event_last(struct db *db, const char *annotator, int64_t *seq, struct err *e);
 
-/* Apply an event to the pairs in memory: A/B/tie (o = 1, 0 or 1/2 in terms of y0, seen through `left`), bad/flag (pair inactive), skip and note
- * (no change), undo (back to the label before). strength 2 doubles the weight. human_flip and human_weight come from the options.
- * Events whose pair does not exist (yet) are an error. DECISION_EDIT makes no pair here (the engine tokenises; session.c). */
-bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double human_flip, double human_weight, struct err *e);
+/* Apply an event to the pairs in memory: A/B/tie (o = 1, 0 or 1/2 in terms of y0, seen through `left`), bad/flag (pair
+ * inactive), skip and note (no change), undo (back to the label before). strength 2 doubles the weight. human_flip and
+ * human_weight come from the options. Events whose pair does not exist (yet) are an error. DECISION_EDIT makes no pair
+ * here (the engine tokenises; session.c). */
+bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double human_flip, double human_weight,
+                       struct err *e);
 
 /* ---- counts and export, from the file alone (any process, read-only) ---- */
-/* {"records":N,"by_source":{"teacher":n,"human":n,...},"events":n,"heldout":n,"iterations":n} of labels in force; caller frees. */
+/* {"records":N,"by_source":{"teacher":n,"human":n,...},"events":n,"heldout":n,"iterations":n} of labels in force;
+ * caller frees. */
 char *dpref_stats_json(struct db *db, struct err *e);
-/* format "trl": {"prompt","chosen","rejected"} per decided active pair; "audit": one JSON object per pair and per event with every
- * field. Atomic write. *n gets the number of lines. */
+/* format "trl": {"prompt","chosen","rejected"} per decided active pair; "audit": one JSON object per pair and per event
+ * with every field. Atomic write. *n gets the number of lines. */
 bool dpref_export(struct db *db, const char *format, const char *path, int64_t *n, struct err *e);
 
 #endif

@@ -9,8 +9,8 @@
     "e.seq,e.time,e.annotator,e.pair_id,e.pair_hash,e.left,e.decision,e.strength,e.dwell_ms,e.seen_a,e.seen_b,"        \
     "e.sampler,e.propensity,e.reward_delta,e.undo_of,e.text"
 #define EVENT_NOT_UNDONE "NOT EXISTS(SELECT 1 FROM label_event u WHERE u.undo_of=e.seq)"
-/* Events of one pair that change its label and were not taken back by an event up to the same seq. Parameters: pair id, pair
- * hash, highest seq. */
+/* Events of one pair that change its label and were not taken back by an event up to the same seq. Parameters: pair id,
+ * pair hash, highest seq. */
 #define EVENTS_IN_FORCE                                                                                                \
     "SELECT " EVENT_COLUMNS " FROM label_event e WHERE e.pair_id=?1 AND e.pair_hash=?2 AND e.seq<=?3"                  \
     " AND e.decision IN ('A','B','tie','bad','flag')"                                                                  \
@@ -30,8 +30,8 @@ void pair_free(struct pref_pair *p);
 /* The event in the current row; ev->text is allocated (NULL when there is none). False when the file holds nonsense. */
 bool event_from_row(struct db *db, sqlite3_stmt *s, struct label_event *ev, struct err *e);
 
-/* Let one event change a pair's label: A, B, tie decide and make it active again, bad decides and makes it inactive, flag makes
- * it inactive and keeps the label; the rest changes nothing. */
+/* Let one event change a pair's label: A, B, tie decide and make it active again, bad decides and makes it inactive,
+ * flag makes it inactive and keeps the label; the rest changes nothing. */
 void label_fold(struct pref_pair *p, const struct label_event *ev, double human_flip, double human_weight);
 /* Fold all events in force up to seq into p, which carries its automatic label. `events` is EVENTS_IN_FORCE. */
 bool label_fold_all(struct db *db, sqlite3_stmt *events, int64_t seq, struct pref_pair *p, double human_flip,

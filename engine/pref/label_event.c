@@ -1,5 +1,6 @@
-/* Label events: what a person did, append-only (triggers in the file refuse anything else). The label in force is a fold over
- * the events that were not taken back, so undo needs no second bookkeeping: take the event out and fold again. */
+/* Label events: what a person did, append-only (triggers in the file refuse anything else). The label in force is a
+ * fold over the events that were not taken back, so undo needs no second bookkeeping: take the event out and fold
+ * again. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +11,13 @@
 #include "engine/pref/dpref_private.h"
 
 static const char *const DECISIONS[N_DECISIONS] = {
-    [DECISION_A] = "A",       [DECISION_B] = "B",       [DECISION_TIE] = "tie",   [DECISION_BAD] = "bad",  [DECISION_SKIP] = "skip",
-    [DECISION_FLAG] = "flag", [DECISION_NOTE] = "note", [DECISION_EDIT] = "edit", [DECISION_UNDO] = "undo"};
+    [DECISION_A] = "A",       [DECISION_B] = "B",       [DECISION_TIE] = "tie",
+    [DECISION_BAD] = "bad",   [DECISION_SKIP] = "skip", [DECISION_FLAG] = "flag",
+    [DECISION_NOTE] = "note", [DECISION_EDIT] = "edit", [DECISION_UNDO] = "undo"};
 
-const char *decision_name(enum decision d) { return DECISIONS[d]; }
+const char *decision_name(enum decision d) {
+    return DECISIONS[d];
+}
 
 static bool decision_parse(const char *name, enum decision *d) {
     for (int i = 0; name && i < N_DECISIONS; i++) {
@@ -47,7 +51,8 @@ bool event_from_row(struct db *db, sqlite3_stmt *s, struct label_event *ev, stru
         return err_set(e, "%s: label event %lld: unknown decision \"%.40s\"", db->path, (long long)ev->seq,
                        decision ? decision : "");
     if (ev->left != 0 && ev->left != 1)
-        return err_set(e, "%s: label event %lld: \"left\" must be 0 or 1, found %d", db->path, (long long)ev->seq, ev->left);
+        return err_set(e, "%s: label event %lld: \"left\" must be 0 or 1, found %d", db->path, (long long)ev->seq,
+                       ev->left);
     ev->strength = sqlite3_column_double(s, 7);
     ev->dwell_ms = sqlite3_column_int64(s, 8);
     ev->seen_a = real_or_nan(s, 9);
@@ -80,7 +85,8 @@ bool label_event_last(struct db *db, const char *annotator, int64_t *seq, struct
 
 /* ---- writing ---- */
 
-/* An undo takes pair and hash from the event that it takes back; that must be there, no undo itself, and not taken back yet. */
+/* An undo takes pair and hash from the event that it takes back; that must be there, no undo itself, and not taken back
+ * yet. */
 static bool check_undo(struct db *db, struct label_event *ev, struct err *e) {
     struct label_event old;
     if (!label_event_read(db, ev->undo_of, &old, e)) return false;
@@ -102,13 +108,15 @@ static bool check_pair(struct db *db, const struct label_event *ev, struct err *
     if (ok && !row)
         ok = err_set(e, "%s: there is no pair %lld to label", db->path, (long long)ev->pair_id);
     else if (ok && (uint64_t)sqlite3_column_int64(s, 0) != ev->pair_hash)
-        ok = err_set(e, "%s: pair %lld holds other texts than the ones that were shown", db->path, (long long)ev->pair_id);
+        ok = err_set(e, "%s: pair %lld holds other texts than the ones that were shown", db->path,
+                     (long long)ev->pair_id);
     sqlite3_finalize(s);
     return ok;
 }
 
 static bool check_event(struct db *db, struct label_event *ev, struct err *e) {
-    if ((int)ev->decision < 0 || ev->decision >= N_DECISIONS) return err_set(e, "label event: unknown decision %d", (int)ev->decision);
+    if ((int)ev->decision < 0 || ev->decision >= N_DECISIONS)
+        return err_set(e, "label event: unknown decision %d", (int)ev->decision);
     if (ev->left != 0 && ev->left != 1) return err_set(e, "label event: left must be 0 or 1, found %d", ev->left);
     if (!isfinite(ev->strength)) return err_set(e, "label event: the strength must be finite");
     if (ev->decision == DECISION_UNDO) return check_undo(db, ev, e);
@@ -118,12 +126,13 @@ static bool check_event(struct db *db, struct label_event *ev, struct err *e) {
 
 static bool insert_event(struct db *db, struct label_event *ev, struct err *e) {
     clock_iso8601(ev->time);
-    if (!db_run(db, e,
-                "INSERT INTO label_event(time,annotator,pair_id,pair_hash,left,decision,strength,dwell_ms,seen_a,seen_b,"
-                "sampler,propensity,reward_delta,undo_of,text) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                "ssiiisdiddsddis", ev->time, ev->annotator, ev->pair_id, (int64_t)ev->pair_hash, (int64_t)ev->left,
-                decision_name(ev->decision), ev->strength, ev->dwell_ms, ev->seen_a, ev->seen_b, ev->sampler,
-                ev->propensity, ev->reward_delta, ev->undo_of, ev->text))
+    if (!db_run(
+            db, e,
+            "INSERT INTO label_event(time,annotator,pair_id,pair_hash,left,decision,strength,dwell_ms,seen_a,seen_b,"
+            "sampler,propensity,reward_delta,undo_of,text) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "ssiiisdiddsddis", ev->time, ev->annotator, ev->pair_id, (int64_t)ev->pair_hash, (int64_t)ev->left,
+            decision_name(ev->decision), ev->strength, ev->dwell_ms, ev->seen_a, ev->seen_b, ev->sampler,
+            ev->propensity, ev->reward_delta, ev->undo_of, ev->text))
         return false;
     ev->seq = sqlite3_last_insert_rowid(db->h);
     return true;
@@ -141,10 +150,16 @@ bool label_event_commit(struct db *db, struct label_event *ev, struct err *e) {
 
 void label_fold(struct pref_pair *p, const struct label_event *ev, double human_flip, double human_weight) {
     switch (ev->decision) {
-    case DECISION_A: p->o = ev->left == 0 ? 1.0 : 0.0; break;
-    case DECISION_B: p->o = ev->left == 0 ? 0.0 : 1.0; break;
+    case DECISION_A:
+        p->o = ev->left == 0 ? 1.0 : 0.0;
+        break;
+    case DECISION_B:
+        p->o = ev->left == 0 ? 0.0 : 1.0;
+        break;
     case DECISION_TIE:
-    case DECISION_BAD: p->o = 0.5; break;
+    case DECISION_BAD:
+        p->o = 0.5;
+        break;
     case DECISION_FLAG:
         p->active = false;
         p->event = ev->seq;
@@ -153,7 +168,8 @@ void label_fold(struct pref_pair *p, const struct label_event *ev, double human_
     case DECISION_NOTE:
     case DECISION_EDIT:
     case DECISION_UNDO:
-    case N_DECISIONS: return;
+    case N_DECISIONS:
+        return;
     }
     p->source = SOURCE_HUMAN;
     p->active = ev->decision != DECISION_BAD;

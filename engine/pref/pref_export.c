@@ -1,5 +1,5 @@
-/* Counts and exports of D_pref from the file alone: any process may ask while the engine writes. One read transaction gives
- * one moment; lines are streamed, so a million pairs need the memory of one. */
+/* Counts and exports of D_pref from the file alone: any process may ask while the engine writes. One read transaction
+ * gives one moment; lines are streamed, so a million pairs need the memory of one. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +35,7 @@ static bool count_by_source(struct db *db, int64_t count[N_LABEL_SOURCES], struc
 
 static bool count_all(struct db *db, struct strbuf *b, struct err *e) {
     int64_t by_source[N_LABEL_SOURCES] = {0}, records = 0, events, heldout, iterations;
-    if (!count_by_source(db, by_source, e) ||
-        !db_get_int(db, e, &events, 0, "SELECT count(*) FROM label_event", "") ||
+    if (!count_by_source(db, by_source, e) || !db_get_int(db, e, &events, 0, "SELECT count(*) FROM label_event", "") ||
         !db_get_int(db, e, &heldout, 0, "SELECT count(*) FROM pair WHERE heldout", "") ||
         !db_get_int(db, e, &iterations, 0, "SELECT max(iteration) FROM pair", ""))
         return false;
@@ -50,7 +49,9 @@ static bool count_all(struct db *db, struct strbuf *b, struct err *e) {
 }
 
 /* A read transaction, so that all queries see the same moment. It has nothing to lose: ending it cannot fail us. */
-static bool begin_reading(struct db *db, struct err *e) { return db_exec(db, "BEGIN", e); }
+static bool begin_reading(struct db *db, struct err *e) {
+    return db_exec(db, "BEGIN", e);
+}
 
 char *dpref_stats_json(struct db *db, struct err *e) {
     if (!begin_reading(db, e)) return NULL;
@@ -66,7 +67,7 @@ char *dpref_stats_json(struct db *db, struct err *e) {
 
 struct export {
     struct db *db;
-    sqlite3_stmt *events;  /* EVENTS_IN_FORCE */
+    sqlite3_stmt *events; /* EVENTS_IN_FORCE */
     struct strbuf line;
     FILE *f;
     int64_t n;

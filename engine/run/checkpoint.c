@@ -1,6 +1,6 @@
-/* Checkpoints. The row in run.db is what makes a checkpoint exist: it is committed, durably, when all files are on disk under
- * their final name, and it lists them with their sizes. A folder without a row is litter from a write that was cut off, and is
- * swept away by the next one; a row whose files do not match is passed over. */
+/* Checkpoints. The row in run.db is what makes a checkpoint exist: it is committed, durably, when all files are on disk
+ * under their final name, and it lists them with their sizes. A folder without a row is litter from a write that was
+ * cut off, and is swept away by the next one; a row whose files do not match is passed over. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -46,7 +46,8 @@ static bool sweep(struct rundir *r, struct err *e) {
     return ok;
 }
 
-/* "TICK", or "TICK-2" ... while a checkpoint of the same tick is there: the old one stays whole until the new one counts. */
+/* "TICK", or "TICK-2" ... while a checkpoint of the same tick is there: the old one stays whole until the new one
+ * counts. */
 static void choose_folder(const struct rundir *r, int64_t tick, char out[64]) {
     char path[PATH_SIZE];
     snprintf(out, 64, "%" PRId64, tick);
@@ -80,18 +81,19 @@ static bool write_files(const char *tmp, const struct checkpoint_file *files, in
     return dir_sync(tmp, e);
 }
 
-/* The row of the new checkpoint and the end of the old ones, in one durable transaction. Rows of later ticks belong to a
- * future that a resume gave up: they must neither come first nor push this one out. */
-static bool write_row(struct rundir *r, int64_t tick, const char *folder, const char *files, const char *state, int keep,
-                      struct err *e) {
+/* The row of the new checkpoint and the end of the old ones, in one durable transaction. Rows of later ticks belong to
+ * a future that a resume gave up: they must neither come first nor push this one out. */
+static bool write_row(struct rundir *r, int64_t tick, const char *folder, const char *files, const char *state,
+                      int keep, struct err *e) {
     if (!db_set_durable(&r->db, true, e)) return false;
     bool ok = db_begin(&r->db, e);
     if (ok) {
-        ok = db_run(&r->db, e, "INSERT OR REPLACE INTO checkpoint VALUES(?,?,?,?)", "isss", tick, folder, files, state) &&
+        ok = db_run(&r->db, e, "INSERT OR REPLACE INTO checkpoint VALUES(?,?,?,?)", "isss", tick, folder, files,
+                    state) &&
              db_run(&r->db, e, "DELETE FROM checkpoint WHERE tick>?", "i", tick) &&
              db_run(&r->db, e,
-                    "DELETE FROM checkpoint WHERE tick NOT IN (SELECT tick FROM checkpoint ORDER BY tick DESC LIMIT ?)", "i",
-                    (int64_t)(keep > 0 ? keep : 1));
+                    "DELETE FROM checkpoint WHERE tick NOT IN (SELECT tick FROM checkpoint ORDER BY tick DESC LIMIT ?)",
+                    "i", (int64_t)(keep > 0 ? keep : 1));
         if (ok)
             ok = db_commit(&r->db, e);
         else
@@ -120,7 +122,8 @@ static bool write_checkpoint(struct rundir *r, int64_t tick, const struct checkp
 bool checkpoint_write(struct rundir *r, int64_t tick, const struct checkpoint_file *files, int n_files,
                       const char *state_json, int keep, struct err *e) {
     const bool ok = write_checkpoint(r, tick, files, n_files, state_json, keep, e);
-    /* Old folders after success, the new one after failure. What cannot be removed now is litter until the next time. */
+    /* Old folders after success, the new one after failure. What cannot be removed now is litter until the next time.
+     */
     struct err ignored;
     sweep(r, &ignored);
     return ok || err_wrap(e, "checkpoint at tick %lld", (long long)tick);
@@ -145,12 +148,13 @@ static bool is_complete(const char *folder, const char *list, struct err *e) {
     return true;
 }
 
-static bool read_row(struct rundir *r, sqlite3_stmt *s, bool *found, int64_t *tick, char *folder, size_t size, char **state,
-                     struct err *problem) {
+static bool read_row(struct rundir *r, sqlite3_stmt *s, bool *found, int64_t *tick, char *folder, size_t size,
+                     char **state, struct err *problem) {
     const char *name = (const char *)sqlite3_column_text(s, 1), *list = (const char *)sqlite3_column_text(s, 2);
     const char *text = (const char *)sqlite3_column_text(s, 3);
     char path[PATH_SIZE];
-    if (!name || !list || !text || strchr(name, '/')) return err_set(problem, "%s: a checkpoint's row is damaged", r->db.path);
+    if (!name || !list || !text || strchr(name, '/'))
+        return err_set(problem, "%s: a checkpoint's row is damaged", r->db.path);
     checkpoints_path(r, name, path);
     if (!is_complete(path, list, problem)) return true; /* try an older one */
     if (snprintf(folder, size, "%s", path) >= (int)size) return err_set(problem, "%s: the path is too long", path);

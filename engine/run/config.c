@@ -1,7 +1,8 @@
-/* Configuration files and the stored form of the options. One walk serves both: nested objects spell dotted names, every
- * leaf goes through option_set, so a file obeys the same bounds and gets the same messages as `:set`.
+/* Configuration files and the stored form of the options. One walk serves both: nested objects spell dotted names,
+ * every leaf goes through option_set, so a file obeys the same bounds and gets the same messages as `:set`.
  *
- * cJSON keeps no positions. The line in a message comes from a second, tiny walk over the text, only when there is an error. */
+ * cJSON keeps no positions. The line in a message comes from a second, tiny walk over the text, only when there is an
+ * error. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,9 @@ enum { MAX_CONFIG = 1 << 20, NAME_MAX_BYTES = 256, KEY_DEPTH = 8 };
 struct config {
     const char *text, *where;
     size_t len;
-    bool is_file;  /* messages give the line, paths are taken from its folder */
+    bool is_file; /* messages give the line, paths are taken from its folder */
     struct options o;
-    bool *seen;    /* [N_OPTIONS] */
+    bool *seen; /* [N_OPTIONS] */
 };
 
 /* ---- the line of a key ---- */
@@ -125,8 +126,8 @@ static bool set_leaf(struct config *c, const char *name, const cJSON *v, struct 
     }
     if (c->seen[option_index(info)]) return fail_key(c, name, "is set twice", e);
     c->seen[option_index(info)] = true;
-    const bool ok = cJSON_IsNumber(v) ? set_number(c, info, v->valuedouble, &inner)
-                                      : set_text(c, info, v->valuestring, &inner);
+    const bool ok =
+        cJSON_IsNumber(v) ? set_number(c, info, v->valuedouble, &inner) : set_text(c, info, v->valuestring, &inner);
     return ok || fail_key(c, name, inner.msg, e);
 }
 
@@ -143,8 +144,9 @@ static bool walk(struct config *c, const char *prefix, const cJSON *obj, struct 
         char name[NAME_MAX_BYTES];
         const int n = snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", v->string);
         if (n < 0 || n >= (int)sizeof name) return err_set(e, "%s: unknown option \"%.80s...\"", c->where, name);
-        const bool ok = cJSON_IsObject(v) && !option_find(name) && (v->child || is_group(name)) ? walk(c, name, v, e)
-                                                                                               : set_leaf(c, name, v, e);
+        const bool ok = cJSON_IsObject(v) && !option_find(name) && (v->child || is_group(name))
+                            ? walk(c, name, v, e)
+                            : set_leaf(c, name, v, e);
         if (!ok) return false;
     }
     return true;

@@ -1,6 +1,6 @@
-/* What a run writes down as it goes: the journal (with config, files and seed it makes a run repeatable), metrics, log. The
- * journal is on disk when journal_add returns, because it says what a person did; the rest may lose its last moments in a
- * power cut, since a resume makes it again. */
+/* What a run writes down as it goes: the journal (with config, files and seed it makes a run repeatable), metrics, log.
+ * The journal is on disk when journal_add returns, because it says what a person did; the rest may lose its last
+ * moments in a power cut, since a resume makes it again. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +13,11 @@
 /* ---- journal ---- */
 
 bool journal_add(struct rundir *r, int64_t tick, const char *kind, const char *payload, struct err *e) {
-    if (strlen(kind) >= sizeof ((struct journal_entry *)0)->kind)
+    if (strlen(kind) >= sizeof((struct journal_entry *)0)->kind)
         return err_set(e, "journal: the kind \"%.40s\" is too long", kind);
     if (!db_set_durable(&r->db, true, e)) return false;
-    const bool ok =
-        db_run(&r->db, e, "INSERT INTO journal(tick,kind,payload) VALUES(?,?,?)", "iss", tick, kind, payload ? payload : "");
+    const bool ok = db_run(&r->db, e, "INSERT INTO journal(tick,kind,payload) VALUES(?,?,?)", "iss", tick, kind,
+                           payload ? payload : "");
     struct err later;
     return db_set_durable(&r->db, false, ok ? e : &later) && ok;
 }

@@ -1,6 +1,6 @@
-/* Options: the table and its default values come out of options.def, everything else here is driven by the table. Values
- * are parsed strictly (no hexadecimal, no "inf", no trailing text), because a setting that is silently read as something
- * else costs hours of training; and every message says the name, what was expected and what was found.
+/* Options: the table and its default values come out of options.def, everything else here is driven by the table.
+ * Values are parsed strictly (no hexadecimal, no "inf", no trailing text), because a setting that is silently read as
+ * something else costs hours of training; and every message says the name, what was expected and what was found.
  *
  * Numbers are read and written with the C library's own functions: the program keeps LC_NUMERIC at "C". */
 #include "engine/run/option.h"
@@ -40,7 +40,9 @@ const struct option_info *option_find(const char *name) {
     return NULL;
 }
 
-int option_index(const struct option_info *o) { return (int)(o - OPTIONS); }
+int option_index(const struct option_info *o) {
+    return (int)(o - OPTIONS);
+}
 
 const char *option_when_text(enum option_when w) {
     static const char *const TEXT[] = {
@@ -54,7 +56,9 @@ static int *int_at(struct options *o, const struct option_info *info) {
 static double *real_at(struct options *o, const struct option_info *info) {
     return (double *)(void *)((char *)o + info->offset);
 }
-static char *text_at(struct options *o, const struct option_info *info) { return (char *)o + info->offset; }
+static char *text_at(struct options *o, const struct option_info *info) {
+    return (char *)o + info->offset;
+}
 
 void options_default(struct options *o) {
     memset(o, 0, sizeof *o); /* also the padding: two equal sets of options compare and hash equal */
@@ -62,9 +66,15 @@ void options_default(struct options *o) {
         const struct option_info *info = &OPTIONS[i];
         switch (info->type) {
         case OPTION_INT:
-        case OPTION_ENUM: *int_at(o, info) = (int)info->def; break;
-        case OPTION_REAL: *real_at(o, info) = info->def; break;
-        case OPTION_TEXT: snprintf(text_at(o, info), OPTION_TEXT_MAX, "%s", info->def_text); break;
+        case OPTION_ENUM:
+            *int_at(o, info) = (int)info->def;
+            break;
+        case OPTION_REAL:
+            *real_at(o, info) = info->def;
+            break;
+        case OPTION_TEXT:
+            snprintf(text_at(o, info), OPTION_TEXT_MAX, "%s", info->def_text);
+            break;
         }
     }
 }
@@ -92,7 +102,9 @@ static int edit_distance(const char *a, const char *b) {
     return d[n][m];
 }
 
-static bool near_enough(int distance, const char *given) { return distance <= 1 + (int)strlen(given) / 4; }
+static bool near_enough(int distance, const char *given) {
+    return distance <= 1 + (int)strlen(given) / 4;
+}
 
 /* The known name that was probably meant: "rounds" for "game.rounds", or the one with the fewest typing errors. */
 static const char *nearest_option(const char *given) {
@@ -156,7 +168,8 @@ static bool parse_number(const struct option_info *info, const char *value, doub
         return err_set(e, "%s: must be a whole number, found %.80s", info->name, value);
     if (!(v >= info->min && v <= info->max)) {
         if (info->type == OPTION_INT)
-            return err_set(e, "%s: must be between %.0f and %.0f, found %.80s", info->name, info->min, info->max, value);
+            return err_set(e, "%s: must be between %.0f and %.0f, found %.80s", info->name, info->min, info->max,
+                           value);
         return err_set(e, "%s: must be between %g and %g, found %.80s", info->name, info->min, info->max, value);
     }
     *out = v + 0.0; /* -0 becomes 0 */
@@ -197,7 +210,8 @@ bool option_set(struct options *o, const char *name, const char *value, struct e
         *int_at(o, info) = index;
         return true;
     }
-    case OPTION_TEXT: break;
+    case OPTION_TEXT:
+        break;
     }
     if (!check_text(info, value, e)) return false;
     const size_t n = strlen(value);
@@ -239,10 +253,18 @@ static void format_choice(const char *choices, int index, char *out, size_t size
 void option_format(const struct options *o, const struct option_info *info, char *out, size_t size) {
     struct options *at = (struct options *)(void *)o; /* only read */
     switch (info->type) {
-    case OPTION_INT: snprintf(out, size, "%d", *int_at(at, info)); break;
-    case OPTION_REAL: format_real(*real_at(at, info), out, size); break;
-    case OPTION_ENUM: format_choice(info->choices, *int_at(at, info), out, size); break;
-    case OPTION_TEXT: snprintf(out, size, "%s", text_at(at, info)); break;
+    case OPTION_INT:
+        snprintf(out, size, "%d", *int_at(at, info));
+        break;
+    case OPTION_REAL:
+        format_real(*real_at(at, info), out, size);
+        break;
+    case OPTION_ENUM:
+        format_choice(info->choices, *int_at(at, info), out, size);
+        break;
+    case OPTION_TEXT:
+        snprintf(out, size, "%s", text_at(at, info));
+        break;
     }
 }
 
@@ -267,7 +289,8 @@ static bool check_file(const struct options *o, const struct option_info *info, 
         return !required || err_set(e, "%s: is missing (%s)", info->name, info->help);
     }
     struct stat st;
-    if (stat(path, &st) != 0 || access(path, R_OK) != 0) return err_errno(e, "%s: cannot read \"%.200s\"", info->name, path);
+    if (stat(path, &st) != 0 || access(path, R_OK) != 0)
+        return err_errno(e, "%s: cannot read \"%.200s\"", info->name, path);
     return S_ISREG(st.st_mode) || err_set(e, "%s: \"%.200s\" must be a file", info->name, path);
 }
 
@@ -278,10 +301,13 @@ bool options_check(const struct options *o, struct err *e) {
         return err_set(e, "game.descent: must be \"sampled\" with reward.level \"sequence\", found \"exact\" "
                           "(it needs a reward per token)");
     if (o->game_descent == DESCENT_SAMPLED && o->temperature != 1.0)
-        return err_set(e, "temperature: must be 1 with game.descent \"sampled\" (samples are scored at temperature 1), "
-                          "found %g", o->temperature);
+        return err_set(e,
+                       "temperature: must be 1 with game.descent \"sampled\" (samples are scored at temperature 1), "
+                       "found %g",
+                       o->temperature);
     if (o->game_descent == DESCENT_SAMPLED && o->samples_per_prompt < 2)
-        return err_set(e, "samples_per_prompt: must be at least 2 with game.descent \"sampled\" (leave-one-out), found %d",
+        return err_set(e,
+                       "samples_per_prompt: must be at least 2 with game.descent \"sampled\" (leave-one-out), found %d",
                        o->samples_per_prompt);
     return true;
 }

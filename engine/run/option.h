@@ -36,7 +36,7 @@ enum { GATE_STOP, GATE_CONTINUE, GATE_TRAIN };
 struct option_info {
     const char *name; /* "game.rounds" */
     enum option_type type;
-    size_t offset; /* in struct options */
+    size_t offset;        /* in struct options */
     double def, min, max; /* def of an enum: its index */
     const char *def_text; /* OPTION_TEXT */
     const char *choices;  /* OPTION_ENUM: "a|b|c" */
@@ -52,12 +52,13 @@ int option_index(const struct option_info *o);
 bool option_is_path(const struct option_info *o); /* names a file: resolved beside the config, checked at the start */
 
 void options_default(struct options *o);
-/* Parse value and store it. Unknown names (with the nearest known one), wrong types and values out of bounds are errors that name
- * the option, what was expected (type, range, choices) and what was found. Nothing is stored on error. */
+/* Parse value and store it. Unknown names (with the nearest known one), wrong types and values out of bounds are errors
+ * that name the option, what was expected (type, range, choices) and what was found. Nothing is stored on error. */
 bool option_set(struct options *o, const char *name, const char *value, struct err *e);
 /* "name=value" as --set takes it. */
 bool option_set_assignment(struct options *o, const char *assignment, struct err *e);
-/* The value as option_set would read it back ("10", "0.05", "exact", text). Reals print the shortest form that round-trips. */
+/* The value as option_set would read it back ("10", "0.05", "exact", text). Reals print the shortest form that
+ * round-trips. */
 void option_format(const struct options *o, const struct option_info *info, char *out, size_t size);
 double option_number(const struct options *o, const struct option_info *info); /* INT, REAL, ENUM index */
 
@@ -69,7 +70,8 @@ bool options_load(struct options *o, const char *path, struct err *e);
 char *options_to_json(const struct options *o, bool only_changed);
 /* Read such a text back (as stored in run.db); `where` starts messages. */
 bool options_from_json(struct options *o, const char *json, const char *where, struct err *e);
-/* What a run needs before it can start: required paths given, every named file readable, options that fit each other. */
+/* What a run needs before it can start: required paths given, every named file readable, options that fit each other.
+ */
 bool options_check(const struct options *o, struct err *e);
 
 #endif

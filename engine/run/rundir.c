@@ -1,5 +1,5 @@
-/* The run's folder: making, locking, opening, finding and removing it. A new run grows under NAME.tmp-PID and gets its name
- * by one rename, so whatever stops us before that leaves no run behind, and nobody ever opens half of one. */
+/* The run's folder: making, locking, opening, finding and removing it. A new run grows under NAME.tmp-PID and gets its
+ * name by one rename, so whatever stops us before that leaves no run behind, and nobody ever opens half of one. */
 #include "engine/run/rundir.h"
 
 #include <dirent.h>
@@ -27,7 +27,8 @@ static const char SCHEMA[] =
     " payload TEXT NOT NULL);"
     "CREATE TABLE metric(tick INTEGER NOT NULL, iteration INTEGER NOT NULL, name TEXT NOT NULL, value REAL);"
     "CREATE TABLE log(tick INTEGER NOT NULL, time TEXT NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL);"
-    "CREATE TABLE checkpoint(tick INTEGER PRIMARY KEY, folder TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT NULL);";
+    "CREATE TABLE checkpoint(tick INTEGER PRIMARY KEY, folder TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT "
+    "NULL);";
 
 static void join(char out[PATH_SIZE], const char *folder, const char *name) {
     snprintf(out, PATH_SIZE, "%.*s/%s", PATH_LIMIT, folder, name);
@@ -45,7 +46,8 @@ static bool fail_locked(int fd, const char *shown, struct err *e) {
     char pid[24] = "";
     const ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
     pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
-    return pid[0] ? err_set(e, "%s: in use by process %s", shown, pid) : err_set(e, "%s: in use by another process", shown);
+    return pid[0] ? err_set(e, "%s: in use by process %s", shown, pid)
+                  : err_set(e, "%s: in use by another process", shown);
 }
 
 /* flock belongs to the open file: it goes away with the process, however that ends, and moves along with a rename. The
@@ -161,8 +163,8 @@ static bool write_database(const char *folder, const struct options *o, const ch
     bool ok = db_begin(&db, e);
     if (ok) {
         ok = db_exec(&db, SCHEMA, e) &&
-             db_run(&db, e, "INSERT INTO run VALUES('format',?),('options',?),('title',?),('started',?)", "ssss", FORMAT,
-                    json, title ? title : "", now);
+             db_run(&db, e, "INSERT INTO run VALUES('format',?),('options',?),('title',?),('started',?)", "ssss",
+                    FORMAT, json, title ? title : "", now);
         if (ok)
             ok = db_commit(&db, e);
         else
@@ -173,7 +175,8 @@ static bool write_database(const char *folder, const struct options *o, const ch
     return ok;
 }
 
-static bool fill_temporary(struct rundir *r, const char *tmp, const struct options *o, const char *title, struct err *e) {
+static bool fill_temporary(struct rundir *r, const char *tmp, const struct options *o, const char *title,
+                           struct err *e) {
     char folder[PATH_SIZE];
     join(folder, tmp, "checkpoints");
     return take_lock(tmp, r->path, &r->lock_fd, e) && dir_make(folder, e) && write_database(tmp, o, title, e) &&
@@ -248,7 +251,8 @@ bool rundir_open(struct rundir *r, const char *path, struct options *o, struct e
     join(name, r->path, "run.db");
     bool ok = is_run(r->path) || (file_exists(r->path) ? err_set(e, "%s: holds no run (run.db is missing)", r->path)
                                                        : err_set(e, "%s: there is no such run", r->path));
-    ok = ok && take_lock(r->path, r->path, &r->lock_fd, e) && db_open(&r->db, name, DB_WRITE, false, e) && read_run(r, o, e);
+    ok = ok && take_lock(r->path, r->path, &r->lock_fd, e) && db_open(&r->db, name, DB_WRITE, false, e) &&
+         read_run(r, o, e);
     if (ok) return true;
     rundir_close(r);
     forget(r);
@@ -277,8 +281,8 @@ static bool is_later(struct timespec a, struct timespec b) {
 #define st_mtim st_mtimespec
 #endif
 
-/* The lock is written whenever a run is started or resumed: its time says which run was used last. (run.db does not: its
- * changes stay in the write-ahead log for a while.) */
+/* The lock is written whenever a run is started or resumed: its time says which run was used last. (run.db does not:
+ * its changes stay in the write-ahead log for a while.) */
 bool rundir_newest(const char *root, char *path, size_t size, struct err *e) {
     if (e) e->msg[0] = '\0';
     DIR *d = opendir(root);

@@ -2,8 +2,8 @@
  *
  *   runs/NAME/run.db  runs/NAME/lock  runs/NAME/checkpoints/TICK/{student,reward,fitted,...}.safetensors
  *
- * One writer at a time (flock on `lock`); readers open run.db read-only. A new run is made under a temporary name and renamed
- * when it is complete, so a failed start leaves nothing behind. */
+ * One writer at a time (flock on `lock`); readers open run.db read-only. A new run is made under a temporary name and
+ * renamed when it is complete, so a failed start leaves nothing behind. */
 #ifndef PBKD_RUN_RUNDIR_H
 #define PBKD_RUN_RUNDIR_H
 
@@ -20,8 +20,8 @@ struct rundir {
     sqlite3_stmt *add_metric; /* private: prepared at the first use */
 };
 
-/* Make a new run: the folder must not hold a run yet (error names it and proposes --resume). path NULL: runs/YYYYMMDD-HHMMSS, made
- * unique. Stores the options. "in use by process N" when locked. */
+/* Make a new run: the folder must not hold a run yet (error names it and proposes --resume). path NULL:
+ * runs/YYYYMMDD-HHMMSS, made unique. Stores the options. "in use by process N" when locked. */
 bool rundir_create(struct rundir *r, const char *path, const struct options *o, const char *title, struct err *e);
 /* Open an existing run for writing (takes the lock). Reads the options stored at the start into *o. */
 bool rundir_open(struct rundir *r, const char *path, struct options *o, struct err *e);
@@ -35,8 +35,8 @@ bool rundir_newest(const char *root, char *path, size_t size, struct err *e);
 /* ---- journal: every command and label with the tick at which it took effect ---- */
 struct journal_entry {
     int64_t seq, tick;
-    char kind[24];   /* command name: "set", "label", "gate", "pause", ... */
-    char *payload;   /* "beta=12", event seq, ...; owned by the list */
+    char kind[24]; /* command name: "set", "label", "gate", "pause", ... */
+    char *payload; /* "beta=12", event seq, ...; owned by the list */
 };
 struct journal_list {
     struct journal_entry *entry;
@@ -50,8 +50,8 @@ void journal_list_free(struct journal_list *l);
 /* ---- metrics: (tick, iteration, name, value); non-finite values are stored as NULL ---- */
 bool metric_add(struct rundir *r, int64_t tick, int iteration, const char *name, double value, struct err *e);
 /* Stops early, without an error, when fn returns false. */
-bool metric_each(struct rundir *r, bool (*fn)(void *ctx, int64_t tick, int iteration, const char *name, double value), void *ctx,
-                 struct err *e);
+bool metric_each(struct rundir *r, bool (*fn)(void *ctx, int64_t tick, int iteration, const char *name, double value),
+                 void *ctx, struct err *e);
 /* ---- log lines for the Log view ---- */
 bool log_add(struct rundir *r, int64_t tick, const char *level, const char *text, struct err *e);
 
@@ -64,12 +64,14 @@ struct checkpoint_file { /* one safetensors file */
     const struct st_array *arrays;
     int n_arrays;
 };
-/* Write all files into checkpoints/TICK.tmp (TICK-2.tmp ... beside an earlier checkpoint of the same tick), fsync, rename, fsync the folder, then the row with state_json in run.db; then remove all but the
- * newest `keep`. On failure nothing new is left. */
-bool checkpoint_write(struct rundir *r, int64_t tick, const struct checkpoint_file *files, int n_files, const char *state_json,
-                      int keep, struct err *e);
-/* The newest complete checkpoint: its folder and state; one whose files are missing or cut is passed over for the one before it.
- * found = false when none was ever made; an error when some were made and none is complete. state_json is the caller's to free. */
+/* Write all files into checkpoints/TICK.tmp (TICK-2.tmp ... beside an earlier checkpoint of the same tick), fsync,
+ * rename, fsync the folder, then the row with state_json in run.db; then remove all but the newest `keep`. On failure
+ * nothing new is left. */
+bool checkpoint_write(struct rundir *r, int64_t tick, const struct checkpoint_file *files, int n_files,
+                      const char *state_json, int keep, struct err *e);
+/* The newest complete checkpoint: its folder and state; one whose files are missing or cut is passed over for the one
+ * before it. found = false when none was ever made; an error when some were made and none is complete. state_json is
+ * the caller's to free. */
 bool checkpoint_newest(struct rundir *r, bool *found, int64_t *tick, char *folder, size_t size, char **state_json,
                        struct err *e);
 

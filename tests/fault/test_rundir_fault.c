@@ -1,8 +1,9 @@
-/* A run on disk under bad luck: the process dies before (or, for writes, in the middle of) every single system call that changes
- * a file, the disk fills up, memory runs out. Whatever happens, a run exists whole or not at all, the newest checkpoint
- * loads, and a label that was reported as saved is there.
+/* A run on disk under bad luck: the process dies before (or, for writes, in the middle of) every single system call
+ * that changes a file, the disk fills up, memory runs out. Whatever happens, a run exists whole or not at all, the
+ * newest checkpoint loads, and a label that was reported as saved is there.
  *
- * The calls are counted by functions of this program that stand in front of the C library's, for SQLite as for our own code. */
+ * The calls are counted by functions of this program that stand in front of the C library's, for SQLite as for our own
+ * code. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +34,9 @@ enum { DIED = 77 };
 
 static int steps_to_live; /* 0 = for ever */
 
-static bool last_step(void) { return steps_to_live > 0 && --steps_to_live == 0; }
+static bool last_step(void) {
+    return steps_to_live > 0 && --steps_to_live == 0;
+}
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 #define DIE_BEFORE(result, name, parameters, arguments)                                                                \
@@ -84,7 +87,7 @@ static char folder[] = "/tmp/pbkd_fault_XXXXXX";
 
 static int make_folder(void **state) {
     (void)state;
-    signal(SIGXFSZ, SIG_IGN); /* as the program does: a full disk is an error, not a death */
+    signal(SIGXFSZ, SIG_IGN); /* reaching the limit on file sizes shall be an error, as a full disk is */
     return mkdtemp(folder) ? 0 : -1;
 }
 static int remove_folder(void **state) {
@@ -260,8 +263,8 @@ static void make_pair(struct labelling *l, int k) {
     p.prompt = mem_strdup("p");
     p.text0 = mem_strdup("a");
     p.text1 = mem_strdup("b");
-    must(db_open(&db, l->path, DB_CREATE, false, &l->e) && dpref_create_tables(&db, &l->e) && dpref_load(&d, &db, &l->e) &&
-             db_begin(&db, &l->e) && dpref_add(&d, &p, &l->e) && db_commit(&db, &l->e),
+    must(db_open(&db, l->path, DB_CREATE, false, &l->e) && dpref_create_tables(&db, &l->e) &&
+             dpref_load(&d, &db, &l->e) && db_begin(&db, &l->e) && dpref_add(&d, &p, &l->e) && db_commit(&db, &l->e),
          &l->e);
     l->hash = d.pair[0].pair_hash;
     dpref_free(&d);

@@ -1,5 +1,5 @@
-/* D_pref: pairs through the file and back, label events as an append-only record, the label in force after votes and undos in
- * any order, two connections at once, counts and exports from the file alone, hostile files. */
+/* D_pref: pairs through the file and back, label events as an append-only record, the label in force after votes and
+ * undos in any order, two connections at once, counts and exports from the file alone, hostile files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,8 +53,17 @@ static int tear_down(void **state) {
 
 static struct pref_pair new_pair(int i, int64_t tick, enum label_source source) {
     char text[64];
-    struct pref_pair p = {.tick = tick, .iteration = 1 + i / 10, .n_x = 2, .n_y0 = 3, .n_y1 = 1, .truncated1 = i % 2 == 1,
-                          .source = source, .active = source != SOURCE_NONE, .o = 1.0, .weight = 1.0, .flip = 0.05};
+    struct pref_pair p = {.tick = tick,
+                          .iteration = 1 + i / 10,
+                          .n_x = 2,
+                          .n_y0 = 3,
+                          .n_y1 = 1,
+                          .truncated1 = i % 2 == 1,
+                          .source = source,
+                          .active = source != SOURCE_NONE,
+                          .o = 1.0,
+                          .weight = 1.0,
+                          .flip = 0.05};
     p.tokens = mem_small(6 * sizeof *p.tokens);
     for (int k = 0; k < 6; k++) p.tokens[k] = 100 * i + k;
     snprintf(text, sizeof text, "prompt %d", i / 4); /* four pairs share one */
@@ -180,9 +189,18 @@ static void a_hundred_thousand_pairs_load(void **state) {
 static int64_t vote(struct fixture *f, int64_t pair, enum decision decision, int left, double strength, int64_t undo_of,
                     double weight) {
     const struct pref_pair *p = dpref_find(&f->d, pair);
-    struct label_event ev = {.annotator = "ann", .pair_id = pair, .pair_hash = p->pair_hash, .left = left,
-                             .decision = decision, .strength = strength, .seen_a = 1.0, .seen_b = 0.4,
-                             .sampler = "random", .propensity = 0.5, .reward_delta = NAN, .undo_of = undo_of};
+    struct label_event ev = {.annotator = "ann",
+                             .pair_id = pair,
+                             .pair_hash = p->pair_hash,
+                             .left = left,
+                             .decision = decision,
+                             .strength = strength,
+                             .seen_a = 1.0,
+                             .seen_b = 0.4,
+                             .sampler = "random",
+                             .propensity = 0.5,
+                             .reward_delta = NAN,
+                             .undo_of = undo_of};
     struct err e;
     must(label_event_commit(&f->db, &ev, &e), &e);
     must(dpref_apply_event(&f->d, &ev, 0.02, weight, &e), &e);
@@ -203,9 +221,20 @@ static void an_event_comes_back_as_it_was_committed(void **state) {
     struct err e;
     add_pairs(f, 1, SOURCE_NONE);
     char note[] = "why \"so\"?";
-    struct label_event ev = {.annotator = "ann", .pair_id = 1, .pair_hash = f->d.pair[0].pair_hash, .left = 1,
-                             .decision = DECISION_NOTE, .strength = 2.0, .dwell_ms = 1234, .seen_a = 0.25, .seen_b = 1.0,
-                             .sampler = "uncertain", .propensity = 0.125, .reward_delta = -0.5, .undo_of = 99, .text = note};
+    struct label_event ev = {.annotator = "ann",
+                             .pair_id = 1,
+                             .pair_hash = f->d.pair[0].pair_hash,
+                             .left = 1,
+                             .decision = DECISION_NOTE,
+                             .strength = 2.0,
+                             .dwell_ms = 1234,
+                             .seen_a = 0.25,
+                             .seen_b = 1.0,
+                             .sampler = "uncertain",
+                             .propensity = 0.125,
+                             .reward_delta = -0.5,
+                             .undo_of = 99,
+                             .text = note};
     must(label_event_commit(&f->db, &ev, &e), &e);
     struct label_event back;
     must(label_event_read(&f->db, ev.seq, &back, &e), &e);
@@ -332,7 +361,8 @@ static void events_that_make_no_sense_are_refused(void **state) {
     struct err e;
     add_pairs(f, 2, SOURCE_TEACHER);
     const uint64_t hash = f->d.pair[0].pair_hash;
-    struct label_event ev = {.annotator = "ann", .pair_id = 3, .pair_hash = hash, .decision = DECISION_A, .strength = 1};
+    struct label_event ev = {
+        .annotator = "ann", .pair_id = 3, .pair_hash = hash, .decision = DECISION_A, .strength = 1};
     commit_fails(f, ev, "there is no pair 3 to label");
     assert_false(dpref_apply_event(&f->d, &ev, 0.02, 5, &e));
     ev.pair_id = 2;
@@ -440,9 +470,11 @@ static void counts_follow_the_labels_in_force(void **state) {
     int heldout = 0;
     for (int i = 0; i < f->d.n; i++) heldout += f->d.pair[i].heldout;
     char expected[300];
-    snprintf(expected, sizeof expected,
-             "{\"records\":8,\"by_source\":{\"none\":1,\"teacher\":3,\"human\":4,\"import\":0},\"events\":8,\"heldout\":%d,"
-             "\"iterations\":1}", heldout);
+    snprintf(
+        expected, sizeof expected,
+        "{\"records\":8,\"by_source\":{\"none\":1,\"teacher\":3,\"human\":4,\"import\":0},\"events\":8,\"heldout\":%d,"
+        "\"iterations\":1}",
+        heldout);
     must(db_open(&reader, f->path, DB_READ, false, &e), &e);
     char *json = dpref_stats_json(&reader, &e);
     assert_non_null(json);
@@ -555,7 +587,8 @@ static void a_hostile_file_is_refused(void **state) {
     add_pairs(f, 3, SOURCE_TEACHER);
     load_fails(f, "UPDATE pair SET n_x=1000000 WHERE id=2", "pair 2: 24 bytes of tokens do not fit the counts");
     load_fails(f, "UPDATE pair SET n_x=-1, n_y0=6 WHERE id=2", "do not fit the counts");
-    load_fails(f, "UPDATE pair SET n_x=2147483647, n_y0=2147483647, n_y1=2147483647 WHERE id=2", "do not fit the counts");
+    load_fails(f, "UPDATE pair SET n_x=2147483647, n_y0=2147483647, n_y1=2147483647 WHERE id=2",
+               "do not fit the counts");
     load_fails(f, "UPDATE pair SET tokens=x'FFFFFFFF0000000000000000000000000000000000000000' WHERE id=2", "tokens");
     load_fails(f, "UPDATE pair SET source=9 WHERE id=2", "pair 2: unknown label source 9");
     load_fails(f, "UPDATE pair SET o=1e300 WHERE id=2", "pair 2: a label of");

@@ -86,14 +86,22 @@ static void enum_constants_match_the_choices(void **state) {
     static const struct {
         const char *name, *choice;
         int constant;
-    } ROWS[] = {{"algorithm", "pbkd", ALGORITHM_PBKD},         {"algorithm", "sft", ALGORITHM_SFT},
-                {"game.descent", "exact", DESCENT_EXACT},      {"game.descent", "sampled", DESCENT_SAMPLED},
-                {"prompts.template", "auto", TEMPLATE_AUTO},   {"prompts.template", "raw", TEMPLATE_RAW},
-                {"prompts.template", "chatml", TEMPLATE_CHATML}, {"prompts.checker", "none", CHECKER_NONE},
-                {"prompts.checker", "number", CHECKER_NUMBER}, {"labeller", "teacher", LABELLER_TEACHER},
-                {"labeller", "human", LABELLER_HUMAN},         {"reward.level", "token", LEVEL_TOKEN},
-                {"reward.level", "sequence", LEVEL_SEQUENCE},  {"reward.gate_action", "stop", GATE_STOP},
-                {"reward.gate_action", "continue", GATE_CONTINUE}, {"reward.gate_action", "train", GATE_TRAIN}};
+    } ROWS[] = {{"algorithm", "pbkd", ALGORITHM_PBKD},
+                {"algorithm", "sft", ALGORITHM_SFT},
+                {"game.descent", "exact", DESCENT_EXACT},
+                {"game.descent", "sampled", DESCENT_SAMPLED},
+                {"prompts.template", "auto", TEMPLATE_AUTO},
+                {"prompts.template", "raw", TEMPLATE_RAW},
+                {"prompts.template", "chatml", TEMPLATE_CHATML},
+                {"prompts.checker", "none", CHECKER_NONE},
+                {"prompts.checker", "number", CHECKER_NUMBER},
+                {"labeller", "teacher", LABELLER_TEACHER},
+                {"labeller", "human", LABELLER_HUMAN},
+                {"reward.level", "token", LEVEL_TOKEN},
+                {"reward.level", "sequence", LEVEL_SEQUENCE},
+                {"reward.gate_action", "stop", GATE_STOP},
+                {"reward.gate_action", "continue", GATE_CONTINUE},
+                {"reward.gate_action", "train", GATE_TRAIN}};
     const int n = (int)(sizeof ROWS / sizeof ROWS[0]);
     int choices = 0;
     for (int i = 0; i < N_OPTIONS; i++)
@@ -127,8 +135,7 @@ static void bad_values_name_what_was_expected_and_found(void **state) {
     set_fails("seed", "2147483648", "seed: must be between 0 and 2147483647, found 2147483648");
     set_fails("iterations", "1.5", "iterations: must be a whole number, found 1.5");
     set_fails("iterations", "many", "iterations: must be a whole number, found \"many\"");
-    set_fails("reward.gate_action", "halt",
-              "reward.gate_action: must be one of stop, continue, train, found \"halt\"");
+    set_fails("reward.gate_action", "halt", "reward.gate_action: must be one of stop, continue, train, found \"halt\"");
     set_fails("algorithm", "pbk", "algorithm: must be one of pbkd, sft, found \"pbk\"");
     set_fails("algorithm", "", "algorithm: must be one of pbkd, sft, found \"\"");
     set_fails("algorithm", "pbkd|sft", "algorithm: must be one of pbkd, sft, found \"pbkd|sft\"");
@@ -169,7 +176,11 @@ static void reals_print_the_shortest_form_that_reads_back(void **state) {
     static const struct {
         double value;
         const char *text;
-    } ROWS[] = {{0.1, "0.1"}, {12.0, "12"}, {1e-4, "0.0001"}, {1.0 / 3.0, "0.3333333333333333"}, {0.1 + 0.2, "0.30000000000000004"}};
+    } ROWS[] = {{0.1, "0.1"},
+                {12.0, "12"},
+                {1e-4, "0.0001"},
+                {1.0 / 3.0, "0.3333333333333333"},
+                {0.1 + 0.2, "0.30000000000000004"}};
     struct options o;
     struct err e;
     options_default(&o);
@@ -203,10 +214,11 @@ static void nested_and_flat_configs_mean_the_same(void **state) {
     struct err e;
     options_default(&nested);
     options_default(&flat);
-    const char *path =
-        write_config("{\"beta\": 3, \"game\": {\"rounds\": 7, \"descent\": \"sampled\"}, \"prompts\": {\"system\": \"x\\ny\"}}");
+    const char *path = write_config(
+        "{\"beta\": 3, \"game\": {\"rounds\": 7, \"descent\": \"sampled\"}, \"prompts\": {\"system\": \"x\\ny\"}}");
     assert_true(options_load(&nested, path, &e));
-    path = write_config("{\"beta\": 3, \"game.rounds\": 7, \"game.descent\": \"sampled\", \"prompts.system\": \"x\\ny\"}");
+    path =
+        write_config("{\"beta\": 3, \"game.rounds\": 7, \"game.descent\": \"sampled\", \"prompts.system\": \"x\\ny\"}");
     assert_true(options_load(&flat, path, &e));
     assert_int_equal(nested.game_rounds, 7);
     assert_int_equal(nested.game_descent, DESCENT_SAMPLED);
@@ -219,8 +231,10 @@ static void paths_are_taken_from_the_folder_of_the_config(void **state) {
     struct options o;
     struct err e;
     options_default(&o);
-    assert_true(options_load(&o, write_config("{\"teacher.model\": \"t.gguf\", \"prompts.train\": \"/data/p.jsonl\","
-                                              " \"reward.model\": \"\", \"prompts.system\": \"s\"}"), &e));
+    assert_true(options_load(&o,
+                             write_config("{\"teacher.model\": \"t.gguf\", \"prompts.train\": \"/data/p.jsonl\","
+                                          " \"reward.model\": \"\", \"prompts.system\": \"s\"}"),
+                             &e));
     assert_string_equal(o.teacher_model, in_folder("t.gguf"));
     assert_string_equal(o.prompts_train, "/data/p.jsonl");
     assert_string_equal(o.reward_model, "");
@@ -255,7 +269,8 @@ static void bad_configs_are_refused_with_the_line(void **state) {
     load_fails("{\n\"game\": 3}", ":2: \"game\": unknown option");
     load_fails("{\n\"gamma\": {}}", ":2: \"gamma\": unknown option");
     load_fails("{\"game\": {\"rounds\": 2},\n\"game.rounds\": 3}", ":2: \"game.rounds\": is set twice");
-    load_fails("{\"prompts\": {\"system\": \"\\\"beta\\\": {\"},\n\"beta\": null}", ":2: \"beta\": must be a number, found null");
+    load_fails("{\"prompts\": {\"system\": \"\\\"beta\\\": {\"},\n\"beta\": null}",
+               ":2: \"beta\": must be a number, found null");
     load_fails("[1]", ": must be an object of options, found array");
 }
 

@@ -1,4 +1,5 @@
-/* A run on disk: made whole or not at all, one writer, journal and metrics in order, checkpoints that count only when complete. */
+/* A run on disk: made whole or not at all, one writer, journal and metrics in order, checkpoints that count only when
+ * complete. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +29,9 @@ static int remove_folder(void **state) {
     return dir_remove_tree(folder, NULL) ? 0 : -1;
 }
 
-static void path_of(const char *name, char out[256]) { snprintf(out, 256, "%s/%s", folder, name); }
+static void path_of(const char *name, char out[256]) {
+    snprintf(out, 256, "%s/%s", folder, name);
+}
 
 static int count_entries(const char *path) {
     DIR *d = opendir(path);
