@@ -79,9 +79,9 @@ test: ## build and run every test; the last line is "N passed, N failed"
 	+@$(DEPS) test && $(AGAIN) VARIANT=$(TEST_VARIANT) build-tests
 	+@$(MAKE) --no-print-directory VARIANT=$(TEST_VARIANT) run-tests
 
-bench: ## build and run the benchmarks (BENCH_ARGS=...)
+bench: ## build and run the benchmarks, beside PyTorch where it is there (BENCH_ARGS=THREADS)
 	+@$(DEPS) && $(AGAIN) VARIANT=release build/release/tests/bench/bench
-	@build/release/tests/bench/bench $(BENCH_ARGS)
+	@scripts/bench.sh build/release/tests/bench/bench $(BENCH_ARGS)
 
 debug: ## build build/debug/pbkd with assertions, debug symbols and -Werror
 	+@$(DEPS) && $(AGAIN) VARIANT=debug build/debug/pbkd
