@@ -67,7 +67,7 @@ AGAIN  = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(NP
 
 # ---- Goals for people --------------------------------------------------------------------------------------------
 
-.PHONY: all demo test bench debug sanitize fuzz models sample-data install uninstall format clean help
+.PHONY: all demo test bench debug sanitize fuzz models sample-data sample-models install uninstall format clean help
 all: ## build ./pbkd (the default)
 	+@$(DEPS) && $(AGAIN) pbkd
 
