@@ -29,7 +29,7 @@ enum game_result collect_step(struct game *g, bool *finished, struct err *e) {
         return GAME_OK;
     }
     int index[CHUNK_TEACHER];
-    const char *text[CHUNK_TEACHER];
+    const char *text[CHUNK_TEACHER] = {0};
     struct teacher_text out[CHUNK_TEACHER];
     for (int i = 0; i < n; i++) {
         index[i] = draw_prompt(g, st->prompt_cursor + i);
@@ -131,7 +131,7 @@ enum game_result sample_step(struct game *g, bool *finished, struct err *e) {
     const int n = g->outputs.n - first < CHUNK_SAMPLES ? g->outputs.n - first : CHUNK_SAMPLES;
     const int k = g->o->samples_per_prompt;
     if (n > 0) {
-        const struct prompt *prompt[CHUNK_SAMPLES];
+        const struct prompt *prompt[CHUNK_SAMPLES] = {0};
         for (int i = 0; i < n; i++) prompt[i] = &g->train.prompt[g->outputs.output[first + i].prompt];
         struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
         const enum game_result r = game_generate(g, prompt, n, k, g->o->temperature, y, e);

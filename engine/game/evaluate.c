@@ -15,7 +15,7 @@ static int chunks(int n, int size) { return (n + size - 1) / size; }
 static enum game_result student_accuracy_chunk(struct game *g, int chunk, struct err *e) {
     const int first = chunk * CHUNK_GREEDY, left = g->n_eval_prompts - first;
     const int n = left < CHUNK_GREEDY ? left : CHUNK_GREEDY;
-    const struct prompt *prompt[CHUNK_GREEDY];
+    const struct prompt *prompt[CHUNK_GREEDY] = {0};
     struct gen_output y[CHUNK_GREEDY];
     for (int i = 0; i < n; i++) prompt[i] = &g->heldout.prompt[first + i];
     const enum game_result r = game_generate(g, prompt, n, 1, 0.0, y, e);
@@ -33,7 +33,7 @@ static enum game_result student_accuracy_chunk(struct game *g, int chunk, struct
 static enum game_result teacher_chunk(struct game *g, int chunk, int total, struct err *e) {
     const int first = chunk * CHUNK_TEACHER, left = total - first;
     const int n = left < CHUNK_TEACHER ? left : CHUNK_TEACHER;
-    const char *text[CHUNK_TEACHER];
+    const char *text[CHUNK_TEACHER] = {0};
     struct teacher_text out[CHUNK_TEACHER];
     for (int i = 0; i < n; i++) text[i] = g->heldout.prompt[first + i].text;
     const struct gen_config c = {.max_new_tokens = g->o->max_new_tokens, .temperature = (float)g->o->teacher_temperature,
@@ -107,7 +107,7 @@ static bool score_gaps(struct game *g, struct reward *r, int n, int k, double *g
 static enum game_result gap_chunk(struct game *g, int chunk, struct err *e) {
     const int first = chunk * CHUNK_SAMPLES, left = g->n_gap_prompts - first, k = g->o->samples_per_prompt;
     const int n = left < CHUNK_SAMPLES ? left : CHUNK_SAMPLES;
-    const struct prompt *prompt[CHUNK_SAMPLES];
+    const struct prompt *prompt[CHUNK_SAMPLES] = {0};
     for (int i = 0; i < n; i++) prompt[i] = &g->heldout.prompt[first + i];
     struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
     enum game_result r = game_generate(g, prompt, n, k, g->o->temperature, y, e);
