@@ -112,7 +112,9 @@ static void take_snapshot(struct app *app) {
 }
 
 bool app_start_session(struct app *app, const struct session_config *c, struct err *e) {
+    signals_block(true);
     app->session = session_start(c, e);
+    signals_block(false);
     if (!app->session) return false;
     take_snapshot(app);
     return true;

@@ -160,7 +160,9 @@ static int end(struct headless *h) {
 int headless_run(const struct session_config *c) {
     struct err e = {0};
     struct headless h = {.live = isatty(STDERR_FILENO), .phase = -1};
+    signals_block(true);
     h.session = session_start(c, &e);
+    signals_block(false);
     if (!h.session) return verb_fail(&e);
     while (!session_ended(h.session)) {
         struct pollfd fds[2] = {{.fd = session_fd(h.session), .events = POLLIN}, {.fd = signals_fd(), .events = POLLIN}};

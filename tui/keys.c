@@ -14,7 +14,7 @@ const struct global_key KEYS[] = {
     {ONE('?'), KEY_F1_, true, ACTION_HELP, "? F1", "help for this view; Enter there runs the selected line"},
     {ONE(':'), 0, true, ACTION_COMMAND, ":", "type a command"},
     {ONE('/'), 0, false, ACTION_SEARCH, "/", "search in this view"},
-    {ONE('n'), 'N', false, ACTION_SEARCH_NEXT, "n N", "search on with the same text"},
+    {ONE('n'), 'N', false, ACTION_SEARCH_NEXT, "n N", "search on with the same text; N backwards where the view can"},
     {ONE('&'), 0, false, ACTION_FILTER, "&", "filter this view (empty: show everything)"},
     {ONE('p'), 0, false, ACTION_PAUSE, "p", "pause the run, or go on"},
     {ONE('.'), 0, false, ACTION_STEP, ".", "one micro-step while paused"},

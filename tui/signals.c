@@ -95,6 +95,14 @@ void signals_install_terminal(void) {
     handle(SIGCONT, on_news, SA_RESTART);
 }
 
+void signals_block(bool on) {
+    static const int all[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGWINCH, SIGTSTP, SIGCONT};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) sigaddset(&set, all[i]);
+    pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 int signals_fd(void) { return pipe_read; }
 bool signals_stop(void) { return first_stop != 0; }
 

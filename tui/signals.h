@@ -22,6 +22,8 @@ struct signal_news {
 void signals_install(void);
 /* WINCH, TSTP and CONT as well; after curses has installed its own. */
 void signals_install_terminal(void);
+/* Around the start of threads: they inherit the blocked signals, so that the main thread alone gets them (and ^Z stops it at once). */
+void signals_block(bool on);
 int signals_fd(void); /* readable when there is news */
 /* What happened; empties the pipe. */
 struct signal_news signals_read(void);

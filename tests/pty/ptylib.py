@@ -6,7 +6,6 @@ generous limit instead of sleeping, so that a busy machine makes a test slow, no
 import fcntl
 import json
 import os
-import pty
 import re
 import select
 import signal
@@ -172,10 +171,36 @@ class Screen:
         return "\n".join(self.lines())
 
 
+# A shell's job control in a nutshell: run argv[2:] as a foreground job; when it stops, write what the terminal's local flags are to the file
+# argv[1], then continue it; exit with its status.
+JOB_CONTROL = """
+import os, signal, sys, termios
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+pid = os.fork()
+if pid == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.argv[2], sys.argv[2:])
+while True:
+    _, status = os.waitpid(pid, os.WUNTRACED)
+    if not os.WIFSTOPPED(status):
+        break
+    os.tcsetpgrp(0, os.getpgrp())
+    with open(sys.argv[1] + ".new", "w") as f:
+        f.write(repr(termios.tcgetattr(0)))
+    os.rename(sys.argv[1] + ".new", sys.argv[1])
+    sys.stdin.readline()
+    os.tcsetpgrp(0, pid)
+    os.kill(-pid, signal.SIGCONT)
+sys.exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+"""
+
+
 class Program:
     """The program in a terminal of its own. The slave side stays open here, so that its settings can be read after the program ended."""
 
-    def __init__(self, args, cols=100, rows=30, term="xterm-256color", cwd=None, env=None, argv0=None):
+    def __init__(self, args, cols=100, rows=30, term="xterm-256color", cwd=None, env=None, job=None):
         self.master, self.slave = os.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
         self.before = termios.tcgetattr(self.slave)
@@ -183,7 +208,9 @@ class Program:
         environment = {k: v for k, v in os.environ.items() if k not in ("LINES", "COLUMNS", "NO_COLOR", "LC_ALL", "LC_CTYPE")}
         environment.update({"TERM": term, "LANG": "C.UTF-8"})
         environment.update(env or {})
-        self.process = subprocess.Popen([PBKD] + args, stdin=self.slave, stdout=self.slave, stderr=self.slave, cwd=cwd, env=environment,
+        # job: run under JOB_CONTROL, which reports a stop in that file and continues after a line of input
+        command = ([sys.executable, "-c", JOB_CONTROL, job] if job else []) + [PBKD] + args
+        self.process = subprocess.Popen(command, stdin=self.slave, stdout=self.slave, stderr=self.slave, cwd=cwd, env=environment,
                                         preexec_fn=self.own_terminal)
 
     def own_terminal(self):

@@ -2,6 +2,7 @@
 """Every way out of the workbench leaves the terminal as it was, says the right exit status, and leaves a run that goes on."""
 import os
 import signal
+import termios
 import time
 
 import ptylib
@@ -148,13 +149,38 @@ def test_done_leaves_at_once(world):
 
 
 def test_suspend(world):
-    """^Z stops the program with a sane terminal; continued, it draws again."""
-    p = world.game("run-stop")
+    """^Z gives the terminal back and stops the whole job; continued, the program draws again and the game goes on."""
+    report = os.path.join(world.path, "stopped")
+    p = world.game("run-stop", job=report)
     try:
-        # A shell would hold the process group; here it is this process that waits for the stop.
+        p.key("C-z")
+        p.until(lambda: os.path.exists(report), "the job to stop")
+        with open(report) as f:
+            assert f.read() == repr(p.before), "the terminal was not given back at the stop"
+        p.settle()
+        p.type("on\n")
+        p.type(":")
+        p.sees("Tab completes")
+        p.key("Esc")
+        p.gone("Tab completes")
+        p.type("q")
+        p.sees("Leave?")
+        p.type("c")
+        assert p.wait() == 0
+        p.sane()
+    finally:
+        p.close()
+
+
+def test_stop_and_continue(world):
+    """Stopped from outside without warning, continued with changed settings, as by a shell."""
+    p = world.game("run-cont")
+    try:
         p.process.send_signal(signal.SIGSTOP)
         time.sleep(0.2)
+        termios.tcsetattr(p.slave, termios.TCSANOW, p.before)
         p.process.send_signal(signal.SIGCONT)
+        p.until(lambda: termios.tcgetattr(p.slave)[3] & termios.ICANON == 0, "raw keys again")
         p.type(":")
         p.sees("Tab completes")
         p.key("Esc")
@@ -177,4 +203,5 @@ def test_bad_start(world):
 
 if __name__ == "__main__":
     ptylib.main([test_term, test_hup, test_int, test_quit, test_segv, test_abrt, test_terminal_gone, test_interrupt_twice, test_quit_asks,
-                 test_discard, test_done_leaves_at_once, test_suspend, test_bad_start])
+                 test_discard, test_done_leaves_at_once, test_suspend,
+                 test_stop_and_continue, test_bad_start])
