@@ -201,7 +201,7 @@ static void take_keys(struct app *app, int revents) {
     for (; key != KEY_CODE_NONE && n < 1000 && !app->left; n++) {
         const int next = terminal_key(app->terminal);
         app->actions.now = clock_seconds();
-        app_key(app, key, next != KEY_CODE_NONE);
+        app_key(app, key, next);
         key = next;
     }
     app->dirty = true;

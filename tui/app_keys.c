@@ -174,8 +174,8 @@ static void answer(struct app *app, int key) {
     else if (key == KEY_CTRL('c') || key == KEY_CTRL('z') || key == KEY_CTRL('l') || key == KEY_CTRL('\\')) run_action(app, key_find(key), key);
 }
 
-static void prompt_step(struct app *app, int key, bool more) {
-    if (prompt_key(app->prompt, key, more) != PROMPT_ACCEPTED) return;
+static void prompt_step(struct app *app, int key, int next) {
+    if (prompt_key(app->prompt, key, next) != PROMPT_ACCEPTED) return;
     char *line = strdup(prompt_text(app->prompt));
     switch (prompt_kind(app->prompt)) {
     case PROMPT_COMMAND: command_run(app, line); break;
@@ -196,13 +196,13 @@ static void help_step(struct app *app, int key) {
     }
 }
 
-void app_key(struct app *app, int key, bool more) {
+void app_key(struct app *app, int key, int next) {
     app->message[0] = '\0';
     if (app->leaving) {
         if (key == KEY_CTRL('c')) interrupt(app);
         app_say(app, ALERT_INFO, "leaving: waiting for the engine (^C: leave without a new checkpoint)");
     } else if (prompt_is_open(app->prompt)) {
-        prompt_step(app, key, more);
+        prompt_step(app, key, next);
     } else if (app->question != ASK_NOTHING) {
         answer(app, key);
     } else if (app->help.open && key != KEY_CTRL('c') && key != KEY_CTRL('l') && key != KEY_CTRL('z')) {

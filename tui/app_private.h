@@ -64,7 +64,7 @@ bool app_start_session(struct app *app, const struct session_config *c, struct e
 void app_resize(struct app *app);
 
 void app_draw(struct app *app);
-void app_key(struct app *app, int key, bool more);
+void app_key(struct app *app, int key, int next); /* next: the key that came right behind, or KEY_CODE_NONE */
 /* Run $VISUAL or $EDITOR on a text; *text (malloced) is replaced. */
 bool app_edit(struct app *app, char **text, struct err *e);
 

@@ -254,10 +254,13 @@ static void queue_key(struct prompt *p, int key) {
     if (n != (size_t)-1) strbuf_add(&p->queue, bytes, n);
 }
 
-enum prompt_result prompt_key(struct prompt *p, int key, bool more) {
+/* Whether Esc before this key is Alt: only where readline edits with it, so that Esc and the next key in one packet stay two keys. */
+static bool is_alt(int next) { return next == KEY_BACKSPACE_ || (next > 0 && next < 127 && strchr("bBfFdDuUlLcCtTyY._<>", next)); }
+
+enum prompt_result prompt_key(struct prompt *p, int key, int next) {
     const bool vi = rl_editing_mode == 0;
     const bool empty = rl_end == 0;
-    if (key == KEY_CTRL('c') || key == KEY_CTRL('g') || (key == KEY_ESCAPE && !more && !vi) || (key == KEY_BACKSPACE_ && empty)) {
+    if (key == KEY_CTRL('c') || key == KEY_CTRL('g') || (key == KEY_ESCAPE && !is_alt(next) && !vi) || (key == KEY_BACKSPACE_ && empty)) {
         cancel(p);
         return PROMPT_CANCELLED;
     }

@@ -24,8 +24,8 @@ void prompt_free(struct prompt *p);
 void prompt_open(struct prompt *p, enum prompt_kind kind, const char *initial);
 bool prompt_is_open(const struct prompt *p);
 enum prompt_kind prompt_kind(const struct prompt *p);
-/* Feed a key (as views name them). `more`: further keys wait, which tells Alt-x from Esc. */
-enum prompt_result prompt_key(struct prompt *p, int key, bool more);
+/* Feed a key (as views name them). next: the key that came right behind it, KEY_CODE_NONE when none did: it tells Alt-x from Esc. */
+enum prompt_result prompt_key(struct prompt *p, int key, int next);
 /* The line so far, or the accepted one until the next open; valid until the next call. */
 const char *prompt_text(const struct prompt *p);
 /* Candidates of the last ambiguous completion, space-separated; "" when there are none. */

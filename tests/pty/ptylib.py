@@ -311,7 +311,7 @@ class World:
             "teacher": {"model": "teacher.gguf"}, "student": {"model": "student.gguf"},
             "prompts": {"train": "prompts.jsonl", "heldout": "prompts.jsonl", "checker": "number", "template": "raw", "per_iteration": 16},
             "iterations": 1000, "samples_per_prompt": 2, "max_new_tokens": 8, "threads": 1,
-            "eval": {"prompts": 16, "gap_prompts": 8, "bootstrap": 100}, "reward": {"steps": 5, "gate_action": "continue"}, "game": {"rounds": 3}}))
+            "eval": {"prompts": 16, "gap_prompts": 8, "bootstrap": 100}, "reward": {"steps": 5, "gate": 0}, "game": {"rounds": 3}}))
 
     def write(self, name, text):
         with open(os.path.join(self.path, name), "w") as f:

@@ -1,0 +1,355 @@
+#!/usr/bin/env python3
+"""What keys and typed commands do, seen on the screen of the real program."""
+import os
+import re
+
+import ptylib
+
+
+def on_game(name, cols=100, rows=30, **kw):
+    """Decorator: run the check on a game of its own and discard it."""
+    def wrap(check):
+        def test(world):
+            p = world.game("keys-" + name, cols=cols, rows=rows, **kw)
+            try:
+                check(world, p)
+                p.type(":quit discard\r")
+                assert p.wait() == 0
+                p.sane()
+            finally:
+                p.close()
+        test.__name__ = "test_" + name
+        return test
+    return wrap
+
+
+@on_game("views")
+def views(world, p):
+    titles = {"1": "The game", "2": "Which answer", "3": "Pairs", "6": "Options", "9": "Log"}
+    for digit, title in titles.items():
+        p.type(digit)
+        p.until(lambda: title in p.screen.text() or "nothing to label" in p.screen.text().lower(), "view %s" % digit)
+    p.type("4")
+    p.sees("there is no view 4")
+    p.type(":goto log\r")
+    p.sees("Log, ")
+
+
+@on_game("help")
+def help_overlay(world, p):
+    p.type("?")
+    p.sees("In every view")
+    p.type("/undo\r")
+    p.sees("take back my last label")
+    p.gone("pause the run")
+    p.key("Esc")
+    p.gone("take back my last label")
+    p.type("?/freeze the\r")  # Enter on a line runs it
+    p.sees("freeze the display")
+    p.key("Enter")
+    p.sees("DISPLAY FROZEN")
+    p.type("Z")
+    p.gone("DISPLAY FROZEN")
+    p.key("F1")
+    p.sees("In every view")
+    p.type("q")
+    p.gone("In every view")
+
+
+@on_game("set")
+def set_option(world, p):
+    p.type(":se")
+    p.sees("set NAME VALUE")  # the hint while typing
+    p.key("Tab")
+    p.type("beta ")
+    p.sees("(default 10, 0 .. 1e+06)")
+    p.type("12\r")
+    p.sees("beta 12")
+    p.type(":set beta?\r")
+    p.sees("changed in this run")
+    p.type(":set beta -1\r")
+    p.sees("found -1")
+    p.settle()
+    assert "found -1" in p.row(29), "an error stays until the next key"
+    p.type("1")
+    p.gone("found -1")
+    p.type(":set nothing 1\r")
+    p.sees("nothing")
+    p.type(":set seed 3\r")  # fixed when the run starts
+    p.until(lambda: "seed" in p.row(29), "the refusal")
+    p.type(":no-such\r")
+    p.sees("there is no command")
+
+
+@on_game("completion")
+def completion(world, p):
+    p.type(":wr")
+    p.key("Tab")
+    p.sees(":write-config")
+    p.key("Esc")
+    p.gone(":write-config")
+    p.type(":set game.desc")
+    p.key("Tab")
+    p.sees(":set game.descent")
+    p.key("Tab")
+    p.sees("exact  sampled")
+    p.type("s")
+    p.key("Tab")
+    p.sees(":set game.descent sampled")
+    p.key("C-u")
+    p.gone("game.descent")
+    p.type("gate t")
+    p.key("Tab")
+    p.sees(":gate train")
+    p.key("C-a")
+    p.settle()
+    assert p.screen.x == 1, "the cursor is in column %d" % p.screen.x
+    p.key("C-c")
+    p.gone(":gate")
+
+
+@on_game("wide")
+def wide_characters(world, p):
+    p.type(":日本e\u0301x")
+    p.sees("日本")
+    p.until(lambda: (p.screen.y, p.screen.x) == (29, 7), "the cursor behind 1 + 2*2 + 1 + 1 cells, it is at %d" % p.screen.x)
+    p.key("Left")
+    p.until(lambda: p.screen.x == 6, "the cursor on x")
+    p.key("Left")
+    p.until(lambda: p.screen.x == 5, "the cursor on the accented letter")
+    p.key("Left")
+    p.until(lambda: p.screen.x == 3, "the cursor on the second wide character")
+    p.key("BS")
+    p.gone("日")
+    p.until(lambda: p.screen.x == 1, "the cursor at the start")
+    p.key("Esc")
+
+
+@on_game("long", cols=40, rows=12)
+def long_line(world, p):
+    p.type(":save-screen " + "a" * 60 + "b")
+    p.until(lambda: p.row(11).endswith("ab") and p.row(11).startswith("<"), "the end of the line")
+    p.key("C-a")
+    p.until(lambda: p.row(11).startswith(":save-screen a") and p.screen.x == 1, "the start of the line")
+    p.key("Esc")
+
+
+@on_game("history")
+def history(world, p):
+    p.type(":set zeta 0.02\r")
+    p.sees("zeta 0.01 -> 0.02")
+    p.type(":")
+    p.key("Up")
+    p.sees(":set zeta 0.02")
+    p.key("Esc")
+    p.type("/something\r")
+    p.type(":")
+    p.key("Up")
+    p.sees(":set zeta 0.02")  # searches stay out of it
+    p.key("Esc")
+    second = world.game("keys-history-2")
+    try:
+        second.type(":")
+        second.key("Up")  # the other session's lines
+        second.key("Up")
+        second.until(lambda: "set zeta 0.02" in second.row(29) or "quit discard" in second.row(29), "a line of another session")
+        second.key("Esc")
+        second.type(":quit discard\r")
+        assert second.wait() == 0
+    finally:
+        second.close()
+
+
+@on_game("pause")
+def pause_and_step(world, p):
+    p.type("p")
+    p.sees(" PAUSED ")
+    p.type("9")
+    p.settle(0.5)
+    before = p.screen.text()
+    p.settle(0.5)
+    assert p.screen.text() == before, "something moves while paused"
+    p.type(".")
+    p.until(lambda: " PAUSED " in p.row(0), "paused again")
+    p.type("p")
+    p.sees(" RUN ")
+
+
+@on_game("freeze")
+def freeze(world, p):
+    p.type("Z")
+    p.sees("DISPLAY FROZEN")
+    p.settle()
+    before = p.screen.lines()[:-1]
+    p.settle(1.0)
+    assert p.screen.lines()[:-1] == before, "a frozen display moves"
+    p.type("Z")
+    p.gone("DISPLAY FROZEN")
+    p.until(lambda: p.screen.lines()[:-1] != before, "the display to follow the run again")
+
+
+@on_game("beta")
+def beta_keys(world, p):
+    p.type("]")
+    p.sees("12.5")
+    p.type("[")
+    p.until(lambda: "beta 10" in p.row(0) and "12.5" not in p.row(0), "beta back at 10")
+    p.type("p")
+    p.sees(" PAUSED ")
+    p.type("]]")  # presses add up while nothing takes effect
+    p.sees("15.6")
+
+
+@on_game("checkpoint")
+def checkpoint(world, p):
+    p.type("C")
+    folder = os.path.join(world.path, "keys-checkpoint", "checkpoints")
+    p.until(lambda: os.path.isdir(folder) and any(not n.endswith(".tmp") for n in os.listdir(folder)), "a checkpoint")
+
+
+@on_game("files")
+def files(world, p):
+    p.type("1")
+    p.sees("The game")
+    p.type(":save-screen screen.txt\r")
+    p.sees("the screen is in screen.txt")
+    with open(os.path.join(world.path, "screen.txt"), encoding="utf-8") as f:
+        assert "The game" in f.read()
+    p.type(":write-config again.json\r")
+    p.sees("again.json")
+    world.run(["run", "again.json", "--headless", "--run-dir", "again", "--set", "iterations=0"])
+    p.type(":export trl\r")
+    p.sees("export trl FILE")
+    p.until(lambda: re.search(r"t [2-9]/", p.row(0)), "some pairs")
+    p.type(":export trl pairs.jsonl\r")
+    p.sees("lines in pairs.jsonl")
+    p.type(":save-screen missing/x\r")
+    p.sees("missing/x")
+
+
+@on_game("sizes")
+def sizes(world, p):
+    for cols, rows in ((200, 60), (80, 24), (40, 10), (20, 5), (19, 4), (10, 1), (100, 30)):
+        p.resize(cols, rows)
+        p.until(lambda: "RUN" in p.row(0), "the state at %dx%d" % (cols, rows))
+        for digit in "12369":
+            p.type(digit)
+        p.settle(0.2)
+        assert p.process.poll() is None
+    p.until(lambda: "? help" in p.row(28), "the whole screen again")
+
+
+@on_game("redraw")
+def redraw(world, p):
+    p.type("p9")
+    p.sees(" PAUSED ")
+    p.settle()
+    before = p.screen.text()
+    p.screen.resize(100, 30)  # the terminal lost everything
+    p.key("C-l")
+    p.until(lambda: p.screen.lines()[1:29] == before.split("\n")[1:29], "the same screen again")
+
+
+@on_game("mouse")
+def mouse(world, p):
+    assert b"1000h" not in p.raw, "the mouse is on at the start"
+    p.type("M")
+    p.sees("mouse on")
+    assert b"1000h" in p.raw
+    p.type("M")
+    p.sees("mouse off")
+    assert p.raw.rfind(b"1000l") > p.raw.rfind(b"1000h")
+
+
+@on_game("no_color", env={"NO_COLOR": "1"})
+def no_color(world, p):
+    for digit in "12369":
+        p.type(digit)
+    p.settle(0.5)
+    colours = [s for s in p.screen.sgr if re.search(r"(^|;)(3[0-8]|4[0-8])(;|$)", s)]
+    assert not colours, "colours in spite of NO_COLOR: %r" % colours[:5]
+
+
+@on_game("cube")
+def cube_colours(world, p):
+    for digit in "12369":
+        p.type(digit)
+    p.settle(0.5)
+    used = {int(n) for s in p.screen.sgr for n in re.findall(r"38;5;(\d+)", s)}
+    assert used and all(16 <= n <= 231 for n in used), "colours outside the cube: %r" % sorted(used)
+    assert not any(re.search(r"48;5", s) for s in p.screen.sgr), "a background colour"
+
+
+@on_game("plain_locale", env={"LANG": "C"})
+def plain_locale(world, p):
+    p.type("123691?")
+    p.settle(0.5)
+    p.type("q")
+    assert all(b < 128 for b in p.raw), "bytes outside ASCII in the C locale"
+
+
+@on_game("hostile")
+def hostile_output(world, p):
+    """Whatever the half-trained models write, no control byte of theirs reaches the terminal."""
+    p.type("3")
+    p.until(lambda: re.search(r"t [2-9]/", p.row(0)), "some pairs")
+    p.settle(0.5)
+    text = p.raw.decode("utf-8", "replace")
+    text = ptylib.TOKEN.sub(lambda m: m.group(6) or (m.group(5) or "").strip("\r\n\b\t\x0e\x0f"), text)
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f]", text), "control characters in the output"
+
+
+def test_ascii_flag(world):
+    p = world.game("keys-ascii", "--ascii")
+    try:
+        p.type("1")
+        p.sees("The game")
+        p.settle(0.5)
+        assert all(b < 128 for b in p.raw), "characters outside ASCII in spite of --ascii"
+        p.type(":quit discard\r")
+        assert p.wait() == 0
+    finally:
+        p.close()
+
+
+def test_start_screen(world):
+    empty = os.path.join(world.path, "empty")
+    os.makedirs(empty)
+    p = world.start([])
+    p.close()
+    p = ptylib.Program([], cwd=empty, env={"XDG_STATE_HOME": empty})
+    try:
+        p.sees("There is no run under runs/ yet.")
+        p.type("?")
+        p.sees("In every view")
+        p.key("Esc")
+        p.type(":pause\r")
+        p.sees("pause needs a run")
+        p.type("r")
+        p.sees(":run ")
+        p.type("missing.json\r")
+        p.sees("missing.json: ")
+        for key in "123456789/&np.Z[]uCMk":
+            p.type(key)
+        p.key("Esc")
+        p.type(":run ../game.json\r")
+        p.until(lambda: " RUN " in p.row(0), "the game to run")
+        p.type(":quit save\r")
+        assert p.wait() == 0
+        p.sane()
+        assert len(os.listdir(os.path.join(empty, "runs"))) == 1
+    finally:
+        p.close()
+    p = ptylib.Program([], cwd=empty, env={"XDG_STATE_HOME": empty})
+    try:
+        p.until(lambda: " RUN " in p.row(0), "the newest run to go on")
+        p.type(":quit discard\r")
+        assert p.wait() == 0
+    finally:
+        p.close()
+
+
+if __name__ == "__main__":
+    ptylib.main([views, help_overlay, set_option, completion, wide_characters, long_line, history, pause_and_step, freeze, beta_keys, checkpoint,
+                 files, sizes, redraw, mouse, no_color, cube_colours, plain_locale, hostile_output, test_ascii_flag,
+                 test_start_screen])
