@@ -1,7 +1,8 @@
 /* The workbench's loop: see app.h.
  *
- * Everything waits in one poll: keys, newer snapshots, signals. Keys are drawn at once; snapshots no more often than 30 times a
- * second, and less when a frame is dear, so that the display takes about a hundredth of one core whatever the views draw. */
+ * Everything waits in one poll: keys, newer snapshots, signals. Keys are drawn at once; snapshots no more often than 30
+ * times a second, and less when a frame is dear, so that the display takes about a hundredth of one core whatever the
+ * views draw. */
 #include <errno.h>
 #include <poll.h>
 #include <pwd.h>
@@ -32,10 +33,13 @@ void app_say(struct app *app, enum alert_level level, const char *fmt, ...) {
     app->dirty = true;
 }
 
-const struct snapshot *app_shown(const struct app *app) { return app->frozen ? app->frozen : app->newest; }
+const struct snapshot *app_shown(const struct app *app) {
+    return app->frozen ? app->frozen : app->newest;
+}
 
 bool app_run_over(const struct app *app) {
-    return !app->session || !app->newest || app->newest->state == RUN_DONE || app->newest->state == RUN_FAILED || session_ended(app->session);
+    return !app->session || !app->newest || app->newest->state == RUN_DONE || app->newest->state == RUN_FAILED ||
+           session_ended(app->session);
 }
 
 bool app_send(struct app *app, const struct command *c) {
@@ -61,15 +65,19 @@ bool app_send_simple(struct app *app, enum command_kind kind, const char *value)
 
 /* ---- what views may ask for ---- */
 
-static bool act_send(void *ctx, const struct command *c) { return app_send(ctx, c); }
+static bool act_send(void *ctx, const struct command *c) {
+    return app_send(ctx, c);
+}
 
 static bool act_label(void *ctx, struct label_event *ev) {
     struct app *app = ctx;
     struct err e = {0};
     if (!app->session) return false;
     const bool ok = session_label(app->session, ev, &e);
-    if (ok) app_say(app, ALERT_INFO, "saved (label %lld)", (long long)ev->seq);
-    else app_say(app, ALERT_ERROR, "the label was not saved: %s", e.msg);
+    if (ok)
+        app_say(app, ALERT_INFO, "saved (label %lld)", (long long)ev->seq);
+    else
+        app_say(app, ALERT_ERROR, "the label was not saved: %s", e.msg);
     return ok;
 }
 
@@ -78,11 +86,15 @@ static void act_undo(void *ctx) {
     struct err e = {0};
     char text[200];
     if (!app->session) return;
-    if (session_undo(app->session, app->annotator, text, &e)) app_say(app, ALERT_INFO, "%s", text);
-    else app_say(app, ALERT_ERROR, "%s", e.msg);
+    if (session_undo(app->session, app->annotator, text, &e))
+        app_say(app, ALERT_INFO, "%s", text);
+    else
+        app_say(app, ALERT_ERROR, "%s", e.msg);
 }
 
-static void act_message(void *ctx, enum alert_level level, const char *text) { app_say(ctx, level, "%s", text); }
+static void act_message(void *ctx, enum alert_level level, const char *text) {
+    app_say(ctx, level, "%s", text);
+}
 
 /* ---- snapshots ---- */
 
@@ -282,10 +294,12 @@ static int finish(struct app *app) {
         if (!app->leaving) session_interrupt(app->session); /* over: nothing left to save */
         session_finish(app->session, &ok, NULL, &e);
     }
-    if (!ok) verb_fail(&e);
+    if (!ok)
+        verb_fail(&e);
     else if (app->session && app->leaving && !app->discard)
         fprintf(stderr, "pbkd: stopped; go on with: pbkd run --resume --run-dir %s\n", app->run_path);
-    else if (app->session && !app->discard) fprintf(stderr, "pbkd: the run is in %s\n", app->run_path);
+    else if (app->session && !app->discard)
+        fprintf(stderr, "pbkd: the run is in %s\n", app->run_path);
     if (app->stop_signal) return 128 + app->stop_signal;
     return ok ? EXIT_DONE : EXIT_FAILED;
 }

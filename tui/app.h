@@ -4,7 +4,8 @@
 
 #include "engine/run/session.h"
 
-/* Run the workbench; c = NULL opens the start screen. Returns the exit code; errors before the first frame go to standard error. */
+/* Run the workbench; c = NULL opens the start screen. Returns the exit code; errors before the first frame go to
+ * standard error. */
 int app_run(const struct session_config *c, bool ascii);
 
 #endif

@@ -8,24 +8,33 @@
 
 static void draw_title(struct app *app, struct area row) {
     const struct snapshot *s = app_shown(app);
-    if (s) draw_header(row, s, app->frozen != NULL);
-    else area_text(row, 0, 0, row.cols, ROLE_HEADER, ATTR_BOLD, "pbkd");
+    if (s)
+        draw_header(row, s, app->frozen != NULL);
+    else
+        area_text(row, 0, 0, row.cols, ROLE_HEADER, ATTR_BOLD, "pbkd");
 }
 
 static void draw_view(struct app *app, struct area a) {
     const struct snapshot *s = app_shown(app);
-    if (app->help.open) help_draw(&app->help, a);
-    else if (s) VIEWS[app->view]->draw(app->view_state[app->view], a, s, &app->actions);
-    else start_draw(app, a);
+    if (app->help.open)
+        help_draw(&app->help, a);
+    else if (s)
+        VIEWS[app->view]->draw(app->view_state[app->view], a, s, &app->actions);
+    else
+        start_draw(app, a);
 }
 
 /* While a command is typed its hint takes the place of the key hints. */
 static void draw_hint_row(struct app *app, struct area row) {
     if (app->prompt && prompt_is_open(app->prompt)) {
         char hint[600] = "";
-        if (prompt_candidates(app->prompt)[0]) snprintf(hint, sizeof hint, "%s", prompt_candidates(app->prompt));
-        else if (prompt_kind(app->prompt) == PROMPT_COMMAND) command_hint(app->newest, prompt_text(app->prompt), hint, sizeof hint);
-        else snprintf(hint, sizeof hint, "Enter %s, Esc cancels", prompt_kind(app->prompt) == PROMPT_SEARCH ? "searches" : "filters");
+        if (prompt_candidates(app->prompt)[0])
+            snprintf(hint, sizeof hint, "%s", prompt_candidates(app->prompt));
+        else if (prompt_kind(app->prompt) == PROMPT_COMMAND)
+            command_hint(app->newest, prompt_text(app->prompt), hint, sizeof hint);
+        else
+            snprintf(hint, sizeof hint, "Enter %s, Esc cancels",
+                     prompt_kind(app->prompt) == PROMPT_SEARCH ? "searches" : "filters");
         area_text(row, 0, 0, row.cols, ROLE_HINT, 0, hint);
     } else if (app_shown(app)) {
         draw_hints(row, VIEWS[app->view]);

@@ -1,4 +1,5 @@
-/* What keys do: the open question, the prompt and the help overlay take them first, then the active view, then the global table. */
+/* What keys do: the open question, the prompt and the help overlay take them first, then the active view, then the
+ * global table. */
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -41,8 +42,10 @@ static void search(struct app *app, const char *text) {
 
 static void filter(struct app *app, const char *text) {
     const struct view_ops *v = VIEWS[app->view];
-    if (v->filter) v->filter(app->view_state[app->view], text);
-    else app_say(app, ALERT_WARNING, "%s has no filter", v->title);
+    if (v->filter)
+        v->filter(app->view_state[app->view], text);
+    else
+        app_say(app, ALERT_WARNING, "%s has no filter", v->title);
 }
 
 /* Presses add up: each starts from what was asked for last, not from what is in force. */
@@ -75,7 +78,8 @@ static void toggle_freeze(struct app *app) {
 static void toggle_pause(struct app *app) {
     if (!app->newest) return;
     const bool paused = app->newest->state == RUN_PAUSED;
-    if (app_send_simple(app, paused ? COMMAND_RESUME : COMMAND_PAUSE, "")) app_say(app, ALERT_INFO, paused ? "going on" : "pausing");
+    if (app_send_simple(app, paused ? COMMAND_RESUME : COMMAND_PAUSE, ""))
+        app_say(app, ALERT_INFO, paused ? "going on" : "pausing");
 }
 
 static void undo(struct app *app) {
@@ -83,17 +87,22 @@ static void undo(struct app *app) {
 }
 
 static void ask_quit(struct app *app) {
-    if (app_run_over(app)) app_leave(app, true);
-    else app->question = ASK_QUIT;
+    if (app_run_over(app))
+        app_leave(app, true);
+    else
+        app->question = ASK_QUIT;
 }
 
 static void interrupt(struct app *app) {
     if (app->leaving) {
         terminal_close(app->terminal);
-        _exit(128 + SIGINT); /* asked for while the checkpoint is written: files are replaced whole, the last one stays */
+        _exit(128 +
+              SIGINT); /* asked for while the checkpoint is written: files are replaced whole, the last one stays */
     }
-    if (app->question == ASK_INTERRUPT) app_stop(app, SIGINT);
-    else app->question = ASK_INTERRUPT;
+    if (app->question == ASK_INTERRUPT)
+        app_stop(app, SIGINT);
+    else
+        app->question = ASK_INTERRUPT;
 }
 
 /* What works without a run. */
@@ -104,34 +113,74 @@ static bool works_at_start(enum key_action action) {
 static void run_action(struct app *app, const struct global_key *k, int key) {
     if (!app->session && !works_at_start(k->action)) return;
     switch (k->action) {
-    case ACTION_VIEW: go_to_digit(app, key - '0'); break;
-    case ACTION_NEXT_VIEW: app_go_to(app, (app->view + 1) % N_VIEWS); break;
-    case ACTION_PREVIOUS_VIEW: app_go_to(app, (app->view + N_VIEWS - 1) % N_VIEWS); break;
-    case ACTION_HELP: help_open(&app->help, app->session ? VIEWS[app->view] : NULL, NULL); break;
-    case ACTION_COMMAND: app_open_prompt(app, PROMPT_COMMAND, NULL); break;
-    case ACTION_SEARCH: app_open_prompt(app, PROMPT_SEARCH, NULL); break;
-    case ACTION_SEARCH_NEXT: if (app->search[0]) search(app, app->search); break;
-    case ACTION_FILTER: app_open_prompt(app, PROMPT_FILTER, NULL); break;
-    case ACTION_PAUSE: toggle_pause(app); break;
-    case ACTION_STEP: app_send_simple(app, COMMAND_STEP, "1"); break;
-    case ACTION_FREEZE: toggle_freeze(app); break;
-    case ACTION_BETA_DOWN: scale_beta(app, 1.0 / BETA_FACTOR); break;
-    case ACTION_BETA_UP: scale_beta(app, BETA_FACTOR); break;
-    case ACTION_UNDO: undo(app); break;
+    case ACTION_VIEW:
+        go_to_digit(app, key - '0');
+        break;
+    case ACTION_NEXT_VIEW:
+        app_go_to(app, (app->view + 1) % N_VIEWS);
+        break;
+    case ACTION_PREVIOUS_VIEW:
+        app_go_to(app, (app->view + N_VIEWS - 1) % N_VIEWS);
+        break;
+    case ACTION_HELP:
+        help_open(&app->help, app->session ? VIEWS[app->view] : NULL, NULL);
+        break;
+    case ACTION_COMMAND:
+        app_open_prompt(app, PROMPT_COMMAND, NULL);
+        break;
+    case ACTION_SEARCH:
+        app_open_prompt(app, PROMPT_SEARCH, NULL);
+        break;
+    case ACTION_SEARCH_NEXT:
+        if (app->search[0]) search(app, app->search);
+        break;
+    case ACTION_FILTER:
+        app_open_prompt(app, PROMPT_FILTER, NULL);
+        break;
+    case ACTION_PAUSE:
+        toggle_pause(app);
+        break;
+    case ACTION_STEP:
+        app_send_simple(app, COMMAND_STEP, "1");
+        break;
+    case ACTION_FREEZE:
+        toggle_freeze(app);
+        break;
+    case ACTION_BETA_DOWN:
+        scale_beta(app, 1.0 / BETA_FACTOR);
+        break;
+    case ACTION_BETA_UP:
+        scale_beta(app, BETA_FACTOR);
+        break;
+    case ACTION_UNDO:
+        undo(app);
+        break;
     case ACTION_CHECKPOINT:
-        if (app_send_simple(app, COMMAND_CHECKPOINT, "")) app_say(app, ALERT_INFO, "a checkpoint at the next micro-step");
+        if (app_send_simple(app, COMMAND_CHECKPOINT, ""))
+            app_say(app, ALERT_INFO, "a checkpoint at the next micro-step");
         break;
     case ACTION_MOUSE:
         app->mouse = !app->mouse;
         terminal_mouse(app->terminal, app->mouse);
         app_say(app, ALERT_INFO, app->mouse ? "mouse on: the wheel moves; M again for text selection" : "mouse off");
         break;
-    case ACTION_REDRAW: terminal_redraw(app->terminal); break;
-    case ACTION_SUSPEND: app_suspend(app); break;
-    case ACTION_QUIT: ask_quit(app); break;
-    case ACTION_INTERRUPT: interrupt(app); break;
-    case ACTION_ABORT: app_stop(app, SIGQUIT); break;
-    case N_ACTIONS: break;
+    case ACTION_REDRAW:
+        terminal_redraw(app->terminal);
+        break;
+    case ACTION_SUSPEND:
+        app_suspend(app);
+        break;
+    case ACTION_QUIT:
+        ask_quit(app);
+        break;
+    case ACTION_INTERRUPT:
+        interrupt(app);
+        break;
+    case ACTION_ABORT:
+        app_stop(app, SIGQUIT);
+        break;
+    case N_ACTIONS:
+        break;
     }
 }
 
@@ -141,8 +190,10 @@ static void run_editor(struct app *app) {
     app->actions.editor_text = NULL;
     if (!text) text = strdup("");
     const struct view_ops *v = VIEWS[app->view];
-    if (!app_edit(app, &text, &e)) app_say(app, ALERT_ERROR, "%s", e.msg);
-    else if (v->edited) v->edited(app->view_state[app->view], text, app_shown(app), &app->actions);
+    if (!app_edit(app, &text, &e))
+        app_say(app, ALERT_ERROR, "%s", e.msg);
+    else if (v->edited)
+        v->edited(app->view_state[app->view], text, app_shown(app), &app->actions);
     free(text);
 }
 
@@ -162,25 +213,37 @@ static bool view_key(struct app *app, int key) {
 
 static void press(struct app *app, int key) {
     const struct global_key *k = key_find(key);
-    if (k && k->always) run_action(app, k, key);
-    else if (!view_key(app, key) && k) run_action(app, k, key);
+    if (k && k->always)
+        run_action(app, k, key);
+    else if (!view_key(app, key) && k)
+        run_action(app, k, key);
 }
 
 /* The confirming key is never the one that asked. */
 static void answer(struct app *app, int key) {
-    if (key == KEY_ESCAPE) app->question = ASK_NOTHING;
-    else if (app->question == ASK_QUIT && key == 'c') app_leave(app, true);
-    else if (app->question == ASK_QUIT && key == 'd') app_leave(app, false);
-    else if (key == KEY_CTRL('c') || key == KEY_CTRL('z') || key == KEY_CTRL('l') || key == KEY_CTRL('\\')) run_action(app, key_find(key), key);
+    if (key == KEY_ESCAPE)
+        app->question = ASK_NOTHING;
+    else if (app->question == ASK_QUIT && key == 'c')
+        app_leave(app, true);
+    else if (app->question == ASK_QUIT && key == 'd')
+        app_leave(app, false);
+    else if (key == KEY_CTRL('c') || key == KEY_CTRL('z') || key == KEY_CTRL('l') || key == KEY_CTRL('\\'))
+        run_action(app, key_find(key), key);
 }
 
 static void prompt_step(struct app *app, int key, int next) {
     if (prompt_key(app->prompt, key, next) != PROMPT_ACCEPTED) return;
     char *line = strdup(prompt_text(app->prompt));
     switch (prompt_kind(app->prompt)) {
-    case PROMPT_COMMAND: command_run(app, line); break;
-    case PROMPT_SEARCH: search(app, line); break;
-    case PROMPT_FILTER: filter(app, line); break;
+    case PROMPT_COMMAND:
+        command_run(app, line);
+        break;
+    case PROMPT_SEARCH:
+        search(app, line);
+        break;
+    case PROMPT_FILTER:
+        filter(app, line);
+        break;
     }
     free(line);
 }

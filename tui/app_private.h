@@ -1,5 +1,5 @@
-/* The workbench's state and the calls its files share: app.c (loop), app_draw.c (frames), app_keys.c (what keys do), commands.c (what typed
- * commands do), start.c (the start screen). */
+/* The workbench's state and the calls its files share: app.c (loop), app_draw.c (frames), app_keys.c (what keys do),
+ * commands.c (what typed commands do), start.c (the start screen). */
 #ifndef PBKD_TUI_APP_PRIVATE_H
 #define PBKD_TUI_APP_PRIVATE_H
 
@@ -17,28 +17,28 @@ enum app_question { ASK_NOTHING, ASK_QUIT, ASK_INTERRUPT };
 struct app {
     struct terminal *terminal;
     struct canvas canvas;
-    struct session *session;          /* NULL: the start screen */
-    const struct snapshot *newest;    /* NULL without a session */
-    const struct snapshot *frozen;    /* what Z holds on to; NULL: the newest is shown */
-    int view;                         /* index in VIEWS */
+    struct session *session;       /* NULL: the start screen */
+    const struct snapshot *newest; /* NULL without a session */
+    const struct snapshot *frozen; /* what Z holds on to; NULL: the newest is shown */
+    int view;                      /* index in VIEWS */
     void *view_state[MAX_VIEWS];
     struct actions actions;
     struct prompt *prompt;
     struct help help;
-    char search[256];                 /* last '/' text, for n */
+    char search[256]; /* last '/' text, for n */
     char message[512];
     enum alert_level message_level;
     enum app_question question;
-    uint64_t sent_id;                 /* newest command sent, its acknowledgement is shown once */
-    double beta_wanted;               /* by [ and ] while it has not taken effect; 0 none */
-    bool dirty;                       /* something to draw */
-    bool leaving;                     /* quit or interrupt sent: waits for the engine */
-    bool left;                        /* the loop ends */
+    uint64_t sent_id;   /* newest command sent, its acknowledgement is shown once */
+    double beta_wanted; /* by [ and ] while it has not taken effect; 0 none */
+    bool dirty;         /* something to draw */
+    bool leaving;       /* quit or interrupt sent: waits for the engine */
+    bool left;          /* the loop ends */
     bool discard;
-    int stop_signal;                  /* exit code 128 + it */
-    bool gone;                        /* the terminal went away */
+    int stop_signal; /* exit code 128 + it */
+    bool gone;       /* the terminal went away */
     bool mouse;
-    double drawn_at, draw_cost;       /* seconds */
+    double drawn_at, draw_cost; /* seconds */
     char annotator[64];
     char run_path[1024];
     /* a run that the start screen asked for: session_config borrows from here */

@@ -1,5 +1,5 @@
-/* Argument parsing: see args.h. Written out instead of getopt_long because errors must read like all others of this program and
- * because one table has to drive parsing and help. */
+/* Argument parsing: see args.h. Written out instead of getopt_long because errors must read like all others of this
+ * program and because one table has to drive parsing and help. */
 #include "tui/args.h"
 
 #include <assert.h>
@@ -68,9 +68,11 @@ static bool take_option(struct args *a, int argc, char *const *argv, int *at, st
     return store(a, i, argv[++*at], e);
 }
 
-bool args_parse(struct args *a, const struct arg_spec *spec, int max_positional, int argc, char *const *argv, struct err *e) {
+bool args_parse(struct args *a, const struct arg_spec *spec, int max_positional, int argc, char *const *argv,
+                struct err *e) {
     *a = (struct args){.spec = spec};
-    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) a->help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        a->help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
     if (a->help) return true;
     bool options = true;
     for (int i = 0; i < argc; i++) {
@@ -93,7 +95,9 @@ static int known(const struct args *a, const char *name) {
     return i;
 }
 
-bool args_given(const struct args *a, const char *name) { return a->value[known(a, name)].given; }
+bool args_given(const struct args *a, const char *name) {
+    return a->value[known(a, name)].given;
+}
 
 const char *args_text(const struct args *a, const char *name) {
     const int i = known(a, name);
@@ -106,4 +110,6 @@ double args_real(const struct args *a, const char *name) {
     return a->spec[i].fallback ? strtod(a->spec[i].fallback, NULL) : 0.0;
 }
 
-int args_int(const struct args *a, const char *name) { return (int)args_real(a, name); }
+int args_int(const struct args *a, const char *name) {
+    return (int)args_real(a, name);
+}

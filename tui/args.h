@@ -1,5 +1,5 @@
-/* Command-line arguments of a verb, checked against the verb's own table: the table that parses them is the table that --help and
- * the manual print. Numbers are bounded here, so that a run function sees only values that make sense. */
+/* Command-line arguments of a verb, checked against the verb's own table: the table that parses them is the table that
+ * --help and the manual print. Numbers are bounded here, so that a run function sees only values that make sense. */
 #ifndef PBKD_TUI_ARGS_H
 #define PBKD_TUI_ARGS_H
 
@@ -7,7 +7,7 @@
 
 enum arg_type { ARG_FLAG, ARG_TEXT, ARG_LIST, ARG_INT, ARG_REAL, ARG_CHOICE };
 
-struct arg_spec { /* a table of these ends with name NULL */
+struct arg_spec {      /* a table of these ends with name NULL */
     const char *name;  /* "--seed", "-o" */
     const char *value; /* what stands for its value in help: "N"; NULL for flags; for ARG_CHOICE "a|b|c" */
     enum arg_type type;
@@ -34,9 +34,10 @@ struct args {
     bool help; /* --help was among them; nothing else was checked */
 };
 
-/* Read argv[0..argc) (after the verb). Options take their value as the next word or after '='; "--" ends options; a word given twice,
- * unknown, without its value or out of bounds is an error. Strings are borrowed from argv. */
-bool args_parse(struct args *a, const struct arg_spec *spec, int max_positional, int argc, char *const *argv, struct err *e);
+/* Read argv[0..argc) (after the verb). Options take their value as the next word or after '='; "--" ends options; a
+ * word given twice, unknown, without its value or out of bounds is an error. Strings are borrowed from argv. */
+bool args_parse(struct args *a, const struct arg_spec *spec, int max_positional, int argc, char *const *argv,
+                struct err *e);
 
 /* Look-ups by name; the name must be in the table. Numbers and texts fall back to the table's `fallback`. */
 bool args_given(const struct args *a, const char *name);

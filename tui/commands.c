@@ -1,5 +1,5 @@
-/* The ':' commands: see commands.h. Those that change the run go through the session's door like keys do; the engine's own table
- * (COMMANDS) says what it takes, this one says what a person types. */
+/* The ':' commands: see commands.h. Those that change the run go through the session's door like keys do; the engine's
+ * own table (COMMANDS) says what it takes, this one says what a person types. */
 #include "tui/commands.h"
 
 #include <inttypes.h>
@@ -32,7 +32,8 @@ static void say_pending(struct app *app, const struct option_info *o, const char
     char ratio[32] = "";
     const double from = o->type == OPTION_REAL ? strtod(before, NULL) : 0, to = strtod(value, NULL);
     if (from > 0) snprintf(ratio, sizeof ratio, " (%.3gx)", to / from);
-    app_say(app, ALERT_INFO, "%s %.100s -> %.100s%s at the %s", o->name, before, value, ratio, option_when_text(o->when));
+    app_say(app, ALERT_INFO, "%s %.100s -> %.100s%s at the %s", o->name, before, value, ratio,
+            option_when_text(o->when));
 }
 
 static void do_set(struct app *app, const char *argument) {
@@ -67,7 +68,9 @@ static void do_resume(struct app *app, const char *argument) {
     if (app_send_simple(app, COMMAND_RESUME, "")) app_say(app, ALERT_INFO, "going on");
 }
 
-static void do_step(struct app *app, const char *argument) { app_send_simple(app, COMMAND_STEP, argument[0] ? argument : "1"); }
+static void do_step(struct app *app, const char *argument) {
+    app_send_simple(app, COMMAND_STEP, argument[0] ? argument : "1");
+}
 
 static void do_undo(struct app *app, const char *argument) {
     (void)argument;
@@ -79,7 +82,9 @@ static void do_checkpoint(struct app *app, const char *argument) {
     if (app_send_simple(app, COMMAND_CHECKPOINT, "")) app_say(app, ALERT_INFO, "a checkpoint at the next micro-step");
 }
 
-static void do_gate(struct app *app, const char *argument) { app_send_simple(app, COMMAND_GATE, argument); }
+static void do_gate(struct app *app, const char *argument) {
+    app_send_simple(app, COMMAND_GATE, argument);
+}
 
 /* ---- looking and leaving ---- */
 
@@ -92,13 +97,19 @@ static void do_goto(struct app *app, const char *argument) {
     app_say(app, ALERT_ERROR, "there is no view \"%s\"", argument);
 }
 
-static void do_help(struct app *app, const char *argument) { help_open(&app->help, app->session ? VIEWS[app->view] : NULL, argument); }
+static void do_help(struct app *app, const char *argument) {
+    help_open(&app->help, app->session ? VIEWS[app->view] : NULL, argument);
+}
 
 static void do_quit(struct app *app, const char *argument) {
-    if (strcmp(argument, "save") == 0 || strcmp(argument, "discard") == 0) app_leave(app, argument[0] == 's');
-    else if (argument[0]) app_say(app, ALERT_ERROR, "quit save writes a checkpoint first, quit discard removes the run");
-    else if (app_run_over(app)) app_leave(app, true);
-    else app->question = ASK_QUIT;
+    if (strcmp(argument, "save") == 0 || strcmp(argument, "discard") == 0)
+        app_leave(app, argument[0] == 's');
+    else if (argument[0])
+        app_say(app, ALERT_ERROR, "quit save writes a checkpoint first, quit discard removes the run");
+    else if (app_run_over(app))
+        app_leave(app, true);
+    else
+        app->question = ASK_QUIT;
 }
 
 /* ---- files ---- */
@@ -111,8 +122,10 @@ static void do_save_screen(struct app *app, const char *argument) {
     }
     app_draw(app); /* the picture without this command's line */
     char *text = canvas_dump(&app->canvas, false);
-    if (atomic_write(argument, text, strlen(text), &e)) app_say(app, ALERT_INFO, "the screen is in %s", argument);
-    else app_say(app, ALERT_ERROR, "%s", e.msg);
+    if (atomic_write(argument, text, strlen(text), &e))
+        app_say(app, ALERT_INFO, "the screen is in %s", argument);
+    else
+        app_say(app, ALERT_ERROR, "%s", e.msg);
     free(text);
 }
 
@@ -120,7 +133,9 @@ static void do_save_screen(struct app *app, const char *argument) {
 static void full_paths(struct options *o) {
     for (int i = 0; i < N_OPTIONS; i++) {
         const char *dot = strrchr(OPTIONS[i].name, '.');
-        const bool is_path = OPTIONS[i].type == OPTION_TEXT && dot && (strcmp(dot, ".model") == 0 || (strncmp(OPTIONS[i].name, "prompts.", 8) == 0 && strcmp(dot, ".system") != 0));
+        const bool is_path = OPTIONS[i].type == OPTION_TEXT && dot &&
+                             (strcmp(dot, ".model") == 0 ||
+                              (strncmp(OPTIONS[i].name, "prompts.", 8) == 0 && strcmp(dot, ".system") != 0));
         char *text = (char *)o + OPTIONS[i].offset, full[PATH_MAX];
         if (is_path && text[0] && realpath(text, full) && strlen(full) < OPTION_TEXT_MAX) strcpy(text, full);
     }
@@ -136,8 +151,10 @@ static void do_write_config(struct app *app, const char *argument) {
     *o = app->newest->options;
     full_paths(o);
     char *json = options_to_json(o, true);
-    if (atomic_write(argument, json, strlen(json), &e)) app_say(app, ALERT_INFO, "the options that differ from their defaults are in %s", argument);
-    else app_say(app, ALERT_ERROR, "%s", e.msg);
+    if (atomic_write(argument, json, strlen(json), &e))
+        app_say(app, ALERT_INFO, "the options that differ from their defaults are in %s", argument);
+    else
+        app_say(app, ALERT_ERROR, "%s", e.msg);
     free(json);
     free(o);
 }
@@ -149,7 +166,8 @@ static void do_export(struct app *app, const char *argument) {
     const size_t format_len = strcspn(argument, " ");
     const char *path = argument + format_len + strspn(argument + format_len, " ");
     char format[16], db_path[4096];
-    snprintf(format, sizeof format, "%.*s", (int)(format_len < sizeof format ? format_len : sizeof format - 1), argument);
+    snprintf(format, sizeof format, "%.*s", (int)(format_len < sizeof format ? format_len : sizeof format - 1),
+             argument);
     if ((strcmp(format, "trl") != 0 && strcmp(format, "audit") != 0) || !path[0]) {
         app_say(app, ALERT_ERROR, "export trl FILE or export audit FILE");
         return;
@@ -160,8 +178,10 @@ static void do_export(struct app *app, const char *argument) {
         ok = dpref_export(&db, format, path, &n, &e);
         db_close(&db);
     }
-    if (ok) app_say(app, ALERT_INFO, "%" PRId64 " lines in %s", n, path);
-    else app_say(app, ALERT_ERROR, "%s", e.msg);
+    if (ok)
+        app_say(app, ALERT_INFO, "%" PRId64 " lines in %s", n, path);
+    else
+        app_say(app, ALERT_ERROR, "%s", e.msg);
 }
 
 static void do_demo(struct app *app, const char *argument) {
@@ -170,17 +190,21 @@ static void do_demo(struct app *app, const char *argument) {
 }
 
 const struct ui_command UI_COMMANDS[] = {
-    {"set", "set NAME VALUE", "change an option; set NAME? shows value, default, bounds and where the value comes from", WORDS_OPTION, NULL, true, do_set},
+    {"set", "set NAME VALUE", "change an option; set NAME? shows value, default, bounds and where the value comes from",
+     WORDS_OPTION, NULL, true, do_set},
     {"pause", "pause", "stop before the next micro-step", WORDS_NONE, NULL, true, do_pause},
     {"resume", "resume", "go on", WORDS_NONE, NULL, true, do_resume},
     {"step", "step [N]", "while paused: N micro-steps (1), then pause again", WORDS_NONE, NULL, true, do_step},
     {"undo", "undo", "take back my last label", WORDS_NONE, NULL, true, do_undo},
     {"checkpoint", "checkpoint", "write a checkpoint at the next micro-step", WORDS_NONE, NULL, true, do_checkpoint},
-    {"gate", "gate continue|train|stop", "answer when the reward did not reach the gate", WORDS_CHOICE, "continue|train|stop", true, do_gate},
+    {"gate", "gate continue|train|stop", "answer when the reward did not reach the gate", WORDS_CHOICE,
+     "continue|train|stop", true, do_gate},
     {"goto", "goto VIEW", "go to a view", WORDS_VIEW, NULL, true, do_goto},
     {"save-screen", "save-screen FILE", "write what is on the screen as text", WORDS_FILE, NULL, false, do_save_screen},
-    {"write-config", "write-config FILE", "write the options in force as a configuration file", WORDS_FILE, NULL, true, do_write_config},
-    {"export", "export trl|audit FILE", "write the preference records", WORDS_FORMAT_FILE, "trl|audit", true, do_export},
+    {"write-config", "write-config FILE", "write the options in force as a configuration file", WORDS_FILE, NULL, true,
+     do_write_config},
+    {"export", "export trl|audit FILE", "write the preference records", WORDS_FORMAT_FILE, "trl|audit", true,
+     do_export},
     {"demo", "demo", "start the built-in game (from the start screen)", WORDS_NONE, NULL, false, do_demo},
     {"run", "run CONFIG.json", "start a run (from the start screen)", WORDS_FILE, NULL, false, start_config},
     {"help", "help [TEXT]", "help, shown where TEXT occurs", WORDS_COMMAND, NULL, false, do_help},
@@ -188,8 +212,7 @@ const struct ui_command UI_COMMANDS[] = {
 };
 const int N_UI_COMMANDS = sizeof UI_COMMANDS / sizeof UI_COMMANDS[0];
 
-/* A command by its name or an unambiguous beginning of it. */
-static const struct ui_command *find_command(const char *name, size_t n, int *n_fit) {
+const struct ui_command *command_find(const char *name, size_t n, int *n_fit) {
     const struct ui_command *found = NULL;
     *n_fit = 0;
     for (int i = 0; i < N_UI_COMMANDS; i++) {
@@ -209,9 +232,11 @@ void command_run(struct app *app, const char *line) {
     const size_t n = strcspn(line, " ");
     if (n == 0) return;
     int n_fit;
-    const struct ui_command *c = find_command(line, n, &n_fit);
+    const struct ui_command *c = command_find(line, n, &n_fit);
     if (n_fit != 1) {
-        app_say(app, ALERT_ERROR, n_fit ? "\"%.*s\" fits several commands" : "there is no command \"%.*s\"; :help lists them", (int)n, line);
+        app_say(app, ALERT_ERROR,
+                n_fit ? "\"%.*s\" fits several commands" : "there is no command \"%.*s\"; :help lists them", (int)n,
+                line);
         return;
     }
     if (c->needs_run && !app->session) {
@@ -222,103 +247,4 @@ void command_run(struct app *app, const char *line) {
     for (size_t k = strlen(argument); k > 0 && argument[k - 1] == ' '; k--) argument[k - 1] = '\0';
     c->run(app, argument);
     free(argument);
-}
-
-/* ---- completion and hints ---- */
-
-/* Call add for each "a|b|c". */
-static void add_choices(const char *choices, void (*add)(void *to, const char *candidate), void *to) {
-    char *copy = mem_strdup(choices), *rest = NULL;
-    for (char *word = strtok_r(copy, "|", &rest); word; word = strtok_r(NULL, "|", &rest)) add(to, word);
-    free(copy);
-}
-
-static int words_before(const char *line, int start) {
-    int n = 0;
-    for (int i = 0; i < start; i++) n += line[i] != ' ' && (i == 0 || line[i - 1] == ' ');
-    return n;
-}
-
-/* The option named by the line's second word, NULL when there is none. */
-static const struct option_info *second_word_option(const char *line) {
-    const char *name = line + strspn(line, " ");
-    name += strcspn(name, " ");
-    name += strspn(name, " ");
-    char text[64];
-    snprintf(text, sizeof text, "%.*s", (int)(strcspn(name, " =?") < 63 ? strcspn(name, " =?") : 63), name);
-    return option_find(text);
-}
-
-static void add_option_words(const char *line, int before, void (*add)(void *to, const char *candidate), void *to) {
-    if (before == 1)
-        for (int i = 0; i < N_OPTIONS; i++)
-            if (OPTIONS[i].when != OPTION_START) add(to, OPTIONS[i].name);
-    const struct option_info *o = before == 2 ? second_word_option(line) : NULL;
-    if (o && o->type == OPTION_ENUM) add_choices(o->choices, add, to);
-}
-
-bool command_complete(void *ctx, const char *line, int start, const char *word, void (*add)(void *to, const char *candidate), void *to) {
-    (void)ctx;
-    (void)word;
-    const int before = words_before(line, start);
-    if (before == 0) {
-        for (int i = 0; i < N_UI_COMMANDS; i++) add(to, UI_COMMANDS[i].name);
-        return false;
-    }
-    int n_fit;
-    const char *name = line + strspn(line, " ");
-    const struct ui_command *c = find_command(name, strcspn(name, " "), &n_fit);
-    if (n_fit != 1) return false;
-    switch (c->words) {
-    case WORDS_NONE: break;
-    case WORDS_OPTION: add_option_words(line, before, add, to); break;
-    case WORDS_CHOICE: if (before == 1) add_choices(c->choices, add, to); break;
-    case WORDS_VIEW: for (int i = 0; before == 1 && i < N_VIEWS; i++) add(to, VIEWS[i]->name); break;
-    case WORDS_COMMAND: for (int i = 0; before == 1 && i < N_UI_COMMANDS; i++) add(to, UI_COMMANDS[i].name); break;
-    case WORDS_FILE: return before == 1;
-    case WORDS_FORMAT_FILE:
-        if (before == 1) add_choices(c->choices, add, to);
-        return before == 2;
-    }
-    return false;
-}
-
-/* "beta 10 (default 10, 0 .. 1e+06), next step, set by a person: weight of ..." */
-static void option_hint(const struct snapshot *s, const struct option_info *o, char *out, size_t size) {
-    char now[200] = "-", start[200] = "-", range[120] = "", def[160] = "";
-    struct options *defaults = mem_small(sizeof *defaults);
-    options_default(defaults);
-    option_format(defaults, o, def, sizeof def);
-    free(defaults);
-    if (s) option_format(&s->options, o, now, sizeof now);
-    if (s) option_format(&s->options_start, o, start, sizeof start);
-    if (o->type == OPTION_ENUM) snprintf(range, sizeof range, ", %s", o->choices);
-    else if (o->type != OPTION_TEXT) snprintf(range, sizeof range, ", %.6g .. %.6g", o->min, o->max);
-    const char *source = !s || strcmp(now, def) == 0 ? "" : strcmp(now, start) != 0 ? ", changed in this run" : ", from the configuration";
-    snprintf(out, size, "%s %s%s%s (default %s%s)%s; %s: %s", o->name, now, o->unit && o->unit[0] ? " " : "", o->unit ? o->unit : "", def, range,
-             source, option_when_text(o->when), o->help);
-}
-
-void command_hint(const struct snapshot *s, const char *line, char *out, size_t size) {
-    const char *name = line + strspn(line, " ");
-    const size_t n = strcspn(name, " ");
-    out[0] = '\0';
-    if (n == 0) {
-        snprintf(out, size, "Tab completes, Up recalls, Esc cancels");
-        return;
-    }
-    int n_fit;
-    const struct ui_command *c = find_command(name, n, &n_fit);
-    const struct option_info *o = c && n_fit == 1 && c->words == WORDS_OPTION ? second_word_option(line) : NULL;
-    if (o) {
-        option_hint(s, o, out, size);
-    } else if (n_fit == 1) {
-        snprintf(out, size, "%s: %s", c->usage, c->help);
-    } else {
-        size_t len = 0;
-        for (int i = 0; i < N_UI_COMMANDS && len + 1 < size; i++)
-            if (n_fit && strncmp(UI_COMMANDS[i].name, name, n) == 0)
-                len += (size_t)snprintf(out + len, size - len, "%s%s", len ? "  " : "", UI_COMMANDS[i].name);
-        if (!n_fit) snprintf(out, size, "no such command");
-    }
 }

@@ -14,18 +14,23 @@ enum command_words { WORDS_NONE, WORDS_OPTION, WORDS_CHOICE, WORDS_VIEW, WORDS_C
 struct ui_command {
     const char *name, *usage, *help;
     enum command_words words;
-    const char *choices; /* WORDS_CHOICE, WORDS_FORMAT_FILE: "a|b" */
-    bool needs_run;      /* refused on the start screen */
+    const char *choices;                                /* WORDS_CHOICE, WORDS_FORMAT_FILE: "a|b" */
+    bool needs_run;                                     /* refused on the start screen */
     void (*run)(struct app *app, const char *argument); /* argument: the rest of the line without outer blanks */
 };
 extern const struct ui_command UI_COMMANDS[];
 extern const int N_UI_COMMANDS;
 
+/* A command by its name or a beginning of it; *n_fit gets how many fit (1 for a full name). */
+const struct ui_command *command_find(const char *name, size_t n, int *n_fit);
 /* Run a line as typed; what goes wrong is said on the message line. */
 void command_run(struct app *app, const char *line);
-/* Candidates for completion: the contract of prompt_complete_fn. ctx is the app (unused: everything comes from tables). */
-bool command_complete(void *ctx, const char *line, int start, const char *word, void (*add)(void *to, const char *candidate), void *to);
-/* What to show while `line` is typed: the option's value, default and range, the command's usage, or the commands that fit. */
+/* Candidates for completion: the contract of prompt_complete_fn. ctx is the app (unused: everything comes from tables).
+ */
+bool command_complete(void *ctx, const char *line, int start, const char *word,
+                      void (*add)(void *to, const char *candidate), void *to);
+/* What to show while `line` is typed: the option's value, default and range, the command's usage, or the commands that
+ * fit. */
 void command_hint(const struct snapshot *s, const char *line, char *out, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
-/* A text in the person's own editor: written to a private file, edited, read back. The screen is given to the editor meanwhile; the run
- * goes on. */
+/* A text in the person's own editor: written to a private file, edited, read back. The screen is given to the editor
+ * meanwhile; the run goes on. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -46,7 +46,8 @@ static bool run_editor(const char *path, struct err *e) {
     if (visual && visual[0]) editor = visual;
     if (!editor || !editor[0]) editor = "vi";
     char command[4096];
-    if ((size_t)snprintf(command, sizeof command, "%s \"$1\"", editor) >= sizeof command) return err_set(e, "$EDITOR is too long");
+    if ((size_t)snprintf(command, sizeof command, "%s \"$1\"", editor) >= sizeof command)
+        return err_set(e, "$EDITOR is too long");
     const pid_t pid = fork();
     if (pid < 0) return err_errno(e, "starting the editor");
     if (pid == 0) {

@@ -1,5 +1,5 @@
-/* A run without a screen: see headless.h. The loop sleeps in poll on the session and the signals; everything it prints comes from
- * snapshots, as on the screen. */
+/* A run without a screen: see headless.h. The loop sleeps in poll on the session and the signals; everything it prints
+ * comes from snapshots, as on the screen. */
 #include "tui/headless.h"
 
 #include <errno.h>
@@ -20,14 +20,14 @@
 
 struct headless {
     struct session *session;
-    bool live;         /* progress line on a terminal */
-    bool line_open;    /* such a line stands there, unfinished */
+    bool live;      /* progress line on a terminal */
+    bool line_open; /* such a line stands there, unfinished */
     double next_status;
     struct log_line last; /* newest log line printed */
     bool any_log;
     int phase, iteration;
     char run_path[1024];
-    int stop; /* signal that was passed on */
+    int stop;    /* signal that was passed on */
     bool broken; /* nobody reads standard output any more */
 };
 
@@ -77,14 +77,16 @@ static double newest(const struct snapshot *s, enum series_id id) {
 }
 
 static void status_text(struct strbuf *b, const struct snapshot *s) {
-    strbuf_printf(b, "%s t %d/%d, %s %s", run_state_name(s->state), s->iteration, s->options.iterations, run_phase_name(s->phase),
-                  format_percent(s->phase_done).s);
+    strbuf_printf(b, "%s t %d/%d, %s %s", run_state_name(s->state), s->iteration, s->options.iterations,
+                  run_phase_name(s->phase), format_percent(s->phase_done).s);
     if (isfinite(s->gap_worst.mean)) strbuf_printf(b, ", gap %s", format_interval(s->gap_worst).s);
     if (isfinite(s->accuracy_now)) strbuf_printf(b, ", accuracy %s", format_percent(s->accuracy_now).s);
-    if (isfinite(newest(s, SERIES_RM_HELDOUT))) strbuf_printf(b, ", reward %s", format_percent(newest(s, SERIES_RM_HELDOUT)).s);
-    strbuf_printf(b, ", beta %s, %d pairs, %d labels (%d waiting)", format_number(s->options.beta).s, s->n_pairs, s->labels_human,
-                  s->labels_waiting);
-    if (isfinite(s->tokens_per_second) && s->tokens_per_second > 0) strbuf_printf(b, ", %s tok/s", format_count(s->tokens_per_second).s);
+    if (isfinite(newest(s, SERIES_RM_HELDOUT)))
+        strbuf_printf(b, ", reward %s", format_percent(newest(s, SERIES_RM_HELDOUT)).s);
+    strbuf_printf(b, ", beta %s, %d pairs, %d labels (%d waiting)", format_number(s->options.beta).s, s->n_pairs,
+                  s->labels_human, s->labels_waiting);
+    if (isfinite(s->tokens_per_second) && s->tokens_per_second > 0)
+        strbuf_printf(b, ", %s tok/s", format_count(s->tokens_per_second).s);
     if (isfinite(s->eta_seconds)) strbuf_printf(b, ", eta %s", format_duration(s->eta_seconds).s);
     if (s->alert_now) strbuf_printf(b, ", %s", s->alert_now);
     if (s->state == RUN_WAITING) strbuf_printf(b, ", %s", s->state_text);
@@ -152,7 +154,8 @@ static int end(struct headless *h) {
         return h->stop ? 128 + h->stop : EXIT_FAILED;
     }
     if (h->stop || h->broken)
-        fprintf(stderr, "pbkd: %s; go on with: pbkd run --resume --run-dir %s\n", h->stop ? "stopped" : "standard output was closed", h->run_path);
+        fprintf(stderr, "pbkd: %s; go on with: pbkd run --resume --run-dir %s\n",
+                h->stop ? "stopped" : "standard output was closed", h->run_path);
     if (h->stop) return 128 + h->stop;
     return h->broken ? 128 + SIGPIPE : EXIT_DONE;
 }
@@ -165,7 +168,8 @@ int headless_run(const struct session_config *c) {
     signals_block(false);
     if (!h.session) return verb_fail(&e);
     while (!session_ended(h.session)) {
-        struct pollfd fds[2] = {{.fd = session_fd(h.session), .events = POLLIN}, {.fd = signals_fd(), .events = POLLIN}};
+        struct pollfd fds[2] = {{.fd = session_fd(h.session), .events = POLLIN},
+                                {.fd = signals_fd(), .events = POLLIN}};
         if (poll(fds, 2, 1000) < 0 && errno != EINTR) session_interrupt(h.session);
         if (fds[1].revents) take_signals(&h);
         report(&h);

@@ -26,7 +26,8 @@ void help_open(struct help *h, const struct view_ops *view, const char *topic) {
         for (const struct view_key *k = view->keys; k && k->key; k++) add(h, k->label, k->help, k->key, NULL);
     }
     add(h, "In every view", NULL, 0, NULL);
-    for (int i = 0; i < N_KEYS; i++) add(h, KEYS[i].label, KEYS[i].help, KEYS[i].first == KEYS[i].last ? KEYS[i].first : 0, NULL);
+    for (int i = 0; i < N_KEYS; i++)
+        add(h, KEYS[i].label, KEYS[i].help, KEYS[i].first == KEYS[i].last ? KEYS[i].first : 0, NULL);
     add(h, "Moving", NULL, 0, NULL);
     add(h, "j k arrows", "line by line", 0, NULL);
     add(h, "g G", "to the start, to the end", 0, NULL);
@@ -75,7 +76,8 @@ static void draw_line(struct area a, int row, const struct help_line *l, bool se
 
 void help_draw(struct help *h, struct area a) {
     char title[128];
-    snprintf(title, sizeof title, h->typing || h->filter[0] ? "Help: %s%s" : "Help (/ search, Enter run, q close)", h->filter, h->typing ? "_" : "");
+    snprintf(title, sizeof title, h->typing || h->filter[0] ? "Help: %s%s" : "Help (/ search, Enter run, q close)",
+             h->filter, h->typing ? "_" : "");
     struct area in = area_box(a, title, true);
     area_fill(in, 0, 0, in.cols, " ", ROLE_TEXT, 0);
     int n;
@@ -94,10 +96,14 @@ void help_draw(struct help *h, struct area a) {
 /* A key while the filter is typed. */
 static void type_key(struct help *h, int key) {
     const size_t n = strlen(h->filter);
-    if (key == KEY_ENTER_) h->typing = false;
-    else if (key == KEY_ESCAPE) h->typing = false, h->filter[0] = '\0';
-    else if (key == KEY_BACKSPACE_ && n > 0) h->filter[n - 1] = '\0';
-    else if (key >= 32 && key < 127 && n + 1 < sizeof h->filter) h->filter[n] = (char)key, h->filter[n + 1] = '\0';
+    if (key == KEY_ENTER_)
+        h->typing = false;
+    else if (key == KEY_ESCAPE)
+        h->typing = false, h->filter[0] = '\0';
+    else if (key == KEY_BACKSPACE_ && n > 0)
+        h->filter[n - 1] = '\0';
+    else if (key >= 32 && key < 127 && n + 1 < sizeof h->filter)
+        h->filter[n] = (char)key, h->filter[n + 1] = '\0';
     h->selected = h->top = 0;
 }
 

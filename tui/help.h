@@ -1,5 +1,5 @@
-/* The help overlay: what the keys of the active view, the global keys and the commands do, generated from their tables; searchable, and
- * Enter runs the selected line. */
+/* The help overlay: what the keys of the active view, the global keys and the commands do, generated from their tables;
+ * searchable, and Enter runs the selected line. */
 #ifndef PBKD_TUI_HELP_H
 #define PBKD_TUI_HELP_H
 

@@ -1,4 +1,5 @@
-/* The table of global keys: see keys.h. Movement keys (j k arrows g G ^D ^U PgUp PgDn) belong to the views, which share scroll_key. */
+/* The table of global keys: see keys.h. Movement keys (j k arrows g G ^D ^U PgUp PgDn) belong to the views, which share
+ * scroll_key. */
 #include "tui/keys.h"
 
 #include <stddef.h>

@@ -72,13 +72,15 @@ bool launch_sample_data(const char *name, char *path, size_t size, struct err *e
         const int n = snprintf(path, size, "%s%s/%s", places[i].root, places[i].below, name);
         if (n > 0 && (size_t)n < size && file_exists(path)) return true;
     }
-    return err_set(e, "%s is not in %s/sample_data, ./sample_data, %s/share/pbkd/sample_data or $PBKD_DATA", name, folder, PBKD_PREFIX);
+    return err_set(e, "%s is not in %s/sample_data, ./sample_data, %s/share/pbkd/sample_data or $PBKD_DATA", name,
+                   folder, PBKD_PREFIX);
 }
 
 /* Overrides are applied here for a new run; on resume session_start applies them to the stored options. */
 static bool apply_overrides(struct launch *l, struct err *e) {
     for (int i = 0; i < l->session.n_overrides; i++)
-        if (!option_set_assignment(&l->session.options, l->session.overrides[i], e)) return err_wrap(e, "--set %s", l->session.overrides[i]);
+        if (!option_set_assignment(&l->session.options, l->session.overrides[i], e))
+            return err_wrap(e, "--set %s", l->session.overrides[i]);
     return true;
 }
 

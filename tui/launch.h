@@ -18,8 +18,8 @@ bool launch_has_screen(const char **why);
 int launch_run(struct launch *l);
 int launch_start_screen(bool ascii);
 
-/* A file of sample_data/, looked for beside the program, in the current folder, beside the program's share/ folder, in the installed
- * share/, then in $PBKD_DATA (which names a folder that holds sample_data's contents). */
+/* A file of sample_data/, looked for beside the program, in the current folder, beside the program's share/ folder, in
+ * the installed share/, then in $PBKD_DATA (which names a folder that holds sample_data's contents). */
 bool launch_sample_data(const char *name, char *path, size_t size, struct err *e);
 
 /* A session's configuration for the demo or a config file; run_dir, overrides and seed as the command line has them. */

@@ -1,5 +1,5 @@
-/* Entry point: the locale, then the table of verbs. Numbers keep the C locale, because files and options use a point in every
- * language. */
+/* Entry point: the locale, then the table of verbs. Numbers keep the C locale, because files and options use a point in
+ * every language. */
 #include <locale.h>
 #include <stdio.h>
 

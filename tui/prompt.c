@@ -1,7 +1,8 @@
 /* The line on the message row: see prompt.h.
  *
- * Keys are turned into the bytes a terminal would send and queued; readline takes them from the queue through rl_getc_function. Esc
- * alone cancels (unless a person set readline to vi mode, where it is a command of the editor). */
+ * Keys are turned into the bytes a terminal would send and queued; readline takes them from the queue through
+ * rl_getc_function. Esc alone cancels (unless a person set readline to vi mode, where it is a command of the editor).
+ */
 #include "tui/prompt.h"
 
 #include <fcntl.h>
@@ -46,7 +47,9 @@ static int take_byte(FILE *in) {
     return (unsigned char)active->queue.s[active->queue_at++];
 }
 
-static int byte_waits(void) { return active->queue_at < active->queue.len; }
+static int byte_waits(void) {
+    return active->queue_at < active->queue.len;
+}
 static void draw_nothing(void) {}
 
 static void line_done(char *line) {
@@ -81,7 +84,8 @@ static void add_candidate(void *to, const char *candidate) {
     c->at[c->n++] = mem_strdup(candidate);
 }
 
-/* What rl_attempted_completion_function returns: the common start, then the candidates, NULL-terminated, all malloced. */
+/* What rl_attempted_completion_function returns: the common start, then the candidates, NULL-terminated, all malloced.
+ */
 static char **as_matches(struct candidates *c) {
     if (c->n == 0) return NULL;
     char **m = mem_small((c->n + 2) * sizeof *m);
@@ -94,8 +98,10 @@ static char **as_matches(struct candidates *c) {
     m[0] = mem_strndup(c->at[0], common);
     /* A single candidate is the completion itself. */
     for (size_t i = 0; i < c->n; i++)
-        if (c->n == 1) free(c->at[i]);
-        else m[i + 1] = c->at[i];
+        if (c->n == 1)
+            free(c->at[i]);
+        else
+            m[i + 1] = c->at[i];
     return m;
 }
 
@@ -117,7 +123,8 @@ static char **complete(const char *word, int start, int end) {
 static void show_candidates(char **matches, int n, int max) {
     (void)max;
     strbuf_clear(&active->candidates);
-    for (int i = 1; i <= n && active->candidates.len < 2000; i++) strbuf_printf(&active->candidates, "%s%s", i > 1 ? "  " : "", matches[i]);
+    for (int i = 1; i <= n && active->candidates.len < 2000; i++)
+        strbuf_printf(&active->candidates, "%s%s", i > 1 ? "  " : "", matches[i]);
 }
 
 /* ---- life ---- */
@@ -199,9 +206,15 @@ void prompt_open(struct prompt *p, enum prompt_kind kind, const char *initial) {
     rl_callback_handler_install("", line_done);
 }
 
-bool prompt_is_open(const struct prompt *p) { return p->open; }
-enum prompt_kind prompt_kind(const struct prompt *p) { return p->kind; }
-const char *prompt_candidates(const struct prompt *p) { return strbuf_str(&p->candidates); }
+bool prompt_is_open(const struct prompt *p) {
+    return p->open;
+}
+enum prompt_kind prompt_kind(const struct prompt *p) {
+    return p->kind;
+}
+const char *prompt_candidates(const struct prompt *p) {
+    return strbuf_str(&p->candidates);
+}
 
 const char *prompt_text(const struct prompt *p) {
     if (p->open) return rl_line_buffer ? rl_line_buffer : "";
@@ -239,9 +252,9 @@ static void queue_key(struct prompt *p, int key) {
     static const struct {
         int key;
         const char *bytes;
-    } map[] = {{KEY_UP_, "\033[A"},   {KEY_DOWN_, "\033[B"},     {KEY_RIGHT_, "\033[C"}, {KEY_LEFT_, "\033[D"},
-               {KEY_HOME_, "\033[H"}, {KEY_END_, "\033[F"},      {KEY_TAB, "\t"},        {KEY_ENTER_, "\r"},
-               {KEY_ESCAPE, "\033"},  {KEY_BACKSPACE_, "\177"},  {KEY_DELETE_, "\033[3~"}};
+    } map[] = {{KEY_UP_, "\033[A"},   {KEY_DOWN_, "\033[B"},    {KEY_RIGHT_, "\033[C"},  {KEY_LEFT_, "\033[D"},
+               {KEY_HOME_, "\033[H"}, {KEY_END_, "\033[F"},     {KEY_TAB, "\t"},         {KEY_ENTER_, "\r"},
+               {KEY_ESCAPE, "\033"},  {KEY_BACKSPACE_, "\177"}, {KEY_DELETE_, "\033[3~"}};
     for (size_t i = 0; i < sizeof map / sizeof map[0]; i++)
         if (map[i].key == key) {
             strbuf_puts(&p->queue, map[i].bytes);
@@ -254,13 +267,17 @@ static void queue_key(struct prompt *p, int key) {
     if (n != (size_t)-1) strbuf_add(&p->queue, bytes, n);
 }
 
-/* Whether Esc before this key is Alt: only where readline edits with it, so that Esc and the next key in one packet stay two keys. */
-static bool is_alt(int next) { return next == KEY_BACKSPACE_ || (next > 0 && next < 127 && strchr("bBfFdDuUlLcCtTyY._<>", next)); }
+/* Whether Esc before this key is Alt: only where readline edits with it, so that Esc and the next key in one packet
+ * stay two keys. */
+static bool is_alt(int next) {
+    return next == KEY_BACKSPACE_ || (next > 0 && next < 127 && strchr("bBfFdDuUlLcCtTyY._<>", next));
+}
 
 enum prompt_result prompt_key(struct prompt *p, int key, int next) {
     const bool vi = rl_editing_mode == 0;
     const bool empty = rl_end == 0;
-    if (key == KEY_CTRL('c') || key == KEY_CTRL('g') || (key == KEY_ESCAPE && !is_alt(next) && !vi) || (key == KEY_BACKSPACE_ && empty)) {
+    if (key == KEY_CTRL('c') || key == KEY_CTRL('g') || (key == KEY_ESCAPE && !is_alt(next) && !vi) ||
+        (key == KEY_BACKSPACE_ && empty)) {
         cancel(p);
         return PROMPT_CANCELLED;
     }
@@ -286,8 +303,8 @@ int prompt_draw(const struct prompt *p, struct area row) {
     int at = 0, start = 0;
     char *before = mem_strndup(line, (size_t)rl_point);
     /* Scroll by whole characters until the cursor fits. */
-    while (text_cells(before + start) > row.cols - 3 && before[start])
-        do start++;
+    while (text_cells(before + start) > row.cols - 3 && before[start]) do
+            start++;
         while (((unsigned char)before[start] & 0xC0) == 0x80);
     area_fill(row, 0, 0, row.cols, " ", ROLE_TEXT, 0);
     at += area_text(row, 0, at, 1, ROLE_HINT_KEY, 0, start ? "<" : marks[p->kind]);

@@ -1,5 +1,6 @@
-/* The line on the message row: ':' commands, '/' searches, '&' filters. Editing, completion and history are readline's, driven key by
- * key through its callback interface: it reads nothing, writes nothing and sets no signal handlers or terminal modes itself.
+/* The line on the message row: ':' commands, '/' searches, '&' filters. Editing, completion and history are readline's,
+ * driven key by key through its callback interface: it reads nothing, writes nothing and sets no signal handlers or
+ * terminal modes itself.
  *
  * readline keeps its state in globals and its callbacks carry no context, so there is one prompt per process. */
 #ifndef PBKD_TUI_PROMPT_H
@@ -12,10 +13,10 @@ struct prompt;
 enum prompt_kind { PROMPT_COMMAND, PROMPT_SEARCH, PROMPT_FILTER };
 enum prompt_result { PROMPT_GOES_ON, PROMPT_ACCEPTED, PROMPT_CANCELLED };
 
-/* Candidates for the word that starts at line[start] (`word` is what stands of it): call add for each; return true to complete file names
- * instead. */
-typedef bool (*prompt_complete_fn)(void *ctx, const char *line, int start, const char *word, void (*add)(void *to, const char *candidate),
-                                   void *to);
+/* Candidates for the word that starts at line[start] (`word` is what stands of it): call add for each; return true to
+ * complete file names instead. */
+typedef bool (*prompt_complete_fn)(void *ctx, const char *line, int start, const char *word,
+                                   void (*add)(void *to, const char *candidate), void *to);
 
 /* history_path NULL: no history across sessions. Commands complete through fn. */
 struct prompt *prompt_new(const char *history_path, prompt_complete_fn fn, void *ctx);
@@ -24,7 +25,8 @@ void prompt_free(struct prompt *p);
 void prompt_open(struct prompt *p, enum prompt_kind kind, const char *initial);
 bool prompt_is_open(const struct prompt *p);
 enum prompt_kind prompt_kind(const struct prompt *p);
-/* Feed a key (as views name them). next: the key that came right behind it, KEY_CODE_NONE when none did: it tells Alt-x from Esc. */
+/* Feed a key (as views name them). next: the key that came right behind it, KEY_CODE_NONE when none did: it tells Alt-x
+ * from Esc. */
 enum prompt_result prompt_key(struct prompt *p, int key, int next);
 /* The line so far, or the accepted one until the next open; valid until the next call. */
 const char *prompt_text(const struct prompt *p);

@@ -6,7 +6,8 @@
 void safe_text(struct strbuf *out, const char *text, size_t len, bool for_terminal) {
     for (size_t i = 0; i < len;) {
         utf8proc_int32_t cp;
-        const utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)text + i, (utf8proc_ssize_t)(len - i), &cp);
+        const utf8proc_ssize_t n =
+            utf8proc_iterate((const utf8proc_uint8_t *)text + i, (utf8proc_ssize_t)(len - i), &cp);
         if (n <= 0) {
             strbuf_puts(out, "\xEF\xBF\xBD");
             i++;

@@ -6,8 +6,8 @@
 
 #include "engine/base/strbuf.h"
 
-/* Append text with every invalid byte replaced by U+FFFD. for_terminal also shows control characters (C0 but newline and tab, DEL,
- * C1) as ^X or <9B>, so that a model cannot drive the terminal. */
+/* Append text with every invalid byte replaced by U+FFFD. for_terminal also shows control characters (C0 but newline
+ * and tab, DEL, C1) as ^X or <9B>, so that a model cannot drive the terminal. */
 void safe_text(struct strbuf *out, const char *text, size_t len, bool for_terminal);
 
 #endif

@@ -78,7 +78,8 @@ void signals_install(void) {
     static char crash_stack[65536];
     const stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
     sigaltstack(&stack, NULL);
-    static const int stops[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT}, crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    static const int stops[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT},
+                     crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
         struct sigaction old;
         /* nohup and background shells hand down "ignored", and mean it. */
@@ -103,8 +104,12 @@ void signals_block(bool on) {
     pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
-int signals_fd(void) { return pipe_read; }
-bool signals_stop(void) { return first_stop != 0; }
+int signals_fd(void) {
+    return pipe_read;
+}
+bool signals_stop(void) {
+    return first_stop != 0;
+}
 
 struct signal_news signals_read(void) {
     char drop[64];
@@ -118,11 +123,16 @@ struct signal_news signals_read(void) {
 
 const char *signal_short_name(int sig) {
     switch (sig) {
-    case SIGTERM: return "TERM";
-    case SIGHUP: return "HUP";
-    case SIGINT: return "INT";
-    case SIGQUIT: return "QUIT";
-    default: return "?";
+    case SIGTERM:
+        return "TERM";
+    case SIGHUP:
+        return "HUP";
+    case SIGINT:
+        return "INT";
+    case SIGQUIT:
+        return "QUIT";
+    default:
+        return "?";
     }
 }
 

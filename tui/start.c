@@ -24,7 +24,8 @@ static int draw_models(struct area a, int row) {
     glob("sample_data/*/*.gguf", GLOB_APPEND, NULL, &g);
     area_text(a, row++, 2, a.cols - 2, ROLE_TITLE_FOCUS, ATTR_BOLD, "Models");
     if (g.gl_pathc == 0)
-        area_text(a, row++, 4, a.cols - 4, ROLE_DIM, 0, "none in models/ (GGUF files of the llama architecture; pbkd info FILE shows one)");
+        area_text(a, row++, 4, a.cols - 4, ROLE_DIM, 0,
+                  "none in models/ (GGUF files of the llama architecture; pbkd info FILE shows one)");
     for (size_t i = 0; i < g.gl_pathc && row < a.rows; i++) {
         struct stat st;
         const double mib = stat(g.gl_pathv[i], &st) == 0 ? (double)st.st_size / 1048576.0 : 0.0;
@@ -48,16 +49,21 @@ void start_draw(struct app *app, struct area a) {
 }
 
 bool start_key(struct app *app, int key) {
-    if (key == 'd') start_demo(app);
-    else if (key == 'r') app_open_prompt(app, PROMPT_COMMAND, "run ");
-    else return false;
+    if (key == 'd')
+        start_demo(app);
+    else if (key == 'r')
+        app_open_prompt(app, PROMPT_COMMAND, "run ");
+    else
+        return false;
     return true;
 }
 
 static void start(struct app *app) {
     struct err e = {0};
-    if (app_start_session(app, &app->launch.session, &e)) app->view = 0;
-    else app_say(app, ALERT_ERROR, "%s", e.msg);
+    if (app_start_session(app, &app->launch.session, &e))
+        app->view = 0;
+    else
+        app_say(app, ALERT_ERROR, "%s", e.msg);
 }
 
 static bool can_start(struct app *app) {
@@ -70,8 +76,10 @@ void start_demo(struct app *app) {
     struct err e = {0};
     if (!can_start(app)) return;
     app->launch = (struct launch){0};
-    if (launch_demo(&app->launch, &e)) start(app);
-    else app_say(app, ALERT_ERROR, "%s", e.msg);
+    if (launch_demo(&app->launch, &e))
+        start(app);
+    else
+        app_say(app, ALERT_ERROR, "%s", e.msg);
 }
 
 void start_config(struct app *app, const char *path) {
@@ -79,7 +87,10 @@ void start_config(struct app *app, const char *path) {
     if (!can_start(app)) return;
     app->launch = (struct launch){0};
     snprintf(app->launch_path, sizeof app->launch_path, "%s", path);
-    if (!path[0]) app_say(app, ALERT_ERROR, "run needs a configuration file");
-    else if (launch_config(&app->launch, app->launch_path, &e)) start(app);
-    else app_say(app, ALERT_ERROR, "%s", e.msg);
+    if (!path[0])
+        app_say(app, ALERT_ERROR, "run needs a configuration file");
+    else if (launch_config(&app->launch, app->launch_path, &e))
+        start(app);
+    else
+        app_say(app, ALERT_ERROR, "%s", e.msg);
 }

@@ -1,8 +1,8 @@
 /* The terminal: see terminal.h.
  *
- * Colours are taken from the fixed 6x6x6 cube only (the first 16 and their greys belong to the person's theme) and are chosen to
- * be readable on dark and on light: the background stays the terminal's own. Where 256 colours are missing the eight standard ones
- * stand in; with NO_COLOR or without colours roles differ by attributes. */
+ * Colours are taken from the fixed 6x6x6 cube only (the first 16 and their greys belong to the person's theme) and are
+ * chosen to be readable on dark and on light: the background stays the terminal's own. Where 256 colours are missing
+ * the eight standard ones stand in; with NO_COLOR or without colours roles differ by attributes. */
 #include "tui/terminal.h"
 
 /* The wide-character calls of curses need this name on every system. */
@@ -171,7 +171,9 @@ void terminal_size(const struct terminal *t, int *rows, int *cols) {
     getmaxyx(stdscr, *rows, *cols);
 }
 
-enum glyphs terminal_glyphs(const struct terminal *t) { return t->glyphs; }
+enum glyphs terminal_glyphs(const struct terminal *t) {
+    return t->glyphs;
+}
 
 bool terminal_resize(struct terminal *t) {
     struct winsize w;
@@ -182,12 +184,13 @@ bool terminal_resize(struct terminal *t) {
     return true;
 }
 
-/* The cell's text as curses takes it. A character that the locale cannot show, or that curses measures differently than the canvas
- * did, would shift the rest of the row: it becomes as many '?'. */
+/* The cell's text as curses takes it. A character that the locale cannot show, or that curses measures differently than
+ * the canvas did, would shift the rest of the row: it becomes as many '?'. */
 static void to_wide(const struct terminal *t, const struct cell *c, wchar_t out[CCHARW_MAX + 1]) {
     int n = 0, width = 0;
     const utf8proc_uint8_t *s = (const utf8proc_uint8_t *)c->text;
-    for (utf8proc_ssize_t left = (utf8proc_ssize_t)strlen(c->text), used; left > 0 && n < CCHARW_MAX; left -= used, s += used) {
+    for (utf8proc_ssize_t left = (utf8proc_ssize_t)strlen(c->text), used; left > 0 && n < CCHARW_MAX;
+         left -= used, s += used) {
         utf8proc_int32_t cp;
         used = utf8proc_iterate(s, left, &cp);
         if (used <= 0 || cp < 32 || cp == 127 || (!t->utf8 && cp > 126)) {
@@ -253,15 +256,18 @@ void terminal_show(struct terminal *t, const struct canvas *c, int row, int col)
     refresh();
 }
 
-void terminal_redraw(struct terminal *t) { t->stale = true; }
+void terminal_redraw(struct terminal *t) {
+    t->stale = true;
+}
 
 static int special_key(wint_t k) {
     static const struct {
         wint_t curses;
         int key;
-    } map[] = {{KEY_UP, KEY_UP_},         {KEY_DOWN, KEY_DOWN_},       {KEY_LEFT, KEY_LEFT_},   {KEY_RIGHT, KEY_RIGHT_},
-               {KEY_PPAGE, KEY_PAGE_UP},  {KEY_NPAGE, KEY_PAGE_DOWN},  {KEY_HOME, KEY_HOME_},   {KEY_END, KEY_END_},
-               {KEY_BTAB, KEY_BACK_TAB},  {KEY_ENTER, KEY_ENTER_},     {KEY_DC, KEY_DELETE_},   {KEY_BACKSPACE, KEY_BACKSPACE_},
+    } map[] = {{KEY_UP, KEY_UP_},       {KEY_DOWN, KEY_DOWN_},    {KEY_LEFT, KEY_LEFT_},
+               {KEY_RIGHT, KEY_RIGHT_}, {KEY_PPAGE, KEY_PAGE_UP}, {KEY_NPAGE, KEY_PAGE_DOWN},
+               {KEY_HOME, KEY_HOME_},   {KEY_END, KEY_END_},      {KEY_BTAB, KEY_BACK_TAB},
+               {KEY_ENTER, KEY_ENTER_}, {KEY_DC, KEY_DELETE_},    {KEY_BACKSPACE, KEY_BACKSPACE_},
                {KEY_F(1), KEY_F1_}};
     if (k == KEY_MOUSE) {
         MEVENT m;
@@ -284,14 +290,20 @@ int terminal_key(struct terminal *t) {
             continue; /* a key nobody knows, or the wheel's release */
         }
         switch (k) {
-        case '\t': return KEY_TAB;
+        case '\t':
+            return KEY_TAB;
         case '\r':
-        case '\n': return KEY_ENTER_;
-        case 27: return KEY_ESCAPE;
+        case '\n':
+            return KEY_ENTER_;
+        case 27:
+            return KEY_ESCAPE;
         case 8:
-        case 127: return KEY_BACKSPACE_;
-        case 0: continue;
-        default: return (int)k;
+        case 127:
+            return KEY_BACKSPACE_;
+        case 0:
+            continue;
+        default:
+            return (int)k;
         }
     }
 }

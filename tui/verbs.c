@@ -1,38 +1,39 @@
-/* The table of verbs and what is generated from it. Anything a person can type after `pbkd` is a row here; the run functions in
- * tui/verbs/ get arguments that the row has checked. */
+/* The table of verbs and what is generated from it. Anything a person can type after `pbkd` is a row here; the run
+ * functions in tui/verbs/ get arguments that the row has checked. */
 #include "tui/verbs.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-#define SET_ARG {"--set", "NAME=VALUE", ARG_LIST, 0, 0, NULL, "set an option; may be repeated (names: the manual's option table)"}
+/* clang-format off */
+#define SET_ARG {"--set", "NAME=VALUE", ARG_LIST, 0, 0, NULL, \
+                 "set an option; may be repeated (names: the manual's option table)"}
 #define SEED_ARG(text) {"--seed", "N", ARG_INT, 0, 2147483647, NULL, text}
 #define TYPE_ARG {"--type", "f32|f16|bf16|q8_0", ARG_CHOICE, 0, 0, "f32", "how matrices are stored in the output"}
 #define ASCII_ARG {"--ascii", NULL, ARG_FLAG, 0, 0, NULL, "draw with ASCII characters only"}
-#define HEADLESS_ARG {"--headless", NULL, ARG_FLAG, 0, 0, NULL, "no screen: progress as text, the result as one JSON line"}
-#define TRAIN_ARGS                                                                                                          \
-    {"--data", "FILE.jsonl", ARG_TEXT, 0, 0, NULL, "lines of {\"prompt\", \"response\"}"},                                   \
-    {"-o", "OUT.gguf", ARG_TEXT, 0, 0, NULL, "the trained model"},                                                          \
-    {"--steps", "N", ARG_INT, 1, 10000000, "1000", "optimiser steps"},                                                      \
-    {"--batch", "N", ARG_INT, 1, 4096, "32", "examples per step"},                                                          \
-    {"--lr", "X", ARG_REAL, 0, 1, "1e-3", "peak learning rate"},                                                            \
-    {"--warmup", "N", ARG_INT, 0, 1000000, "50", "steps of linear warm-up"},                                                \
-    {"--final-lr", "X", ARG_REAL, 0, 1, "0.1", "share of the learning rate left at the end (linear decay)"},               \
-    {"--template", "auto|raw|chatml", ARG_CHOICE, 0, 0, "auto", "how a prompt is dressed for the model"},                   \
-    {"--seed", "N", ARG_INT, 0, 2147483647, "1", "seed of weights and order"},                                              \
-    {"--threads", "N", ARG_INT, 0, 64, "0", "computing threads, 0 = one per processor"}, TYPE_ARG
+#define HEADLESS_ARG {"--headless", NULL, ARG_FLAG, 0, 0, NULL, \
+                      "no screen: progress as text, the result as one JSON line"}
+#define RUN_DIR_ARG {"--run-dir", "DIR", ARG_TEXT, 0, 0, NULL, "folder of the run (default: a new one under runs/)"}
+#define TRAIN_ARGS \
+    {"--data", "FILE.jsonl", ARG_TEXT, 0, 0, NULL, "lines of {\"prompt\", \"response\"}"}, \
+    {"-o", "OUT.gguf", ARG_TEXT, 0, 0, NULL, "the trained model"}, \
+    {"--steps", "N", ARG_INT, 1, 10000000, "1000", "optimiser steps"}, \
+    {"--batch", "N", ARG_INT, 1, 4096, "32", "examples per step"}, \
+    {"--lr", "X", ARG_REAL, 0, 1, "1e-3", "peak learning rate"}, \
+    {"--warmup", "N", ARG_INT, 0, 1000000, "50", "steps of linear warm-up"}, \
+    {"--final-lr", "X", ARG_REAL, 0, 1, "0.1", "share of the learning rate left at the end (linear decay)"}, \
+    {"--template", "auto|raw|chatml", ARG_CHOICE, 0, 0, "auto", "how a prompt is dressed for the model"}, \
+    {"--seed", "N", ARG_INT, 0, 2147483647, "1", "seed of weights and order"}, \
+    {"--threads", "N", ARG_INT, 0, 64, "0", "computing threads, 0 = one per processor"}, \
+    TYPE_ARG
+/* clang-format on */
 
 static const struct arg_spec WORKBENCH_ARGS[] = {ASCII_ARG, {0}};
-static const struct arg_spec DEMO_ARGS[] = {
-    HEADLESS_ARG,
-    {"--run-dir", "DIR", ARG_TEXT, 0, 0, NULL, "folder of the run (default: a new one under runs/)"},
-    SET_ARG,
-    SEED_ARG("short for --set seed=N"),
-    ASCII_ARG,
-    {0}};
+static const struct arg_spec DEMO_ARGS[] = {HEADLESS_ARG, RUN_DIR_ARG, SET_ARG, SEED_ARG("short for --set seed=N"),
+                                            ASCII_ARG,    {0}};
 static const struct arg_spec RUN_ARGS[] = {
     HEADLESS_ARG,
-    {"--run-dir", "DIR", ARG_TEXT, 0, 0, NULL, "folder of the run (default: a new one under runs/)"},
+    RUN_DIR_ARG,
     {"--resume", NULL, ARG_FLAG, 0, 0, NULL, "go on with the run in --run-dir (default: the newest under runs/)"},
     SET_ARG,
     SEED_ARG("short for --set seed=N"),
@@ -40,7 +41,8 @@ static const struct arg_spec RUN_ARGS[] = {
     {0}};
 static const struct arg_spec PRETRAIN_ARGS[] = {
     TRAIN_ARGS,
-    {"--config", "MODEL.json", ARG_TEXT, 0, 0, NULL, "sizes from a file: {\"layers\", \"width\", \"heads\", \"kv_heads\", \"ff\", \"vocab\", \"context\"}"},
+    {"--config", "MODEL.json", ARG_TEXT, 0, 0, NULL,
+     "sizes from a file: {\"layers\", \"width\", \"heads\", \"kv_heads\", \"ff\", \"vocab\", \"context\"}"},
     {"--layers", "N", ARG_INT, 1, 1000, NULL, "transformer layers (4)"},
     {"--width", "N", ARG_INT, 2, 65536, NULL, "width of the model (128)"},
     {"--heads", "N", ARG_INT, 1, 1024, NULL, "attention heads (4)"},
@@ -50,7 +52,8 @@ static const struct arg_spec PRETRAIN_ARGS[] = {
     {"--context", "N", ARG_INT, 8, 1000000, NULL, "longest sequence (512)"},
     {"--tokenizer", "M.gguf", ARG_TEXT, 0, 0, NULL, "take the vocabulary of this model instead of learning one"},
     {0}};
-static const struct arg_spec SFT_ARGS[] = {{"--model", "M.gguf", ARG_TEXT, 0, 0, NULL, "the model to start from"}, TRAIN_ARGS, {0}};
+static const struct arg_spec SFT_ARGS[] = {
+    {"--model", "M.gguf", ARG_TEXT, 0, 0, NULL, "the model to start from"}, TRAIN_ARGS, {0}};
 static const struct arg_spec INIT_ARGS[] = {{"--from", "T.gguf", ARG_TEXT, 0, 0, NULL, "the teacher"},
                                             {"--layers", "N", ARG_INT, 1, 100000, NULL, "layers to keep"},
                                             {"-o", "S.gguf", ARG_TEXT, 0, 0, NULL, "the student"},
@@ -59,7 +62,8 @@ static const struct arg_spec INIT_ARGS[] = {{"--from", "T.gguf", ARG_TEXT, 0, 0,
 static const struct arg_spec GENERATE_ARGS[] = {
     {"--model", "M.gguf", ARG_TEXT, 0, 0, NULL, "the model"},
     {"--prompt", "TEXT", ARG_TEXT, 0, 0, NULL, "one prompt; its answer is printed as text"},
-    {"--prompts", "FILE.jsonl", ARG_TEXT, 0, 0, NULL, "lines of {\"prompt\"}; prints lines of {\"prompt\", \"response\"}"},
+    {"--prompts", "FILE.jsonl", ARG_TEXT, 0, 0, NULL,
+     "lines of {\"prompt\"}; prints lines of {\"prompt\", \"response\"}"},
     {"--max-new-tokens", "N", ARG_INT, 1, 1000000, "256", "an answer is cut here"},
     {"--temperature", "T", ARG_REAL, 0, 100, "0", "sampling temperature; 0 takes the likeliest token"},
     {"--seed", "N", ARG_INT, 0, 2147483647, "1", "seed of the sampling"},
@@ -68,36 +72,50 @@ static const struct arg_spec GENERATE_ARGS[] = {
     {"-o", "FILE.jsonl", ARG_TEXT, 0, 0, NULL, "write to a file instead of standard output"},
     {0}};
 static const struct arg_spec NO_ARGS[] = {{0}};
-static const struct arg_spec STATS_ARGS[] = {{"--json", NULL, ARG_FLAG, 0, 0, NULL, "one JSON object instead of text"}, {0}};
+static const struct arg_spec STATS_ARGS[] = {{"--json", NULL, ARG_FLAG, 0, 0, NULL, "one JSON object instead of text"},
+                                             {0}};
 static const struct arg_spec EXPORT_ARGS[] = {
-    {"--format", "trl|audit", ARG_CHOICE, 0, 0, "trl", "trl: prompt, chosen, rejected; audit: every field of every pair and label"},
+    {"--format", "trl|audit", ARG_CHOICE, 0, 0, "trl",
+     "trl: prompt, chosen, rejected; audit: every field of every pair and label"},
     {"-o", "FILE.jsonl", ARG_TEXT, 0, 0, NULL, "the file to write"},
     {0}};
 
-#define STOPPING                                                                                                            \
-    "TERM, INT, HUP and QUIT write a checkpoint before the program ends; `pbkd run --resume --run-dir DIR` goes on from "   \
-    "there. When standard input or output is no terminal, or the terminal cannot move its cursor, the run is headless."
+#define STOPPING                                                                                                       \
+    "TERM, INT, HUP and QUIT write a checkpoint before the program ends; `pbkd run --resume --run-dir DIR` goes on "   \
+    "from there. When standard input or output is no terminal, or the terminal cannot move its cursor, the run is "    \
+    "headless."
 
 const struct verb VERBS[] = {
     {"", "", 0, "open the workbench on the newest run under runs/",
-     "Without a run under runs/ a start screen says what can be done. A run that was interrupted goes on.", WORKBENCH_ARGS, verb_workbench},
+     "Without a run under runs/ a start screen says what can be done. A run that was interrupted goes on.",
+     WORKBENCH_ARGS, verb_workbench},
     {"demo", "", 0, "play the built-in game: a small teacher and a smaller student on arithmetic",
-     "The configuration and data are those of sample_data/arithmetic, looked for beside the program, in the current folder, in the "
-     "installed share/pbkd, and in $PBKD_DATA. " STOPPING, DEMO_ARGS, verb_demo},
+     "The configuration and data are those of sample_data/arithmetic, looked for beside the program, in the current "
+     "folder, in the "
+     "installed share/pbkd, and in $PBKD_DATA. " STOPPING,
+     DEMO_ARGS, verb_demo},
     {"run", "[CONFIG.json]", 1, "train a student as a configuration file says",
-     "CONFIG.json holds options; paths in it are relative to the file. With --resume the options stored in the run are used, "
-     "changed by --set only, and CONFIG.json may be left out. " STOPPING, RUN_ARGS, verb_run},
+     "CONFIG.json holds options; paths in it are relative to the file. With --resume the options stored in the run are "
+     "used, "
+     "changed by --set only, and CONFIG.json may be left out. " STOPPING,
+     RUN_ARGS, verb_run},
     {"pretrain", "", 0, "train a new small model and its vocabulary on prompts and responses",
-     "Sizes come from --config, then from the options, then from the defaults in parentheses. The model learns to continue a "
-     "prompt with its response; the vocabulary is learnt from both.", PRETRAIN_ARGS, verb_pretrain},
+     "Sizes come from --config, then from the options, then from the defaults in parentheses. The model learns to "
+     "continue a "
+     "prompt with its response; the vocabulary is learnt from both.",
+     PRETRAIN_ARGS, verb_pretrain},
     {"sft", "", 0, "train a model on recorded responses (cross-entropy)",
-     "Supervised fine-tuning of an existing model: the baseline that distillation from preferences is compared with.", SFT_ARGS, verb_sft},
+     "Supervised fine-tuning of an existing model: the baseline that distillation from preferences is compared with.",
+     SFT_ARGS, verb_sft},
     {"init-student", "", 0, "make a student of a teacher's layers",
      "The first and the last layer are always kept, the others evenly spread.", INIT_ARGS, verb_init_student},
     {"generate", "", 0, "answer prompts with a model",
-     "Prompts are answered in batches. The chat template is recognised from the model file.", GENERATE_ARGS, verb_generate},
-    {"info", "M.gguf", 1, "show what a model file holds", "Configuration, metadata and tensors by type.", NO_ARGS, verb_info},
-    {"prefs stats", "RUNDIR", 1, "count the preference records of a run", "Reads run.db only; the run may be going on.", STATS_ARGS, verb_prefs_stats},
+     "Prompts are answered in batches. The chat template is recognised from the model file.", GENERATE_ARGS,
+     verb_generate},
+    {"info", "M.gguf", 1, "show what a model file holds", "Configuration, metadata and tensors by type.", NO_ARGS,
+     verb_info},
+    {"prefs stats", "RUNDIR", 1, "count the preference records of a run", "Reads run.db only; the run may be going on.",
+     STATS_ARGS, verb_prefs_stats},
     {"prefs export", "RUNDIR", 1, "write the preference records of a run to a file",
      "Reads run.db only; the file is replaced as a whole.", EXPORT_ARGS, verb_prefs_export},
 };
@@ -143,7 +161,8 @@ void verb_print_help(const struct verb *v, FILE *out) {
     for (const struct arg_spec *s = v->args; s->name; s++) {
         fprintf(out, "  %s%s%s\n", s->name, s->value ? " " : "", s->value ? s->value : "");
         char line[400];
-        snprintf(line, sizeof line, "%s%s%s%s", s->help, s->fallback ? " (" : "", s->fallback ? s->fallback : "", s->fallback ? ")" : "");
+        snprintf(line, sizeof line, "%s%s%s%s", s->help, s->fallback ? " (" : "", s->fallback ? s->fallback : "",
+                 s->fallback ? ")" : "");
         print_wrapped(out, line, 8);
     }
 }
@@ -152,12 +171,14 @@ void verbs_print_help(FILE *out) {
     fputs("pbkd: a workbench for preference-based knowledge distillation\n\nusage:\n", out);
     for (int i = 0; i < N_VERBS; i++) {
         char synopsis[80];
-        snprintf(synopsis, sizeof synopsis, "pbkd %s%s%s", VERBS[i].name, VERBS[i].arguments[0] ? " " : "", VERBS[i].arguments);
+        snprintf(synopsis, sizeof synopsis, "pbkd %s%s%s", VERBS[i].name, VERBS[i].arguments[0] ? " " : "",
+                 VERBS[i].arguments);
         fprintf(out, "  %-28s %s\n", synopsis, VERBS[i].help);
     }
     fputs("  pbkd VERB --help             options of a verb\n"
           "  pbkd --version               version\n\n"
-          "exit status: 0 done, 1 failed, 2 wrong usage, 128 + N ended by signal N\n", out);
+          "exit status: 0 done, 1 failed, 2 wrong usage, 128 + N ended by signal N\n",
+          out);
 }
 
 int verb_fail(const struct err *e) {
@@ -204,7 +225,8 @@ int verbs_main(int argc, char **argv) {
     if (!v) return print_group_help(argc, argv);
     struct args a;
     struct err e = {0};
-    if (!args_parse(&a, v->args, v->max_positional, argc - 1 - used, argv + 1 + used, &e)) return verb_usage(v->name, "%s", e.msg);
+    if (!args_parse(&a, v->args, v->max_positional, argc - 1 - used, argv + 1 + used, &e))
+        return verb_usage(v->name, "%s", e.msg);
     if (a.help) {
         verb_print_help(v, stdout);
         return EXIT_DONE;

@@ -15,15 +15,16 @@ struct verb {
     const char *name;      /* "run", "prefs stats"; "" is `pbkd` without a verb */
     const char *arguments; /* "CONFIG.json" as the synopsis shows it */
     int max_positional;
-    const char *help;      /* one line */
-    const char *details;   /* paragraphs for VERB --help and the manual */
+    const char *help;    /* one line */
+    const char *details; /* paragraphs for VERB --help and the manual */
     const struct arg_spec *args;
     int (*run)(const struct args *a); /* returns the exit code; messages are its own */
 };
 extern const struct verb VERBS[];
 extern const int N_VERBS;
 
-/* The verb that argv[1..] names (the longest match of one or two words), *used gets the number of words; NULL when it names none. */
+/* The verb that argv[1..] names (the longest match of one or two words), *used gets the number of words; NULL when it
+ * names none. */
 const struct verb *verb_find(int argc, char *const *argv, int *used);
 void verb_print_help(const struct verb *v, FILE *out);
 void verbs_print_help(FILE *out);

@@ -1,5 +1,5 @@
-/* The tables that people type against: verbs and their arguments, ':' commands with completion and hints, global keys; and the text filter
- * on the way to the terminal. */
+/* The tables that people type against: verbs and their arguments, ':' commands with completion and hints, global keys;
+ * and the text filter on the way to the terminal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +29,8 @@ static bool parse(struct args *a, struct err *e, int argc, const char *const *ar
     *e = (struct err){0};
     return args_parse(a, SPEC, 1, argc, (char *const *)(uintptr_t)argv, e);
 }
-#define PARSE(...) parse(&a, &e, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), (const char *const[]){__VA_ARGS__})
+#define PARSE(...)                                                                                                     \
+    parse(&a, &e, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), (const char *const[]){__VA_ARGS__})
 
 static void args_are_read(void **state) {
     (void)state;
@@ -110,8 +111,8 @@ static void verbs_are_found(void **state) {
     (void)state;
     int used;
     char *const prefs[] = {"pbkd", "prefs", "stats", "run1", NULL}, *const run[] = {"pbkd", "run", "c.json", NULL},
-                *const none[] = {"pbkd", NULL}, *const option[] = {"pbkd", "--ascii", NULL}, *const half[] = {"pbkd", "prefs", NULL},
-                *const longer[] = {"pbkd", "runs", NULL};
+                *const none[] = {"pbkd", NULL}, *const option[] = {"pbkd", "--ascii", NULL},
+                *const half[] = {"pbkd", "prefs", NULL}, *const longer[] = {"pbkd", "runs", NULL};
     assert_string_equal(verb_find(4, prefs, &used)->name, "prefs stats");
     assert_int_equal(used, 2);
     assert_string_equal(verb_find(3, run, &used)->name, "run");
@@ -250,7 +251,9 @@ static void text_is_made_safe(void **state) {
     (void)state;
     check_text("plain \xC3\xA9\n\t", 10, true, "plain \xC3\xA9\n\t");
     check_text("\x1b[2J\x07\x7f", 6, true, "^[[2J^G^?");
-    check_text("\xC2\x9B" "31m", 5, true, "<9B>31m");
+    check_text("\xC2\x9B"
+               "31m",
+               5, true, "<9B>31m");
     check_text("a\0b", 3, true, "a^@b");
     check_text("\xFF\xC3", 2, false, "\xEF\xBF\xBD\xEF\xBF\xBD");
     check_text("\x1b[", 2, false, "\x1b[");
@@ -259,10 +262,17 @@ static void text_is_made_safe(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(args_are_read),        cmocka_unit_test(args_fall_back),       cmocka_unit_test(wrong_args_are_named),
-        cmocka_unit_test(too_long_lists_are_refused), cmocka_unit_test(verbs_are_found), cmocka_unit_test(verb_table_is_whole),
-        cmocka_unit_test(commands_complete),    cmocka_unit_test(hints_say_what_is_typed), cmocka_unit_test(engine_commands_can_be_typed),
-        cmocka_unit_test(keys_are_unambiguous), cmocka_unit_test(text_is_made_safe),
+        cmocka_unit_test(args_are_read),
+        cmocka_unit_test(args_fall_back),
+        cmocka_unit_test(wrong_args_are_named),
+        cmocka_unit_test(too_long_lists_are_refused),
+        cmocka_unit_test(verbs_are_found),
+        cmocka_unit_test(verb_table_is_whole),
+        cmocka_unit_test(commands_complete),
+        cmocka_unit_test(hints_say_what_is_typed),
+        cmocka_unit_test(engine_commands_can_be_typed),
+        cmocka_unit_test(keys_are_unambiguous),
+        cmocka_unit_test(text_is_made_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

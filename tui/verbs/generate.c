@@ -1,5 +1,5 @@
-/* pbkd generate: answer one prompt or a file of prompts. Prompts are decoded in batches, answers are written in order as soon as their
- * batch is done. */
+/* pbkd generate: answer one prompt or a file of prompts. Prompts are decoded in batches, answers are written in order
+ * as soon as their batch is done. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -106,7 +106,8 @@ static bool answer_batch(struct job *j, int first, int n, bool *stopped, struct 
         const int len = (int)(start[i + 1] - start[i]);
         req[i] = (struct gen_request){tokens.id + start[i], len, 1, (uint64_t)(first + i)};
         if (len >= j->model->cfg.n_ctx)
-            ok = err_set(e, "prompt %d has %d tokens, the model's context is %d", first + i + 1, len, j->model->cfg.n_ctx);
+            ok = err_set(e, "prompt %d has %d tokens, the model's context is %d", first + i + 1, len,
+                         j->model->cfg.n_ctx);
     }
     ok = ok && generate(j->model, &j->config, req, n, out, stopped, e);
     if (ok && !*stopped) {

@@ -59,7 +59,8 @@ int verb_info(const struct args *a) {
     struct err e = {0};
     struct gguf *g = gguf_open(a->positional[0], &e);
     if (!g) return verb_fail(&e);
-    printf("%s: GGUF version %" PRIu32 ", %.1f MiB\n\n", a->positional[0], gguf_version(g), (double)gguf_file_size(g) / 1048576.0);
+    printf("%s: GGUF version %" PRIu32 ", %.1f MiB\n\n", a->positional[0], gguf_version(g),
+           (double)gguf_file_size(g) / 1048576.0);
     for (size_t i = 0; i < gguf_n_keys(g); i++) {
         char value[200];
         gguf_describe_value(g, i, value, sizeof value);

@@ -1,4 +1,5 @@
-/* pbkd prefs stats / export: the preference records of a run, read from run.db alone, so that it works beside a running game. */
+/* pbkd prefs stats / export: the preference records of a run, read from run.db alone, so that it works beside a running
+ * game. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -8,7 +9,8 @@
 
 static bool open_run(struct db *db, const char *folder, struct err *e) {
     char path[4096];
-    if ((size_t)snprintf(path, sizeof path, "%s/run.db", folder) >= sizeof path) return err_set(e, "%s: the path is too long", folder);
+    if ((size_t)snprintf(path, sizeof path, "%s/run.db", folder) >= sizeof path)
+        return err_set(e, "%s: the path is too long", folder);
     return db_open(db, path, DB_READ, false, e);
 }
 

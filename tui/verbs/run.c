@@ -12,8 +12,8 @@ struct overrides {
     char seed[32];
 };
 
-/* --set and --seed as session_start takes them; each is checked by name and bounds now, because a typing error is wrong usage and not a
- * failed run. */
+/* --set and --seed as session_start takes them; each is checked by name and bounds now, because a typing error is wrong
+ * usage and not a failed run. */
 static bool take_overrides(struct launch *l, struct overrides *o, const struct args *a, struct err *e) {
     int n = 0;
     struct options scratch;
@@ -66,7 +66,8 @@ int verb_run(const struct args *a) {
         if (!e.msg[0]) err_set(&e, "there is no run under runs/ to resume; name one with --run-dir");
         return verb_fail(&e);
     }
-    if (config) fprintf(stderr, "pbkd: resuming with the options stored in %s; %s is not read\n", l.session.run_dir, config);
+    if (config)
+        fprintf(stderr, "pbkd: resuming with the options stored in %s; %s is not read\n", l.session.run_dir, config);
     options_default(&l.session.options); /* session_start replaces them by the stored ones */
     return launch_run(&l);
 }

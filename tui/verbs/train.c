@@ -33,8 +33,8 @@ static void show_progress(void *ctx, int step, int n_steps, double loss, double 
     if (p->shown > 0 && now - p->shown < every && step < n_steps) return;
     p->shown = now;
     const double left = step > 0 ? (now - p->start) / step * (n_steps - step) : 0.0;
-    fprintf(stderr, "%sstep %d/%d  loss %.4f nats/token  %.0f tok/s  eta %d:%02d%s", p->live ? "\r" : "", step, n_steps, loss,
-            tokens_per_second, (int)left / 60, (int)left % 60, p->live ? "\033[K" : "\n");
+    fprintf(stderr, "%sstep %d/%d  loss %.4f nats/token  %.0f tok/s  eta %d:%02d%s", p->live ? "\r" : "", step, n_steps,
+            loss, tokens_per_second, (int)left / 60, (int)left % 60, p->live ? "\033[K" : "\n");
 }
 
 static bool go_on(void *ctx) {
@@ -74,8 +74,9 @@ static int train(struct sft_job *job, const struct args *a) {
 static const struct {
     const char *option, *key;
     int fallback;
-} SIZES[] = {{"--layers", "layers", 4},     {"--width", "width", 128}, {"--heads", "heads", 4},     {"--kv-heads", "kv_heads", 0},
-             {"--ff", "ff", 0},             {"--vocab", "vocab", 512}, {"--context", "context", 512}};
+} SIZES[] = {{"--layers", "layers", 4},     {"--width", "width", 128}, {"--heads", "heads", 4},
+             {"--kv-heads", "kv_heads", 0}, {"--ff", "ff", 0},         {"--vocab", "vocab", 512},
+             {"--context", "context", 512}};
 enum { DIM_LAYERS, DIM_WIDTH, DIM_HEADS, DIM_KV_HEADS, DIM_FF, DIM_VOCAB, DIM_CONTEXT, N_DIMS };
 
 static bool read_sizes(const char *path, int size[N_DIMS], struct err *e) {
@@ -86,8 +87,10 @@ static bool read_sizes(const char *path, int size[N_DIMS], struct err *e) {
         int i = 0;
         while (i < N_DIMS && strcmp(SIZES[i].key, v->string) != 0) i++;
         if (i == N_DIMS)
-            ok = err_set(e, "%s: \"%s\" is no size of a model (layers, width, heads, kv_heads, ff, vocab, context)", path, v->string);
-        else if (!cJSON_IsNumber(v) || v->valuedouble < 1 || v->valuedouble > 1e7 || v->valuedouble != floor(v->valuedouble))
+            ok = err_set(e, "%s: \"%s\" is no size of a model (layers, width, heads, kv_heads, ff, vocab, context)",
+                         path, v->string);
+        else if (!cJSON_IsNumber(v) || v->valuedouble < 1 || v->valuedouble > 1e7 ||
+                 v->valuedouble != floor(v->valuedouble))
             ok = err_set(e, "%s: \"%s\" must be a whole number from 1 to 10000000", path, v->string);
         else
             size[i] = (int)v->valuedouble;
@@ -148,8 +151,8 @@ int verb_init_student(const struct args *a) {
     model_free(teacher);
     ok = student && model_save(student, t, args_text(a, "-o"), save_type(a), &e);
     if (ok)
-        fprintf(stderr, "pbkd: %s written: %d layers, %.1f million parameters\n", args_text(a, "-o"), student->cfg.n_layer,
-                (double)student->n_params / 1e6);
+        fprintf(stderr, "pbkd: %s written: %d layers, %.1f million parameters\n", args_text(a, "-o"),
+                student->cfg.n_layer, (double)student->n_params / 1e6);
     model_free(student);
     tokenizer_free(t);
     return ok ? EXIT_DONE : verb_fail(&e);
