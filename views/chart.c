@@ -62,12 +62,25 @@ static void extend_x(const struct chart_line *l, int64_t *x0, int64_t *x1) {
 
 static bool in_range(const struct raster *r, int64_t tick) { return tick >= r->x0 && tick <= r->x1; }
 
+/* The line between points i and i + 1 at a tick between theirs; NAN beside a gap. */
+static double value_between(const struct chart_line *l, int i, int64_t tick) {
+    const double v = (double)l->value[i], span = (double)(l->tick[i + 1] - l->tick[i]);
+    return span > 0 ? v + ((double)l->value[i + 1] - v) * (double)(tick - l->tick[i]) / span : v;
+}
+
+static void extend_by(double v, double *y0, double *y1) {
+    if (!isfinite(v)) return;
+    if (v < *y0) *y0 = v;
+    if (v > *y1) *y1 = v;
+}
+
+/* By the points in sight, and by where the line enters and leaves. */
 static void extend_y(const struct raster *r, const struct chart_line *l, double *y0, double *y1) {
     for (int i = 0; i < l->n; i++) {
-        const double v = (double)l->value[i];
-        if (!isfinite(v) || !in_range(r, l->tick[i])) continue;
-        if (v < *y0) *y0 = v;
-        if (v > *y1) *y1 = v;
+        if (in_range(r, l->tick[i])) extend_by((double)l->value[i], y0, y1);
+        if (i + 1 == l->n) break;
+        if (l->tick[i] < r->x0 && l->tick[i + 1] > r->x0) extend_by(value_between(l, i, r->x0), y0, y1);
+        if (l->tick[i] < r->x1 && l->tick[i + 1] > r->x1) extend_by(value_between(l, i, r->x1), y0, y1);
     }
 }
 
@@ -91,19 +104,23 @@ static bool find_ranges(const struct chart *c, struct raster *r) {
     return true;
 }
 
-/* Widen to whole steps, so that the labels name the ends. */
-static double round_range(struct raster *r, int rows, double top) {
-    const double step = chart_step(r->y0, r->y1, rows < 4 ? 1 : rows / 3);
-    r->y0 = floor(r->y0 / step + 1e-9) * step;
-    r->y1 = ceil(r->y1 / step - 1e-9) * step;
-    if (isfinite(top) && r->y1 > top && r->y0 < top) r->y1 = top;
+/* Leave a little room at the ends (not below a zero, not above the top) and find the step of the labels: about one in three rows, at
+ * least two in all. */
+static double finish_range(struct raster *r, const struct chart *c, int rows) {
+    const double margin = 0.04 * (r->y1 - r->y0);
+    if (!(c->from_zero && r->y0 == 0)) r->y0 -= margin;
+    r->y1 = isfinite(c->top) && r->y1 <= c->top && r->y1 + margin > c->top ? c->top : r->y1 + margin;
+    double step = chart_step(r->y0, r->y1, rows < 6 ? 2 : rows / 3);
+    for (int i = 0; i < 4 && floor(r->y1 / step) - ceil(r->y0 / step) < 1; i++) step = chart_step(0, step * 0.4, 1); /* the next smaller */
     return step;
 }
 
 /* ---- dots ---- */
 
+/* Left of the plot for ticks before x0, right of it after x1. */
 static int column_of(const struct raster *r, int64_t tick) {
-    return (int)((double)(tick - r->x0) / (double)(r->x1 - r->x0) * (r->width - 1) + 0.5);
+    const double share = ((double)tick - (double)r->x0) / ((double)r->x1 - (double)r->x0);
+    return share < -1e4 ? -1000000 : share > 1e4 ? 1000000 : (int)lround(share * (r->width - 1));
 }
 
 static int height_of(const struct raster *r, double v) { /* dots from the bottom */
@@ -142,43 +159,60 @@ static void draw_link(struct raster *r, int xa, int ha, int xb, int hb, unsigned
     }
 }
 
-static void draw_line(struct raster *r, const struct chart_line *l, unsigned char owner) {
-    int column = -1, lo = 0, hi = 0, last = 0;
-    bool joined = false; /* the point before was finite */
-    for (int i = 0; i < l->n; i++) {
-        const double v = (double)l->value[i];
-        if (!isfinite(v) || !in_range(r, l->tick[i])) {
-            if (column >= 0) draw_span(r, column, lo, hi, owner);
-            joined = false, column = -1;
-            continue;
-        }
-        const int x = column_of(r, l->tick[i]), h = height_of(r, v);
-        if (joined && x == column) {
-            lo = h < lo ? h : lo, hi = h > hi ? h : hi;
-        } else {
-            if (column >= 0) draw_span(r, column, lo, hi, owner);
-            if (joined) draw_link(r, column, last, x, h, owner);
-            column = x, lo = hi = h;
-        }
-        last = h, joined = true;
-    }
-    if (column >= 0) draw_span(r, column, lo, hi, owner);
+struct pen {
+    struct raster *r;
+    unsigned char owner;
+    int column, lo, hi, last; /* column < 0: lifted */
+};
+
+static void pen_lift(struct pen *p) {
+    if (p->column >= 0) draw_span(p->r, p->column, p->lo, p->hi, p->owner);
+    p->column = -1;
 }
 
-/* Every second dot between the two lines, where nothing else is. */
+/* Go on to (tick, v), which is in range. */
+static void pen_to(struct pen *p, int64_t tick, double v) {
+    const int x = column_of(p->r, tick), h = height_of(p->r, v);
+    if (x == p->column) {
+        p->lo = h < p->lo ? h : p->lo, p->hi = h > p->hi ? h : p->hi;
+    } else {
+        const int from = p->column;
+        pen_lift(p);
+        if (from >= 0) draw_link(p->r, from, p->last, x, h, p->owner);
+        p->column = x, p->lo = p->hi = h;
+    }
+    p->last = h;
+}
+
+static void draw_line(struct raster *r, const struct chart_line *l, unsigned char owner) {
+    struct pen pen = {.r = r, .owner = owner, .column = -1};
+    for (int i = 0; i < l->n; i++) {
+        if (!isfinite((double)l->value[i])) {
+            pen_lift(&pen);
+            continue;
+        }
+        if (in_range(r, l->tick[i])) pen_to(&pen, l->tick[i], (double)l->value[i]);
+        if (i + 1 == l->n || !isfinite((double)l->value[i + 1])) continue;
+        const int64_t here = l->tick[i], next = l->tick[i + 1];
+        if (here < r->x0 && next > r->x0) pen_to(&pen, r->x0, value_between(l, i, r->x0));
+        if (here < r->x1 && next > r->x1) pen_to(&pen, r->x1, value_between(l, i, r->x1));
+    }
+    pen_lift(&pen);
+}
+
+/* Sparse dots between the two lines, where nothing else is. */
 static void draw_band(struct raster *r, const struct chart *c) {
     const struct chart_line *lo = &c->band_lo, *hi = &c->band_hi;
-    for (int i = 0; i < lo->n; i++) {
-        const int j = i + 1 < lo->n ? i + 1 : i;
-        if (!in_range(r, lo->tick[i]) || !in_range(r, lo->tick[j])) continue;
-        const double lo0 = (double)lo->value[i], hi0 = (double)hi->value[i], lo1 = (double)lo->value[j], hi1 = (double)hi->value[j];
-        if (!isfinite(lo0) || !isfinite(hi0) || !isfinite(lo1) || !isfinite(hi1)) continue;
-        const int xa = column_of(r, lo->tick[i]), xb = column_of(r, lo->tick[j]);
-        for (int x = xa; x <= xb; x++) {
+    for (int i = 0; i + 1 < lo->n; i++) {
+        if (lo->tick[i + 1] < r->x0 || lo->tick[i] > r->x1) continue;
+        const int xa = column_of(r, lo->tick[i]), xb = column_of(r, lo->tick[i + 1]);
+        for (int x = xa < 0 ? 0 : xa; x <= xb && x < r->width; x++) {
             const double t = xb > xa ? (double)(x - xa) / (xb - xa) : 0;
-            const int from = height_of(r, lo0 + t * (lo1 - lo0)), to = height_of(r, hi0 + t * (hi1 - hi0));
-            for (int h = from; h <= to; h++)
-                if (r->dots_y == 1 || (x + h) % 2 == 0) set_dot(r, x, h, BAND_LINE, true);
+            const double from = (double)lo->value[i] + t * (double)(lo->value[i + 1] - lo->value[i]);
+            const double to = (double)hi->value[i] + t * (double)(hi->value[i + 1] - hi->value[i]);
+            if (!isfinite(from) || !isfinite(to)) break;
+            for (int h = height_of(r, from), end = height_of(r, to); h <= end; h++)
+                if (r->dots_x == 1 || (x % 2 == 0 && h % 4 == x % 4)) set_dot(r, x, h, BAND_LINE, true);
         }
     }
 }
@@ -248,7 +282,7 @@ static struct short_text label_of(double v, double step) {
 
 static int widest_label(const struct raster *r, double step) {
     int cells = 1;
-    for (double v = r->y0; v <= r->y1 + step / 2; v += step) {
+    for (double v = ceil(r->y0 / step - 1e-9) * step; v <= r->y1 + step * 1e-9; v += step) {
         const int n = text_cells(label_of(v, step).s);
         if (n > cells) cells = n;
     }
@@ -257,7 +291,7 @@ static int widest_label(const struct raster *r, double step) {
 
 static void draw_y_axis(struct area a, const struct raster *r, double step, int label_cols) {
     for (int i = 0; i < r->plot.rows; i++) area_fill(a, i, label_cols, 1, "│", ROLE_AXIS, 0);
-    for (double v = r->y0; v <= r->y1 + step / 2; v += step) {
+    for (double v = ceil(r->y0 / step - 1e-9) * step; v <= r->y1 + step * 1e-9; v += step) {
         const int row = (r->height - 1 - height_of(r, v)) / r->dots_y;
         const struct short_text t = label_of(v, step);
         area_text(a, row, label_cols - text_cells(t.s), label_cols, ROLE_AXIS, 0, t.s);
@@ -289,9 +323,7 @@ static void draw_x_axis(struct area a, const struct raster *r, const struct char
 
 static void draw_level(const struct raster *r, const struct chart *c) {
     if (!isfinite(c->level) || c->level < r->y0 || c->level > r->y1) return;
-    const int row = (r->height - 1 - height_of(r, c->level)) / r->dots_y;
-    area_fill(r->plot, row, 0, r->plot.cols, "╌", ROLE_AXIS, 0);
-    if (c->level_name) area_text(r->plot, row, 1, r->plot.cols - 1, ROLE_AXIS, 0, c->level_name);
+    area_fill(r->plot, (r->height - 1 - height_of(r, c->level)) / r->dots_y, 0, r->plot.cols, "╌", ROLE_AXIS, 0);
 }
 
 /* ---- legend ---- */
@@ -302,20 +334,52 @@ static int gaps_in(const struct chart_line *l) {
     return n;
 }
 
-static void draw_legend(struct area a, const struct chart *c) {
+enum legend_form { LEGEND_FULL, LEGEND_SHORT, LEGEND_NAMES, N_LEGEND_FORMS }; /* names with values; first words with values; first words */
+
+static void legend_text(const struct chart_line *l, enum legend_form form, char out[96]) {
+    const double v = l->n ? (double)l->value[l->n - 1] : (double)NAN;
+    const int name = (int)(form == LEGEND_FULL ? strlen(l->name) : strcspn(l->name, " ")), gaps = gaps_in(l);
+    int n = snprintf(out, 96, "%.*s", name > 40 ? 40 : name, l->name);
+    if (form != LEGEND_NAMES) n += snprintf(out + n, 96 - (size_t)n, " %s", l->percent ? format_percent(v).s : format_number(v).s);
+    if (gaps) snprintf(out + n, 96 - (size_t)n, " (%d not finite)", gaps);
+}
+
+/* Cells that the legend takes in a form; draws it when `draw`. */
+static int put_legend(struct area a, const struct chart *c, enum legend_form form, bool draw) {
     int col = 0;
+    char text[96];
     for (int i = 0; i < c->n_lines; i++) {
-        const struct chart_line *l = &c->line[i];
-        char text[96];
-        const double v = l->n ? (double)l->value[l->n - 1] : (double)NAN;
-        const int gaps = gaps_in(l);
-        const int n = snprintf(text, sizeof text, "%s %s", l->name, l->percent ? format_percent(v).s : format_number(v).s);
-        if (gaps && n > 0 && (size_t)n < sizeof text) snprintf(text + n, sizeof text - (size_t)n, " (%d not finite)", gaps);
-        if (col && col + text_cells(text) > a.cols) return;
-        const int used = area_text(a, 0, col, a.cols - col, l->role, 0, text);
-        area_text_n(a, 0, col, 1, l->role, ATTR_BOLD | ATTR_UNDERLINE, l->name, 1);
-        col += used + 2;
+        legend_text(&c->line[i], form, text);
+        if (draw) {
+            area_text(a, 0, col, a.cols - col, c->line[i].role, 0, text);
+            area_text_n(a, 0, col, 1, c->line[i].role, ATTR_BOLD | ATTR_UNDERLINE, c->line[i].name, 1);
+        }
+        col += text_cells(text) + 2;
     }
+    if (isfinite(c->level) && c->level_name) {
+        snprintf(text, sizeof text, "╌ %s", c->level_name);
+        if (draw) area_text(a, 0, col, a.cols - col, ROLE_AXIS, 0, text);
+        col += text_cells(text) + 2;
+    }
+    if (c->note) {
+        if (draw) area_text(a, 0, col, a.cols - col, ROLE_MARK, 0, c->note);
+        col += text_cells(c->note) + 2;
+    }
+    return col - 2;
+}
+
+static void draw_legend(struct area a, const struct chart *c) {
+    int form = LEGEND_FULL;
+    while (form + 1 < N_LEGEND_FORMS && put_legend(a, c, form, false) > a.cols) form++;
+    put_legend(a, c, form, true);
+}
+
+static void draw_empty(struct area a, const char *text) {
+    struct wrapped w;
+    wrap_text(&w, text, a.cols - 2);
+    const int top = w.n < a.rows ? (a.rows - w.n) / 2 : 0;
+    area_wrapped(area_sub(a, top, 1, a.rows - top, a.cols - 2), &w, text, 0, ROLE_DIM);
+    wrapped_free(&w);
 }
 
 static bool raster_open(struct raster *r, enum glyphs glyphs, struct area plot) {
@@ -335,7 +399,7 @@ static bool raster_open(struct raster *r, enum glyphs glyphs, struct area plot) 
 void chart_draw(struct area a, const struct chart *c) {
     struct raster r = {.bits = NULL};
     if (!find_ranges(c, &r)) {
-        area_text(a, a.rows / 2, 1, a.cols - 1, ROLE_DIM, 0, c->empty);
+        draw_empty(a, c->empty);
         return;
     }
     const bool labels_below = a.rows >= 6;
@@ -344,7 +408,7 @@ void chart_draw(struct area a, const struct chart *c) {
         draw_legend(a, c);
         return;
     }
-    const double step = round_range(&r, rows, c->top);
+    const double step = finish_range(&r, c, rows);
     const int label_cols = widest_label(&r, step), left = label_cols + 1, cols = a.cols - left - TAG_COLS;
     if (cols < 4 || !raster_open(&r, a.canvas->glyphs, area_sub(a, 1, left, rows, cols))) {
         draw_legend(a, c);

@@ -24,7 +24,8 @@ struct chart {
     int n_lines;
     struct chart_line band_lo, band_hi;  /* n = 0: none. Same ticks in both */
     double level;                        /* horizontal line; NAN: none */
-    const char *level_name;
+    const char *level_name;              /* said in the legend */
+    const char *note;                    /* more to say in the legend, or NULL */
     bool from_zero;                      /* the axis includes 0 */
     double top;                          /* the axis goes no higher; NAN: as the data need */
     int64_t x0, x1;                      /* ticks shown; x1 <= x0: all */

@@ -13,6 +13,7 @@ enum { MAX_PARTS = 12, PART_TEXT = 96 };
 
 struct part {
     char text[PART_TEXT];
+    char brief[32]; /* said instead before the part is left out; empty: nothing shorter */
     int rank; /* 0 is never left out; the highest goes first */
     enum role role;
     int attr;
@@ -58,9 +59,11 @@ static double newest(const struct snapshot *s, enum series_id id) {
 
 static void add_figures(struct header *h, const struct snapshot *s) {
     if (isfinite(s->gap_worst.mean)) {
-        snprintf(add_part(h, 1)->text, PART_TEXT, "gap %s", format_interval(s->gap_worst).s);
+        struct part *gap = add_part(h, 1);
+        snprintf(gap->text, PART_TEXT, "gap %s", format_interval(s->gap_worst).s);
+        snprintf(gap->brief, sizeof gap->brief, "gap %s", format_number(s->gap_worst.mean).s);
         const double accuracy = newest(s, SERIES_RM_HELDOUT);
-        if (isfinite(accuracy)) snprintf(add_part(h, 4)->text, PART_TEXT, "RM acc %s", format_number(accuracy).s);
+        if (isfinite(accuracy)) snprintf(add_part(h, 4)->text, PART_TEXT, "RM acc %s", format_percent(accuracy).s);
     }
     if (s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0)
         snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g → %s", s->options.beta, s->pending_value);
@@ -80,13 +83,16 @@ static int header_cells(const struct header *h) {
     return cells ? cells - 2 : 0;
 }
 
-/* Leave out the part of the highest rank; false when only those that stay are left. */
+/* Shorten or leave out the part of the highest rank; false when only those that stay are left. */
 static bool drop_one(struct header *h) {
     int worst = -1;
     for (int i = 0; i < h->n; i++)
         if (!h->part[i].absent && h->part[i].rank > 0 && (worst < 0 || h->part[i].rank > h->part[worst].rank)) worst = i;
-    if (worst >= 0) h->part[worst].absent = true;
-    return worst >= 0;
+    if (worst < 0) return false;
+    struct part *p = &h->part[worst];
+    if (p->brief[0] && strcmp(p->text, p->brief) != 0) memcpy(p->text, p->brief, sizeof p->brief);
+    else p->absent = true;
+    return true;
 }
 
 void draw_header(struct area a, const struct snapshot *s, bool frozen) {
@@ -116,9 +122,23 @@ static int draw_hint(struct area a, int col, const char *label, const char *text
     return used + 2;
 }
 
+/* All views with their digits on the right, when there is room for all of them. */
+static void draw_view_names(struct area a, int from, const struct view_ops *active) {
+    int cells = 0;
+    for (int i = 0; i < N_VIEWS; i++) cells += 3 + text_cells(VIEWS[i]->title);
+    int col = a.cols - cells + 1;
+    if (col < from) return;
+    for (int i = 0; i < N_VIEWS; i++) {
+        const int attr = VIEWS[i] == active ? ATTR_BOLD | ATTR_REVERSE : 0;
+        col += area_printf(a, 0, col, ROLE_HINT_KEY, attr, "%d", VIEWS[i]->digit);
+        col += area_printf(a, 0, col, ROLE_HINT, attr, " %s", VIEWS[i]->title) + 1;
+    }
+}
+
 void draw_hints(struct area a, const struct view_ops *v) {
     area_fill(a, 0, 0, a.cols, " ", ROLE_HINT, 0);
     int col = draw_hint(a, 0, "?", "help");
     for (const struct view_key *k = v ? v->keys : NULL; k && k->key; k++)
         if (k->short_help) col += draw_hint(a, col, k->label, k->short_help);
+    draw_view_names(a, col, v);
 }

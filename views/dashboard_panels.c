@@ -57,7 +57,7 @@ static void draw_reward(struct area a, const struct snapshot *s, struct dashboar
     chart_add(&c, s->series[SERIES_RM_LENGTH], "length alone", ROLE_SERIES4);
     chart_add(&c, s->series[SERIES_RM_TRAIN], "train", ROLE_SERIES2);
     for (int i = 0; i < c.n_lines; i++) c.line[i].percent = true;
-    snprintf(gate, sizeof gate, "gate %.6g", s->options.reward_gate);
+    snprintf(gate, sizeof gate, "gate %s", format_percent(s->options.reward_gate).s);
     c.level = s->options.reward_gate;
     c.level_name = gate;
     c.top = 1;
@@ -67,7 +67,9 @@ static void draw_reward(struct area a, const struct snapshot *s, struct dashboar
 
 static void draw_misfit(struct area a, const struct snapshot *s, struct dashboard *d) {
     struct chart c = make_chart(s, d);
-    char zeta[48];
+    char zeta[48], beta[48];
+    snprintf(beta, sizeof beta, "beta %.6g", s->options.beta);
+    c.note = beta;
     chart_add(&c, s->series[SERIES_SLACK], "L - L_hat", ROLE_SERIES1);
     snprintf(zeta, sizeof zeta, "zeta %.6g", s->options.zeta);
     c.level = s->options.zeta;
@@ -75,9 +77,6 @@ static void draw_misfit(struct area a, const struct snapshot *s, struct dashboar
     c.from_zero = true;
     c.empty = "the adversary has not played yet";
     chart_draw(a, &c);
-    char beta[64];
-    const int n = snprintf(beta, sizeof beta, "beta %.6g", s->options.beta);
-    if (n < a.cols - 24) area_text(a, 0, a.cols - n, n, ROLE_MARK, 0, beta);
 }
 
 static void draw_student(struct area a, const struct snapshot *s, struct dashboard *d) {
@@ -164,7 +163,7 @@ static void add_accuracies(struct figures *t, const struct snapshot *s) {
         snprintf(f->short_value, sizeof f->short_value, "%s, was %s", format_percent(s->accuracy_now).s, format_percent(s->accuracy_before).s);
     }
     const double reward = newest(s, SERIES_RM_HELDOUT);
-    struct figure *f = add(t, "reward accuracy", "RM acc");
+    struct figure *f = add(t, "reward accuracy", "reward");
     const bool passed = reward >= s->options.reward_gate;
     snprintf(f->value, sizeof f->value, "%s held-out (gate %s%s)", format_percent(reward).s, format_percent(s->options.reward_gate).s,
              !isfinite(reward) ? "" : passed ? ", reached" : ", NOT reached");
@@ -192,7 +191,7 @@ static void collect_figures(struct figures *t, const struct snapshot *s) {
     if (isfinite(s->gap_true.mean)) add_interval(t, "true gap (accuracy)", "true gap", s->gap_true);
     add_interval(t, "fitted gap", "fitted", s->gap_fitted);
     struct figure *f = add(t, "labels by people", "labels");
-    snprintf(f->value, sizeof f->value, "%d, %d wait for one", s->labels_human, s->labels_waiting);
+    snprintf(f->value, sizeof f->value, "%d (%d pairs wait)", s->labels_human, s->labels_waiting);
     snprintf(f->short_value, sizeof f->short_value, "%d (%d wait)", s->labels_human, s->labels_waiting);
     f = add(t, "preference pairs", "pairs");
     snprintf(f->value, sizeof f->value, "%d (%d held out)", s->n_pairs, s->n_heldout);
@@ -252,7 +251,10 @@ static void add_answer(struct styled *t, const char *who, enum role role, double
 
 static void draw_pair(struct area a, const struct snapshot *s, struct dashboard *d) {
     if (!s->n_shown) {
-        area_text(a, 0, 0, a.cols, ROLE_DIM, 0, "no pairs yet: the first come with the first collection");
+        struct styled none = {0};
+        styled_add(&none, ROLE_DIM, 0, "no pairs yet: the first come with the first collection");
+        styled_draw(a, &none, 0, NULL);
+        styled_free(&none);
         return;
     }
     const struct shown_pair *p = &s->pair[0];
@@ -271,7 +273,7 @@ const struct panel PANELS[N_PANELS] = {
     [PANEL_GAME] = {"The game: teacher - student, in reward", draw_game},
     [PANEL_FIGURES] = {"Now", draw_figures},
     [PANEL_REWARD] = {"Reward model: pairs it ranks right", draw_reward},
-    [PANEL_MISFIT] = {"Misfit to the preferences, limit zeta", draw_misfit},
+    [PANEL_MISFIT] = {"Misfit to the preferences, nats", draw_misfit},
     [PANEL_STUDENT] = {"Student on held-out prompts", draw_student},
     [PANEL_DRIFT] = {"Student drift, nats/token", draw_drift},
     [PANEL_REGRET] = {"Cumulative regret", draw_regret},

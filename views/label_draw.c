@@ -39,7 +39,11 @@ static void draw_text(struct label_view *v, struct area in, enum label_pane whic
 static void draw_prompt(struct label_view *v, struct area a, bool box) {
     struct styled t = {0};
     styled_add(&t, ROLE_TEXT, 0, v->pair.prompt);
-    draw_text(v, pane(a, "Prompt", box, v->focus == PANE_PROMPT), PANE_PROMPT, &t, NULL);
+    draw_text(v, box ? area_sub(a, 1, 1, a.rows - 2, a.cols - 2) : area_sub(a, 1, 0, a.rows - 1, a.cols), PANE_PROMPT, &t, NULL);
+    char title[64] = "Prompt";
+    const int below = v->lines[PANE_PROMPT] - v->top[PANE_PROMPT] - v->page[PANE_PROMPT];
+    if (below > 0) snprintf(title, sizeof title, "Prompt, %d more line%s: Tab j", below, below > 1 ? "s" : "");
+    pane(a, title, box, v->focus == PANE_PROMPT);
     styled_free(&t);
 }
 
@@ -74,7 +78,7 @@ static void draw_answer(struct label_view *v, struct area a, int shown_as, bool 
 
 static void draw_question(struct label_view *v, struct area a, const struct actions *act) {
     char text[256];
-    int n = snprintf(text, sizeof text, "Which answer is better?  pair %lld: newest without a label%s", (long long)v->pair.id,
+    int n = snprintf(text, sizeof text, "Which answer is better?  pair %lld: newest that nobody labelled%s", (long long)v->pair.id,
                      v->pair.heldout ? " (held out: checks the reward)" : "");
     if (text_cells(text) > a.cols) n = snprintf(text, sizeof text, "Which is better?  pair %lld", (long long)v->pair.id);
     const double minutes = (act->now - v->first_vote_at) / 60;

@@ -25,7 +25,7 @@ static const struct layout LAYOUTS[] = { /* the first that fits */
                      {3, 3, {{PANEL_REWARD, 1}, {PANEL_MISFIT, 1}, {PANEL_STUDENT, 1}}},
                      {3, 3, {{PANEL_DRIFT, 1}, {PANEL_REGRET, 1}, {PANEL_PAIR, 1}}}}},
     {28, 100, true, {{6, 2, {{PANEL_GAME, 9}, {PANEL_FIGURES, 8}}},
-                     {4, 3, {{PANEL_REWARD, 1}, {PANEL_MISFIT, 1}, {PANEL_STUDENT, 1}}},
+                     {5, 3, {{PANEL_REWARD, 1}, {PANEL_MISFIT, 1}, {PANEL_STUDENT, 1}}},
                      {3, 1, {{PANEL_PAIR, 1}}}}},
     {17, 76, true, {{6, 2, {{PANEL_GAME, 4}, {PANEL_FIGURES, 3}}}, {4, 2, {{PANEL_REWARD, 4}, {PANEL_PAIR, 3}}}}},
     {8, 76, true, {{1, 2, {{PANEL_GAME, 4}, {PANEL_FIGURES, 3}}}}},

@@ -75,7 +75,7 @@ static void default_text(const struct option_info *o, char *out, size_t size) {
 static void range_text(const struct option_info *o, char *out, size_t size) {
     if (o->type == OPTION_ENUM) snprintf(out, size, "%s", o->choices);
     else if (o->type == OPTION_TEXT) snprintf(out, size, "text");
-    else snprintf(out, size, "%.9g .. %.9g", o->min, o->max);
+    else snprintf(out, size, "%.10g .. %.10g", o->min, o->max);
 }
 
 /* Where the value in force comes from. */
@@ -184,24 +184,25 @@ static void draw_detail(struct area a, const struct tune_view *v, const struct s
     styled_free(&t);
 }
 
-/* Newest first; a refusal is not an act, so acknowledgements that failed stand here and nowhere else. */
+/* Newest first. What was applied stands as a mark; a refusal is known by its acknowledgement alone. */
 static void draw_history(struct area a, const struct snapshot *s) {
-    int row = 0;
+    struct styled t = {0};
     if (s->pending_option >= 0)
-        area_printf(a, row++, 0, ROLE_WARNING, ATTR_BOLD, "pending: %s → %s (%s)", OPTIONS[s->pending_option].name, s->pending_value,
-                    option_when_text(OPTIONS[s->pending_option].when));
+        styled_printf(&t, ROLE_WARNING, ATTR_BOLD, "pending: %s → %s (%s)\n", OPTIONS[s->pending_option].name, s->pending_value,
+                      option_when_text(OPTIONS[s->pending_option].when));
     int ack = s->n_acks - 1, mark = s->n_marks - 1;
-    while (row < a.rows && (ack >= 0 || mark >= 0)) {
+    while (ack >= 0 || mark >= 0) {
         if (ack >= 0 && (mark < 0 || s->ack[ack].tick >= s->mark[mark].tick)) {
             const struct acknowledgement *k = &s->ack[ack--];
-            if (k->applied) continue; /* its act follows as a mark */
-            area_printf(a, row++, 0, ROLE_ERROR, 0, "%7lld refused: %s", (long long)k->tick, k->text);
+            if (!k->applied) styled_printf(&t, ROLE_ERROR, 0, "tick %lld refused: %s\n", (long long)k->tick, k->text);
         } else {
             const struct tick_mark *m = &s->mark[mark--];
-            area_printf(a, row++, 0, ROLE_TEXT, 0, "%7lld %s", (long long)m->tick, m->what);
+            styled_printf(&t, ROLE_TEXT, 0, "tick %lld %s\n", (long long)m->tick, m->what);
         }
     }
-    if (!row) area_text(a, 0, 0, a.cols, ROLE_DIM, 0, "nothing changed yet: Enter edits, [ ] move beta");
+    if (!t.n) styled_add(&t, ROLE_DIM, 0, "nothing changed yet: Enter edits, [ ] move beta");
+    styled_draw(a, &t, 0, NULL);
+    styled_free(&t);
 }
 
 static void draw(void *state, struct area a, const struct snapshot *s, const struct actions *act) {

@@ -1,0 +1,150 @@
+/* Whole screens compared with golden text: header, view, hints, at every size that must work. UPDATE_GOLDEN=1 writes the files again;
+ * read the difference before you keep it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/base/mem.h"
+#include "tests/support/make_snapshot.h"
+#include "views/view.h"
+
+static bool accept_label(void *ctx, struct label_event *ev) {
+    (void)ctx;
+    ev->seq = 18;
+    return true;
+}
+static void no_message(void *ctx, enum alert_level level, const char *text) { (void)ctx, (void)level, (void)text; }
+
+/* One screen: a view at a size, after some keys. */
+struct shot {
+    const char *name; /* of the golden file */
+    const char *view;
+    enum snapshot_kind kind;
+    int rows, cols;
+    enum glyphs glyphs;
+    const char *keys; /* typed one second apart, the screen drawn after each; '\r' is Enter */
+    const char *filter;
+    bool frozen, roles;
+};
+
+static const struct view_ops *find_view(const char *name) {
+    for (int i = 0; i < N_VIEWS; i++)
+        if (strcmp(VIEWS[i]->name, name) == 0) return VIEWS[i];
+    fail_msg("no view %s", name);
+    return NULL;
+}
+
+static void draw_screen(struct canvas *c, const struct view_ops *v, void *state, const struct snapshot *s, struct actions *act, bool frozen) {
+    struct area all = canvas_area(c);
+    canvas_clear(c);
+    draw_header(area_sub(all, 0, 0, 1, all.cols), s, frozen);
+    if (all.rows >= 5 && all.cols >= 20) {
+        v->draw(state, area_sub(all, 1, 0, all.rows - 3, all.cols), s, act);
+        draw_hints(area_sub(all, all.rows - 2, 0, 1, all.cols), v);
+    }
+}
+
+static char *take_shot(const struct shot *shot) {
+    const struct view_ops *v = find_view(shot->view);
+    struct snapshot *s = make_snapshot(shot->kind);
+    struct actions act = {.label = accept_label, .message = no_message, .annotator = "me", .now = 100};
+    struct canvas c;
+    canvas_init(&c, shot->rows, shot->cols, shot->glyphs);
+    void *state = mem_small(v->state_size);
+    if (v->init) v->init(state);
+    if (shot->filter) v->filter(state, shot->filter);
+    draw_screen(&c, v, state, s, &act, shot->frozen);
+    for (const char *k = shot->keys; k && *k; k++) {
+        act.now += 1;
+        v->key(state, *k == '\r' ? KEY_ENTER_ : *k == '\t' ? KEY_TAB : *k, s, &act);
+        draw_screen(&c, v, state, s, &act, shot->frozen);
+    }
+    char *text = canvas_dump(&c, shot->roles);
+    if (v->destroy) v->destroy(state);
+    free(state);
+    free(act.editor_text);
+    canvas_free(&c);
+    snapshot_release(s);
+    return text;
+}
+
+static void print_difference(const char *path, const char *want, const char *got) {
+    print_message("%s differs ('-' golden, '+' now):\n", path);
+    for (int line = 1; *want || *got; line++) {
+        const int n = (int)strcspn(want, "\n"), m = (int)strcspn(got, "\n");
+        if (n != m || memcmp(want, got, (size_t)n) != 0) print_message("%3d -%.*s\n    +%.*s\n", line, n, want, m, got);
+        want += n + (want[n] == '\n');
+        got += m + (got[m] == '\n');
+    }
+}
+
+static void check_shot(void **state) {
+    const struct shot *shot = *state;
+    char path[256];
+    char *got = take_shot(shot), *want = NULL;
+    snprintf(path, sizeof path, "tests/screens/golden/%s.txt", shot->name);
+    if (getenv("UPDATE_GOLDEN")) {
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fputs(got, f);
+        assert_int_equal(fclose(f), 0);
+    }
+    FILE *f = fopen(path, "r");
+    if (!f) fail_msg("%s is missing: UPDATE_GOLDEN=1 writes it", path);
+    fseek(f, 0, SEEK_END);
+    const long size = ftell(f);
+    rewind(f);
+    want = mem_small((size_t)size + 1);
+    assert_int_equal(fread(want, 1, (size_t)size, f), size);
+    fclose(f);
+    const bool same = strcmp(want, got) == 0;
+    if (!same) print_difference(path, want, got);
+    free(want);
+    free(got);
+    assert_true(same);
+}
+
+static const struct shot SHOTS[] = {
+#define EVERY_SIZE(view, kind, keys)                                                                                                  \
+    {view "-200x60", view, kind, 60, 200, GLYPHS_BRAILLE, keys, NULL, false, false},                                                  \
+    {view "-120x36", view, kind, 36, 120, GLYPHS_BRAILLE, keys, NULL, false, false},                                                  \
+    {view "-80x24", view, kind, 24, 80, GLYPHS_BRAILLE, keys, NULL, false, false},                                                    \
+    {view "-40x12", view, kind, 12, 40, GLYPHS_BRAILLE, keys, NULL, false, false}
+    EVERY_SIZE("dashboard", SNAPSHOT_PLAYING, NULL),
+    EVERY_SIZE("label", SNAPSHOT_PLAYING, "b"),
+    EVERY_SIZE("pairs", SNAPSHOT_PLAYING, "jj"),
+    EVERY_SIZE("tune", SNAPSHOT_PLAYING, "j"),
+    EVERY_SIZE("log", SNAPSHOT_PLAYING, NULL),
+    {"dashboard-20x5", "dashboard", SNAPSHOT_PLAYING, 5, 20, GLYPHS_BRAILLE, NULL, NULL, false, false},
+    {"label-20x5", "label", SNAPSHOT_PLAYING, 5, 20, GLYPHS_BRAILLE, NULL, NULL, false, false},
+    {"status-19x4", "dashboard", SNAPSHOT_PLAYING, 4, 19, GLYPHS_BRAILLE, NULL, NULL, false, false},
+    {"dashboard-ascii-120x36", "dashboard", SNAPSHOT_PLAYING, 36, 120, GLYPHS_ASCII, NULL, NULL, false, false},
+    {"dashboard-blocks-80x24", "dashboard", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BLOCKS, NULL, NULL, false, false},
+    {"dashboard-full-80x24", "dashboard", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, "\r+", NULL, true, true},
+    {"dashboard-loading-80x24", "dashboard", SNAPSHOT_LOADING, 24, 80, GLYPHS_BRAILLE, NULL, NULL, false, false},
+    {"dashboard-waiting-120x36", "dashboard", SNAPSHOT_WAITING, 36, 120, GLYPHS_BRAILLE, NULL, NULL, false, false},
+    {"dashboard-hostile-120x36", "dashboard", SNAPSHOT_HOSTILE, 36, 120, GLYPHS_BRAILLE, NULL, NULL, false, false},
+    {"label-loading-80x24", "label", SNAPSHOT_LOADING, 24, 80, GLYPHS_BRAILLE, NULL, NULL, false, false},
+    {"label-hostile-80x24", "label", SNAPSHOT_HOSTILE, 24, 80, GLYPHS_BRAILLE, "vJJ", NULL, false, true},
+    {"label-hostile-ascii-40x12", "label", SNAPSHOT_HOSTILE, 12, 40, GLYPHS_ASCII, NULL, NULL, false, false},
+    {"label-reveal-80x24", "label", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, "ar", NULL, false, false},
+    {"pairs-full-80x24", "pairs", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, "jj\r", NULL, false, true},
+    {"pairs-hostile-ascii-80x24", "pairs", SNAPSHOT_HOSTILE, 24, 80, GLYPHS_ASCII, NULL, NULL, false, false},
+    {"pairs-filter-80x24", "pairs", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, NULL, "human", false, false},
+    {"tune-filter-80x24", "tune", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, NULL, "learning rate", false, false},
+    {"log-filter-80x24", "log", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, NULL, "reward", false, false},
+};
+
+int main(void) {
+    enum { N = sizeof SHOTS / sizeof *SHOTS };
+    struct CMUnitTest tests[N];
+    for (int i = 0; i < N; i++)
+        tests[i] = (struct CMUnitTest){.name = SHOTS[i].name, .test_func = check_shot, .initial_state = (void *)&SHOTS[i]};
+    return _cmocka_run_group_tests("screens", tests, N, NULL, NULL);
+}

@@ -1,0 +1,217 @@
+/* Hand-made snapshots: see make_snapshot.h. */
+#include "tests/support/make_snapshot.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/mem.h"
+#include "engine/run/snapshot_private.h"
+
+enum { TICKS_PER_ITERATION = 160, FIT_TICKS = 40, ROUND_TICKS = 6, ROUNDS = 20 };
+
+static void add_point(struct series *x, int64_t tick, double v) {
+    x->tick[x->n] = tick;
+    x->value[x->n++] = (float)v;
+}
+
+static void play_round(struct series *x, int t, int round, double noise) {
+    const int64_t tick = t * TICKS_PER_ITERATION + FIT_TICKS + round * ROUND_TICKS;
+    const double base = 0.75 * exp(-0.012 * (t * ROUNDS + round)) + 0.02 * noise;
+    add_point(&x[SERIES_GAP_ASCENT], tick, base + 0.16 * exp(-0.4 * t));
+    add_point(&x[SERIES_GAP_DESCENT], tick + ROUND_TICKS - 1, base - 0.05);
+    add_point(&x[SERIES_SLACK], tick, 0.011 - 0.004 * exp(-0.3 * round) + 0.001 * noise);
+    add_point(&x[SERIES_BETA], tick, tick < 300 ? 10 : 12.5);
+    add_point(&x[SERIES_KL], tick, 0.004 * (t * ROUNDS + round));
+    add_point(&x[SERIES_ENTROPY], tick, 0.9 - 0.003 * (t * ROUNDS + round) + 0.02 * noise);
+    add_point(&x[SERIES_STUDENT_REWARD], tick, -0.6 + 0.008 * (t * ROUNDS + round));
+}
+
+static void evaluate(struct series *x, int t, double *regret) {
+    const int64_t tick = t * TICKS_PER_ITERATION;
+    const double gap = 0.8 * exp(-0.28 * t);
+    *regret += gap;
+    add_point(&x[SERIES_GAP_WORST], tick, gap);
+    add_point(&x[SERIES_GAP_WORST_LO], tick, gap - 0.11);
+    add_point(&x[SERIES_GAP_WORST_HI], tick, gap + 0.13);
+    add_point(&x[SERIES_GAP_FITTED], tick, gap * 0.8);
+    add_point(&x[SERIES_GAP_TRUE], tick, 0.54 * exp(-0.4 * t));
+    add_point(&x[SERIES_ACCURACY], tick, 0.99 - 0.54 * exp(-0.4 * t));
+    add_point(&x[SERIES_REGRET], tick, *regret);
+    add_point(&x[SERIES_ECE], tick, 0.03);
+}
+
+static void fit(struct series *x, int t) {
+    for (int i = 0; i < FIT_TICKS; i += 4) {
+        const int64_t tick = t * TICKS_PER_ITERATION + i;
+        add_point(&x[SERIES_RM_TRAIN], tick, 0.97 - 0.3 * exp(-0.15 * (i + 20 * t)));
+        add_point(&x[SERIES_RM_HELDOUT], tick, 0.94 - 0.32 * exp(-0.13 * (i + 20 * t)));
+    }
+    add_point(&x[SERIES_RM_NEWEST], t * TICKS_PER_ITERATION, 0.7 + 0.07 * t);
+    add_point(&x[SERIES_RM_LENGTH], t * TICKS_PER_ITERATION, 0.53);
+    add_point(&x[SERIES_NLL], t * TICKS_PER_ITERATION + FIT_TICKS, 0.26 - 0.01 * t);
+}
+
+static void add_series(struct snapshot *s, bool hostile) {
+    struct series *x = mem_small(N_SERIES * sizeof *x);
+    double regret = 0;
+    for (int t = 0; t < 3; t++) {
+        evaluate(x, t, &regret);
+        fit(x, t);
+        for (int round = 0; round < (t == 2 ? 9 : ROUNDS); round++) play_round(x, t, round, ((t * 31 + round * 17) % 11 - 5) / 5.0);
+    }
+    if (hostile) {
+        x[SERIES_GAP_ASCENT].value[10] = (float)NAN;
+        x[SERIES_SLACK].value[20] = (float)INFINITY;
+        x[SERIES_SLACK].value[21] = 1e30F;
+    }
+    for (int i = 0; i < N_SERIES; i++) {
+        if (!x[i].n) continue;
+        struct series_block *b = series_block_new(&x[i]);
+        s->owner[i] = b;
+        s->series[i] = &b->series;
+        s->n_series_points += x[i].n;
+    }
+    free(x);
+}
+
+struct shown_pair *snapshot_add_pair(struct snapshot *s, int64_t id, const char *prompt, const char *teacher, const char *student) {
+    struct shown_pair *p = &s->pair[s->n_shown++];
+    *p = (struct shown_pair){.id = id, .pair_hash = (uint64_t)id * 1000003, .iteration = (int)((id + 7) / 8), .heldout = id % 10 == 3,
+                             .prompt = mem_strdup(prompt), .teacher = mem_strdup(teacher), .student = mem_strdup(student),
+                             .reward_teacher = 0.9 - 0.01 * (double)(id % 7), .reward_student = 0.31 + 0.13 * (double)(id % 5),
+                             .source = SOURCE_TEACHER, .o = 1};
+    return p;
+}
+
+static void add_pairs(struct snapshot *s) {
+    for (int id = 24; id > 0; id--) {
+        char prompt[96], teacher[160], student[160];
+        const int a = 13 + id * 3, b = 7 + id % 9, wrong = id % 4 ? a + b + id % 3 : a - b;
+        snprintf(prompt, sizeof prompt, "Question: a shop sells %d apples and then %d more. How many apples is that?", a, b);
+        snprintf(teacher, sizeof teacher, "The shop sells %d + %d = %d apples. The answer is %d.", a, b, a + b, a + b);
+        snprintf(student, sizeof student, "The shop sells %d + %d = %d apples. The answer is %d.", a, b, wrong, wrong);
+        struct shown_pair *p = snapshot_add_pair(s, id, prompt, teacher, student);
+        if (id == 24) p->reward_teacher = p->reward_student = (double)NAN, p->source = SOURCE_NONE;
+        if (id == 22) p->source = SOURCE_HUMAN, p->event = 17, p->o = 0;
+        if (id == 21) p->source = SOURCE_HUMAN, p->event = 16, p->o = 0.5;
+    }
+}
+
+static void add_log(struct snapshot *s, int64_t tick, enum alert_level level, const char *text) {
+    struct log_line *l = &s->log[s->n_log++];
+    l->tick = tick;
+    l->level = level;
+    snprintf(l->text, sizeof l->text, "%s", text);
+}
+
+static void add_mark(struct snapshot *s, int64_t tick, const char *what) {
+    s->mark[s->n_marks].tick = tick;
+    snprintf(s->mark[s->n_marks++].what, sizeof s->mark->what, "%s", what);
+}
+
+static void add_ack(struct snapshot *s, uint64_t id, int64_t tick, bool applied, const char *text) {
+    struct acknowledgement *a = &s->ack[s->n_acks++];
+    *a = (struct acknowledgement){.id = id, .tick = tick, .applied = applied};
+    snprintf(a->text, sizeof a->text, "%s", text);
+}
+
+static void add_history(struct snapshot *s) {
+    add_log(s, 0, ALERT_INFO, "student loaded: 0.6 M parameters");
+    add_log(s, 0, ALERT_INFO, "teacher loaded: 2.4 M parameters");
+    for (int t = 0; t < 3; t++) {
+        char text[128];
+        snprintf(text, sizeof text, "iteration %d: 128 pairs collected, 3 identical pairs left out", t + 1);
+        add_log(s, t * TICKS_PER_ITERATION, ALERT_INFO, text);
+        snprintf(text, sizeof text, "iteration %d: reward fitted, held-out accuracy %.2f", t + 1, 0.89 + 0.02 * t);
+        add_log(s, t * TICKS_PER_ITERATION + FIT_TICKS, t ? ALERT_INFO : ALERT_WARNING, text);
+    }
+    add_log(s, 388, ALERT_ERROR, "label #15 refers to pair 9999, which does not exist");
+    add_mark(s, 300, "beta 10 -> 12.5");
+    add_mark(s, 341, "label #16 tie");
+    add_mark(s, 352, "label #17 B");
+    add_ack(s, 1, 300, true, "beta 10 -> 12.5 at tick 300");
+    add_ack(s, 2, 388, false, "label #15 is saved but cannot be used: pair 9999 does not exist");
+}
+
+static void measure(struct snapshot *s) {
+    s->tick = 412;
+    s->iteration = 3;
+    s->phase = PHASE_DESCENT;
+    s->phase_done = 0.42;
+    s->elapsed_seconds = 312;
+    s->eta_seconds = 251;
+    s->tokens_per_second = 12345;
+    s->accuracy_before = 0.45;
+    s->accuracy_now = 0.747;
+    s->teacher_accuracy = 0.99;
+    s->gap_worst = (struct interval){0.457, 0.347, 0.587};
+    s->gap_fitted = (struct interval){0.366, 0.301, 0.431};
+    s->gap_true = (struct interval){0.243, 0.204, 0.282};
+    s->nll_best = 0.2398;
+    s->slack = 0.0112;
+    s->n_pairs = 375;
+    s->n_heldout = 38;
+    s->labels_human = 2;
+    s->labels_waiting = 1;
+    s->n_by_source[SOURCE_TEACHER] = 372;
+    s->n_by_source[SOURCE_HUMAN] = 2;
+    s->n_by_source[SOURCE_NONE] = 1;
+    option_set(&s->options, "beta", "12.5", NULL);
+    s->pending_option = option_index(option_find("game.kl"));
+    snprintf(s->pending_value, sizeof s->pending_value, "0.02");
+    s->alert_now = "constraint inactive: the adversary explains the preferences within zeta";
+}
+
+static void make_hostile(struct snapshot *s) {
+    while (s->n_shown) {
+        struct shown_pair *p = &s->pair[--s->n_shown];
+        free(p->prompt);
+        free(p->teacher);
+        free(p->student);
+    }
+    char longer[4000] = "";
+    for (int i = 0; i < 60; i++) {
+        const size_t n = strlen(longer);
+        snprintf(longer + n, sizeof longer - n, "Step %d: carry the %d and add it to the column on its left. ", i + 1, i % 10);
+    }
+    struct shown_pair *p = snapshot_add_pair(s, 7, "Say \033[31mred\033[0m\a and \x9b\xff, then \u202etfel\u202c.\r\nSecond line\twith a tab",
+                                             longer, "日本語の答え：りんごは全部で四十二個です。 e\u0301 \U0001F469\u200d\U0001F4BB ok \u0301x");
+    p->source = SOURCE_NONE;
+    p->truncated0 = true;
+    p->reward_student = (double)INFINITY;
+    snapshot_add_pair(s, 6, "identical", "the same", "the same")->source = SOURCE_NONE;
+    snapshot_add_pair(s, 5, "empty", "", "\n\n")->source = SOURCE_NONE;
+    snprintf(s->run_name, sizeof s->run_name, "very-long-run-name-that-does-not-fit-\033[2J-anywhere-on-small-screens");
+}
+
+struct snapshot *make_snapshot(enum snapshot_kind kind) {
+    struct snapshot *s = mem_small(sizeof *s);
+    s->references = 1;
+    s->version = 1;
+    s->pending_option = -1;
+    snprintf(s->run_name, sizeof s->run_name, "demo");
+    snprintf(s->run_path, sizeof s->run_path, "runs/demo");
+    options_default(&s->options);
+    option_set(&s->options, "game.rounds", "30", NULL);
+    option_set(&s->options, "student.model", "student.gguf", NULL);
+    s->options_start = s->options;
+    s->accuracy_before = s->accuracy_now = s->teacher_accuracy = s->eta_seconds = (double)NAN;
+    s->gap_worst.mean = s->gap_fitted.mean = s->gap_true.mean = s->nll_best = s->slack = (double)NAN;
+    if (kind == SNAPSHOT_LOADING) return s;
+    add_series(s, kind == SNAPSHOT_HOSTILE);
+    add_pairs(s);
+    add_history(s);
+    measure(s);
+    s->state = kind == SNAPSHOT_WAITING ? RUN_WAITING : RUN_RUNNING;
+    if (kind == SNAPSHOT_HOSTILE) make_hostile(s);
+    if (kind == SNAPSHOT_WAITING) {
+        s->phase = PHASE_GATE;
+        s->alert_now = NULL;
+        option_set(&s->options, "reward.gate", "0.95", NULL);
+        snprintf(s->state_text, sizeof s->state_text,
+                 "the reward ranks 94 %% of held-out pairs right, the gate is 95 %%: :gate continue, :gate train or :gate stop");
+    }
+    return s;
+}
