@@ -303,11 +303,14 @@ static void draw_y_axis(struct area a, const struct raster *r, double step, int 
 static void draw_x_axis(struct area a, const struct raster *r, const struct chart *c, int left, int row) {
     area_fill(a, row, left - 1, 1, "└", ROLE_AXIS, 0);
     area_fill(a, row, left, r->plot.cols, "─", ROLE_AXIS, 0);
-    const double step = chart_step((double)r->x0, (double)r->x1, r->plot.cols / 12 < 1 ? 1 : r->plot.cols / 12);
+    const double x0 = (double)r->x0, x1 = (double)r->x1;
+    double step = chart_step(x0, x1, r->plot.cols / 12 < 1 ? 1 : r->plot.cols / 12);
+    if (floor(x1 / step) - ceil(x0 / step) < 1) step = chart_step(0, step * 0.4, 1);
+    if (step < 1) step = 1;
     int free_from = 0;
-    for (double v = ceil((double)r->x0 / step) * step; row + 1 < a.rows && v <= (double)r->x1; v += step) {
+    for (double v = ceil(x0 / step) * step; row + 1 < a.rows && v <= x1; v += step) {
         const int col = left + column_of(r, (int64_t)v) / r->dots_x;
-        const struct short_text t = label_of(v, step < 1 ? 1 : step);
+        const struct short_text t = label_of(v, step);
         const int n = text_cells(t.s), at = col - n / 2 < 0 ? 0 : col - n / 2;
         if (at < free_from || at + n > left + r->plot.cols + TAG_COLS) continue;
         area_fill(a, row, col, 1, "┴", ROLE_AXIS, 0);

@@ -70,7 +70,7 @@ static void draw_misfit(struct area a, const struct snapshot *s, struct dashboar
     char zeta[48], beta[48];
     snprintf(beta, sizeof beta, "beta %.6g", s->options.beta);
     c.note = beta;
-    chart_add(&c, s->series[SERIES_SLACK], "L - L_hat", ROLE_SERIES1);
+    chart_add(&c, s->series[SERIES_SLACK], "L-L_hat", ROLE_SERIES1);
     snprintf(zeta, sizeof zeta, "zeta %.6g", s->options.zeta);
     c.level = s->options.zeta;
     c.level_name = zeta;
@@ -191,8 +191,8 @@ static void collect_figures(struct figures *t, const struct snapshot *s) {
     if (isfinite(s->gap_true.mean)) add_interval(t, "true gap (accuracy)", "true gap", s->gap_true);
     add_interval(t, "fitted gap", "fitted", s->gap_fitted);
     struct figure *f = add(t, "labels by people", "labels");
-    snprintf(f->value, sizeof f->value, "%d (%d pairs wait)", s->labels_human, s->labels_waiting);
-    snprintf(f->short_value, sizeof f->short_value, "%d (%d wait)", s->labels_human, s->labels_waiting);
+    snprintf(f->value, sizeof f->value, "%d (%d pairs waiting)", s->labels_human, s->labels_waiting);
+    snprintf(f->short_value, sizeof f->short_value, "%d (%d waiting)", s->labels_human, s->labels_waiting);
     f = add(t, "preference pairs", "pairs");
     snprintf(f->value, sizeof f->value, "%d (%d held out)", s->n_pairs, s->n_heldout);
     snprintf(f->short_value, sizeof f->short_value, "%d", s->n_pairs);
