@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What keys and typed commands do, seen on the screen of the real program."""
+import json
 import os
 import re
 
@@ -102,8 +103,7 @@ def completion(world, p):
     p.key("Tab")
     p.sees(":gate train")
     p.key("C-a")
-    p.settle()
-    assert p.screen.x == 1, "the cursor is in column %d" % p.screen.x
+    p.until(lambda: p.screen.x == 1, "the cursor at the start of the line")
     p.key("C-c")
     p.gone(":gate")
 
@@ -299,6 +299,92 @@ def hostile_output(world, p):
     assert not re.search(r"[\x00-\x1f\x7f-\x9f]", text), "control characters in the output"
 
 
+@on_game("labels")
+def labels(world, p):
+    """A vote is stored before the screen says so; undo works; the exports know."""
+    p.type("2")
+    p.sees("Which answer is better?")
+    p.settle(0.4)  # keys typed ahead of a pair do not vote
+    p.type("a")
+    p.sees("saved")
+    p.until(lambda: "labels 1" in p.row(0), "the label in the header")
+    stats = json.loads(world.run(["prefs", "stats", "keys-labels", "--json"]).stdout)
+    assert stats["events"] == 1 and stats["by_source"]["human"] == 1, stats
+    p.settle(0.4)
+    p.type("u")
+    p.until(lambda: "labels 0" in p.row(0), "the label taken back")
+    stats = json.loads(world.run(["prefs", "stats", "keys-labels", "--json"]).stdout)
+    assert stats["events"] == 2 and stats["by_source"]["human"] == 0, stats
+
+
+def editor(world, name, script):
+    path = os.path.join(world.path, name)
+    with open(path, "w") as f:
+        f.write("#!/bin/sh\n" + script)
+    os.chmod(path, 0o755)
+    return path
+
+
+def test_editor(world):
+    """A note is written in $EDITOR, which gets a cooked terminal and the main screen; the game goes on meanwhile."""
+    edit = editor(world, "edit", 'stty -a >"$0.stty"; printf "seen\\n" >"$1"; sleep 0.3\n')
+    p = world.game("keys-editor", env={"VISUAL": "", "EDITOR": edit})
+    try:
+        p.type("2")
+        p.sees("Which answer is better?")
+        p.settle(0.4)
+        p.type("n")
+        p.until(lambda: os.path.exists(edit + ".stty"), "the editor")
+        p.sees("saved")
+        with open(edit + ".stty") as f:
+            words = f.read().replace(";", " ").split()
+        assert "icanon" in words and "echo" in words and "isig" in words, words
+        stats = json.loads(world.run(["prefs", "stats", "keys-editor", "--json"]).stdout)
+        assert stats["events"] == 1, stats
+        world.run(["prefs", "export", "keys-editor", "--format", "audit", "-o", "audit.jsonl"])
+        with open(os.path.join(world.path, "audit.jsonl"), encoding="utf-8") as f:
+            assert any('"seen"' in line for line in f), "the note's text is not in the record"
+        p.type(":quit discard\r")
+        assert p.wait() == 0
+        p.sane()
+    finally:
+        p.close()
+
+
+def test_editor_fails(world):
+    p = world.game("keys-editor-2", env={"VISUAL": editor(world, "fails", "exit 3\n")})
+    try:
+        p.type("2")
+        p.sees("Which answer is better?")
+        p.settle(0.4)
+        p.type("n")
+        p.sees("the editor failed")
+        p.type(":quit discard\r")
+        assert p.wait() == 0
+        p.sane()
+    finally:
+        p.close()
+
+
+def test_people_label(world):
+    """With labeller human the game waits for labels, and goes on when there are enough."""
+    p = world.start(["run", "game.json", "--run-dir", "keys-people", "--set", "labeller=human", "--set", "labeller.min_labels=3"])
+    try:
+        p.until(lambda: " WAITING " in p.row(0), "the game to wait for labels")
+        p.type("2")
+        p.sees("Which answer is better?")
+        for i in range(3):
+            p.settle(0.5)
+            p.type("ab"[i % 2])
+            p.until(lambda: "labels %d" % (i + 1) in p.row(0), "label %d" % (i + 1))
+        p.until(lambda: " WAITING " not in p.row(0), "the game to go on")
+        p.type(":quit discard\r")
+        assert p.wait() == 0
+        p.sane()
+    finally:
+        p.close()
+
+
 def test_ascii_flag(world):
     p = world.game("keys-ascii", "--ascii")
     try:
@@ -351,5 +437,5 @@ def test_start_screen(world):
 
 if __name__ == "__main__":
     ptylib.main([views, help_overlay, set_option, completion, wide_characters, long_line, history, pause_and_step, freeze, beta_keys, checkpoint,
-                 files, sizes, redraw, mouse, no_color, cube_colours, plain_locale, hostile_output, test_ascii_flag,
-                 test_start_screen])
+                 files, sizes, redraw, mouse, no_color, cube_colours, plain_locale, hostile_output, labels,
+                 test_editor, test_editor_fails, test_people_label, test_ascii_flag, test_start_screen])
