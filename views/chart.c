@@ -280,10 +280,24 @@ static struct short_text label_of(double v, double step) {
     return t;
 }
 
+/* The labels of [lo, hi] are first + i step, i < count; counted, because adding a step to a huge number may not change it. */
+struct labels {
+    double first, step;
+    int count;
+};
+
+static struct labels labels_in(double lo, double hi, double step) {
+    struct labels l = {ceil(lo / step - 1e-9) * step, step, 0};
+    const double n = floor((hi - l.first) / step + 1e-9) + 1;
+    l.count = n >= 1 && n < 64 ? (int)n : n >= 64 ? 64 : 0;
+    return l;
+}
+
 static int widest_label(const struct raster *r, double step) {
     int cells = 1;
-    for (double v = ceil(r->y0 / step - 1e-9) * step; v <= r->y1 + step * 1e-9; v += step) {
-        const int n = text_cells(label_of(v, step).s);
+    const struct labels l = labels_in(r->y0, r->y1, step);
+    for (int i = 0; i < l.count; i++) {
+        const int n = text_cells(label_of(l.first + i * step, step).s);
         if (n > cells) cells = n;
     }
     return cells;
@@ -291,7 +305,9 @@ static int widest_label(const struct raster *r, double step) {
 
 static void draw_y_axis(struct area a, const struct raster *r, double step, int label_cols) {
     for (int i = 0; i < r->plot.rows; i++) area_fill(a, i, label_cols, 1, "│", ROLE_AXIS, 0);
-    for (double v = ceil(r->y0 / step - 1e-9) * step; v <= r->y1 + step * 1e-9; v += step) {
+    const struct labels l = labels_in(r->y0, r->y1, step);
+    for (int i = 0; i < l.count; i++) {
+        const double v = l.first + i * step;
         const int row = (r->height - 1 - height_of(r, v)) / r->dots_y;
         const struct short_text t = label_of(v, step);
         area_text(a, row, label_cols - text_cells(t.s), label_cols, ROLE_AXIS, 0, t.s);
@@ -308,7 +324,9 @@ static void draw_x_axis(struct area a, const struct raster *r, const struct char
     if (floor(x1 / step) - ceil(x0 / step) < 1) step = chart_step(0, step * 0.4, 1);
     if (step < 1) step = 1;
     int free_from = 0;
-    for (double v = ceil(x0 / step) * step; row + 1 < a.rows && v <= x1; v += step) {
+    const struct labels l = labels_in(x0, x1, step);
+    for (int i = 0; i < l.count && row + 1 < a.rows; i++) {
+        const double v = l.first + i * step;
         const int col = left + column_of(r, (int64_t)v) / r->dots_x;
         const struct short_text t = label_of(v, step);
         const int n = text_cells(t.s), at = col - n / 2 < 0 ? 0 : col - n / 2;
