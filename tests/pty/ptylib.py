@@ -1,7 +1,7 @@
 """Drive the real program in a pseudo-terminal: start it, press keys, read its screen. Python's standard library only.
 
-`Screen` understands what ncurses sends to an xterm: enough to know which character stands where, no more. Checks wait for a state with a
-generous limit instead of sleeping, so that a busy machine makes a test slow, not wrong.
+`Screen` understands what ncurses sends to an xterm: enough to know which character stands where, no more. Checks wait
+for a state with a generous limit instead of sleeping, so that a busy machine makes a test slow, not wrong.
 """
 import fcntl
 import json
@@ -22,9 +22,12 @@ PBKD = os.path.abspath(os.environ.get("PBKD", "./pbkd"))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIMIT = 60.0  # seconds that a wait may take on a very busy machine
 
-KEYS = {"Enter": "\r", "Esc": "\x1b", "Tab": "\t", "BackTab": "\x1b[Z", "Up": "\x1bOA", "Down": "\x1bOB", "Right": "\x1bOC", "Left": "\x1bOD",
-        "Home": "\x1bOH", "End": "\x1bOF", "BS": "\x7f", "Del": "\x1b[3~", "PgUp": "\x1b[5~", "PgDn": "\x1b[6~", "F1": "\x1bOP"}
-TOKEN = re.compile(r"\x1b\[([?>]?)([0-9;:]*)([@A-Za-z`])|\x1b[()][A-Z0-9]|\x1b([=>78MDEHc])|\x1b\][^\x07]*\x07|([\x00-\x1f])|(.)", re.S)
+KEYS = {"Enter": "\r", "Esc": "\x1b", "Tab": "\t", "BackTab": "\x1b[Z", "Up": "\x1bOA", "Down": "\x1bOB", "Right": "\x1bOC",
+        "Left": "\x1bOD", "Home": "\x1bOH", "End": "\x1bOF", "BS": "\x7f", "Del": "\x1b[3~", "PgUp": "\x1b[5~",
+        "PgDn": "\x1b[6~", "F1": "\x1bOP"}
+# CSI (private mark, parameters, final byte), character sets, other escapes, titles, control characters, text.
+TOKEN = re.compile(r"\x1b\[([?>]?)([0-9;:]*)([@A-Za-z`])|\x1b[()][A-Z0-9]|\x1b([=>78MDEHc])|\x1b\][^\x07]*\x07|"
+                   r"([\x00-\x1f])|(.)", re.S)
 
 
 def cells(c):
@@ -34,7 +37,7 @@ def cells(c):
 
 
 class Screen:
-    """Characters by row and column; `sgr` collects every colour and attribute sequence seen, `control` C1 bytes and stray escapes."""
+    """Characters by row and column; `sgr` collects every colour and attribute sequence seen."""
 
     def __init__(self, cols, rows):
         self.resize(cols, rows)
@@ -171,8 +174,8 @@ class Screen:
         return "\n".join(self.lines())
 
 
-# A shell's job control in a nutshell: run argv[2:] as a foreground job; when it stops, write what the terminal's local flags are to the file
-# argv[1], then continue it; exit with its status.
+# A shell's job control in a nutshell: run argv[2:] as a foreground job; when it stops, write the terminal's settings to the
+# file argv[1], wait for a line of input and continue it; exit with its status.
 JOB_CONTROL = """
 import os, signal, sys, termios
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -198,20 +201,22 @@ sys.exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(s
 
 
 class Program:
-    """The program in a terminal of its own. The slave side stays open here, so that its settings can be read after the program ended."""
+    """The program in a terminal of its own. The slave side stays open here, so that its settings can be read after the
+    program ended."""
 
     def __init__(self, args, cols=100, rows=30, term="xterm-256color", cwd=None, env=None, job=None):
         self.master, self.slave = os.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
         self.before = termios.tcgetattr(self.slave)
         self.screen, self.raw = Screen(cols, rows), b""
-        environment = {k: v for k, v in os.environ.items() if k not in ("LINES", "COLUMNS", "NO_COLOR", "LC_ALL", "LC_CTYPE")}
+        unwanted = ("LINES", "COLUMNS", "NO_COLOR", "LC_ALL", "LC_CTYPE")
+        environment = {k: v for k, v in os.environ.items() if k not in unwanted}
         environment.update({"TERM": term, "LANG": "C.UTF-8"})
         environment.update(env or {})
         # job: run under JOB_CONTROL, which reports a stop in that file and continues after a line of input
         command = ([sys.executable, "-c", JOB_CONTROL, job] if job else []) + [PBKD] + args
-        self.process = subprocess.Popen(command, stdin=self.slave, stdout=self.slave, stderr=self.slave, cwd=cwd, env=environment,
-                                        preexec_fn=self.own_terminal)
+        self.process = subprocess.Popen(command, stdin=self.slave, stdout=self.slave, stderr=self.slave, cwd=cwd,
+                                        env=environment, preexec_fn=self.own_terminal)
 
     def own_terminal(self):
         os.setsid()
@@ -304,14 +309,16 @@ class World:
         rows = [("%d plus %d" % (i % 10, i // 10 % 10), str(i % 10 + i // 10 % 10)) for i in range(100)]
         self.write("pre.jsonl", "".join(json.dumps({"prompt": p, "response": a}) + "\n" for p, a in rows))
         self.write("prompts.jsonl", "".join(json.dumps({"prompt": p, "answer": a}) + "\n" for p, a in rows))
-        self.run(["pretrain", "--data", "pre.jsonl", "-o", "teacher.gguf", "--layers", "3", "--width", "32", "--heads", "2", "--vocab", "280",
-                  "--context", "64", "--steps", "60", "--batch", "16", "--threads", "1"])
+        self.run(["pretrain", "--data", "pre.jsonl", "-o", "teacher.gguf", "--layers", "3", "--width", "32",
+                  "--heads", "2", "--vocab", "280", "--context", "64", "--steps", "60", "--batch", "16", "--threads", "1"])
         self.run(["init-student", "--from", "teacher.gguf", "--layers", "2", "-o", "student.gguf"])
         self.write("game.json", json.dumps({
             "teacher": {"model": "teacher.gguf"}, "student": {"model": "student.gguf"},
-            "prompts": {"train": "prompts.jsonl", "heldout": "prompts.jsonl", "checker": "number", "template": "raw", "per_iteration": 16},
+            "prompts": {"train": "prompts.jsonl", "heldout": "prompts.jsonl", "checker": "number", "template": "raw",
+                        "per_iteration": 16},
             "iterations": 1000, "samples_per_prompt": 2, "max_new_tokens": 8, "threads": 1,
-            "eval": {"prompts": 16, "gap_prompts": 8, "bootstrap": 100}, "reward": {"steps": 5, "gate": 0}, "game": {"rounds": 3}}))
+            "eval": {"prompts": 16, "gap_prompts": 8, "bootstrap": 100}, "reward": {"steps": 5, "gate": 0},
+            "game": {"rounds": 3}}))
 
     def write(self, name, text):
         with open(os.path.join(self.path, name), "w") as f:
@@ -326,8 +333,8 @@ class World:
     def try_run(self, args, env=None, stdin=subprocess.DEVNULL):
         e = dict(os.environ)
         e.update(env or {})
-        return subprocess.run([PBKD] + args, cwd=self.path, env=e, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              universal_newlines=True, timeout=300)
+        return subprocess.run([PBKD] + args, cwd=self.path, env=e, stdin=stdin, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, universal_newlines=True, timeout=300)
 
     def start(self, args, **kw):
         """In a terminal, with a history file of its own."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Every way out of the workbench leaves the terminal as it was, says the right exit status, and leaves a run that goes on."""
+"""Every way out of the workbench leaves the terminal as it was, says the right exit status, and leaves a run that goes
+on."""
 import os
 import signal
 import termios
@@ -202,6 +203,6 @@ def test_bad_start(world):
 
 
 if __name__ == "__main__":
-    ptylib.main([test_term, test_hup, test_int, test_quit, test_segv, test_abrt, test_terminal_gone, test_interrupt_twice, test_quit_asks,
-                 test_discard, test_done_leaves_at_once, test_suspend,
+    ptylib.main([test_term, test_hup, test_int, test_quit, test_segv, test_abrt, test_terminal_gone,
+                 test_interrupt_twice, test_quit_asks, test_discard, test_done_leaves_at_once, test_suspend,
                  test_stop_and_continue, test_bad_start])

@@ -112,7 +112,7 @@ def completion(world, p):
 def wide_characters(world, p):
     p.type(":日本e\u0301x")
     p.sees("日本")
-    p.until(lambda: (p.screen.y, p.screen.x) == (29, 7), "the cursor behind 1 + 2*2 + 1 + 1 cells, it is at %d" % p.screen.x)
+    p.until(lambda: (p.screen.y, p.screen.x) == (29, 7), "the cursor behind 1 + 2*2 + 1 + 1 cells")
     p.key("Left")
     p.until(lambda: p.screen.x == 6, "the cursor on x")
     p.key("Left")
@@ -152,7 +152,7 @@ def history(world, p):
         second.type(":")
         second.key("Up")  # the other session's lines
         second.key("Up")
-        second.until(lambda: "set zeta 0.02" in second.row(29) or "quit discard" in second.row(29), "a line of another session")
+        second.until(lambda: any(t in second.row(29) for t in ("set zeta 0.02", "quit discard")), "another session's line")
         second.key("Esc")
         second.type(":quit discard\r")
         assert second.wait() == 0
@@ -368,7 +368,8 @@ def test_editor_fails(world):
 
 def test_people_label(world):
     """With labeller human the game waits for labels, and goes on when there are enough."""
-    p = world.start(["run", "game.json", "--run-dir", "keys-people", "--set", "labeller=human", "--set", "labeller.min_labels=3"])
+    p = world.start(["run", "game.json", "--run-dir", "keys-people", "--set", "labeller=human", "--set",
+                     "labeller.min_labels=3"])
     try:
         p.until(lambda: " WAITING " in p.row(0), "the game to wait for labels")
         p.type("2")
@@ -436,6 +437,7 @@ def test_start_screen(world):
 
 
 if __name__ == "__main__":
-    ptylib.main([views, help_overlay, set_option, completion, wide_characters, long_line, history, pause_and_step, freeze, beta_keys, checkpoint,
-                 files, sizes, redraw, mouse, no_color, cube_colours, plain_locale, hostile_output, labels,
-                 test_editor, test_editor_fails, test_people_label, test_ascii_flag, test_start_screen])
+    ptylib.main([views, help_overlay, set_option, completion, wide_characters, long_line, history, pause_and_step,
+                 freeze, beta_keys, checkpoint, files, sizes, redraw, mouse, no_color, cube_colours, plain_locale,
+                 hostile_output, labels, test_editor, test_editor_fails, test_people_label, test_ascii_flag,
+                 test_start_screen])

@@ -53,8 +53,8 @@ def test_unknown_terminal(world):
 
 
 def start_headless(world, run_dir):
-    p = subprocess.Popen([ptylib.PBKD, "run", "game.json", "--headless", "--run-dir", run_dir], cwd=world.path, stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    p = subprocess.Popen([ptylib.PBKD, "run", "game.json", "--headless", "--run-dir", run_dir], cwd=world.path,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     for line in p.stdout:
         if "iteration 1: held-out" in line or " t 2/" in line:
             return p
@@ -85,8 +85,8 @@ def test_resume_is_exact(world):
     """Killed without warning, a run goes on from its checkpoint to the same weights."""
     args = ["--set", "iterations=4", "--headless"]
     whole = result(world.run(["run", "game.json", "--run-dir", "text-whole"] + args))
-    p = subprocess.Popen([ptylib.PBKD, "run", "game.json", "--run-dir", "text-cut"] + args, cwd=world.path, stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
+    p = subprocess.Popen([ptylib.PBKD, "run", "game.json", "--run-dir", "text-cut"] + args, cwd=world.path,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
     for line in p.stdout:
         if "iteration 2: held-out" in line:
             break
@@ -98,9 +98,10 @@ def test_resume_is_exact(world):
 
 
 def test_wrong_usage(world):
-    for args, text in ((["run"], "configuration"), (["nonsense"], "nonsense"), (["run", "game.json", "--sed", "1"], "--sed"),
-                       (["run", "game.json", "--seed", "-1"], "--seed"), (["demo", "--set", "betta=1"], "betta"),
-                       (["demo", "--set", "beta=-1"], "beta"), (["info"], "model file"), (["generate", "--model", "m"], "--prompt"),
+    for args, text in ((["run"], "configuration"), (["nonsense"], "nonsense"),
+                       (["run", "game.json", "--sed", "1"], "--sed"), (["run", "game.json", "--seed", "-1"], "--seed"),
+                       (["demo", "--set", "betta=1"], "betta"), (["demo", "--set", "beta=-1"], "beta"),
+                       (["info"], "model file"), (["generate", "--model", "m"], "--prompt"),
                        (["prefs", "export", "x"], "-o"), (["prefs"], "usage"), (["sft", "--data", "d"], "--model")):
         p = world.try_run(args)
         assert p.returncode == 2 and text in p.stderr, "%r: %d %s" % (args, p.returncode, p.stderr)
@@ -110,15 +111,18 @@ def test_wrong_usage(world):
 def test_failures(world):
     world.write("broken.json", "{")
     world.write("unknown.json", '{"betta": 1}')
-    for args, text in ((["run", "missing.json"], "missing.json"), (["run", "broken.json"], "broken.json"), (["run", "unknown.json"], "betta"),
+    for args, text in ((["run", "missing.json"], "missing.json"), (["run", "broken.json"], "broken.json"),
+                       (["run", "unknown.json"], "betta"),
                        (["info", "missing.gguf"], "missing.gguf"), (["info", "game.json"], "game.json"),
                        (["generate", "--model", "missing.gguf", "--prompt", "x"], "missing.gguf"),
-                       (["prefs", "stats", "missing", "--json"], "missing"), (["run", "--resume", "--run-dir", "missing"], "missing"),
+                       (["prefs", "stats", "missing", "--json"], "missing"),
+                       (["run", "--resume", "--run-dir", "missing"], "missing"),
                        (["sft", "--model", "teacher.gguf", "--data", "missing.jsonl", "-o", "x.gguf"], "missing.jsonl"),
                        (["pretrain", "--data", "pre.jsonl", "-o", "x.gguf", "--width", "33", "--heads", "2"], "33"),
                        (["generate", "--model", "teacher.gguf", "--prompt", "x " * 200, "--raw"], "context")):
         p = world.try_run(args)
-        assert p.returncode == 1 and p.stderr.startswith("pbkd: ") and text in p.stderr, "%r: %d %s" % (args, p.returncode, p.stderr)
+        good = p.returncode == 1 and p.stderr.startswith("pbkd: ") and text in p.stderr
+        assert good, "%r: %d %s" % (args, p.returncode, p.stderr)
     assert not os.path.exists(os.path.join(world.path, "x.gguf"))
 
 
@@ -157,12 +161,15 @@ def test_generate(world):
 
 
 def test_training_verbs(world):
-    world.run(["sft", "--model", "student.gguf", "--data", "pre.jsonl", "-o", "tuned.gguf", "--steps", "5", "--threads", "1", "--type", "f16"])
+    world.run(["sft", "--model", "student.gguf", "--data", "pre.jsonl", "-o", "tuned.gguf", "--steps", "5",
+               "--threads", "1", "--type", "f16"])
     text = world.run(["info", "tuned.gguf"]).stdout
     assert "F16" in text and "llama.block_count" in text
     world.write("sizes.json", '{"layers": 1, "width": 16, "heads": 2, "vocab": 270, "context": 32}')
-    world.run(["pretrain", "--data", "pre.jsonl", "--config", "sizes.json", "--layers", "2", "-o", "small.gguf", "--steps", "2", "--threads", "1"])
-    lines = {line.split()[0]: line.split()[-1] for line in world.run(["info", "small.gguf"]).stdout.splitlines() if line.strip()}
+    world.run(["pretrain", "--data", "pre.jsonl", "--config", "sizes.json", "--layers", "2", "-o", "small.gguf",
+               "--steps", "2", "--threads", "1"])
+    text = world.run(["info", "small.gguf"]).stdout
+    lines = {line.split()[0]: line.split()[-1] for line in text.splitlines() if line.strip()}
     assert lines["llama.block_count"] == "2" and lines["llama.embedding_length"] == "16", lines
     world.write("bad-sizes.json", '{"layer": 1}')
     p = world.try_run(["pretrain", "--data", "pre.jsonl", "--config", "bad-sizes.json", "-o", "x.gguf"])
@@ -170,8 +177,9 @@ def test_training_verbs(world):
 
 
 def test_training_interrupted(world):
-    p = subprocess.Popen([ptylib.PBKD, "sft", "--model", "student.gguf", "--data", "pre.jsonl", "-o", "never.gguf", "--steps", "1000000",
-                          "--threads", "1"], cwd=world.path, stderr=subprocess.PIPE, universal_newlines=True)
+    p = subprocess.Popen([ptylib.PBKD, "sft", "--model", "student.gguf", "--data", "pre.jsonl", "-o", "never.gguf",
+                          "--steps", "1000000", "--threads", "1"], cwd=world.path, stderr=subprocess.PIPE,
+                         universal_newlines=True)
     p.stderr.readline()
     p.send_signal(signal.SIGINT)
     assert p.wait(timeout=ptylib.LIMIT) == 130
@@ -208,14 +216,14 @@ def test_sample_data_elsewhere(world):
     os.chmod(copy, 0o755)
     command = [copy, "demo", "--headless", "--run-dir", "text-demo", "--set", "iterations=0"]
     env = dict(os.environ, PBKD_DATA=folder)
-    p = subprocess.run(command, cwd=world.path, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                       universal_newlines=True)
+    p = subprocess.run(command, cwd=world.path, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, universal_newlines=True)
     if os.path.exists("/usr/local/share/pbkd/sample_data"):
         return  # an installed copy comes first
     assert p.returncode == 0, p.stderr
     del env["PBKD_DATA"]
-    p = subprocess.run(command, cwd=world.path, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                       universal_newlines=True)
+    p = subprocess.run(command, cwd=world.path, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, universal_newlines=True)
     assert p.returncode == 1 and "arithmetic/online.json" in p.stderr and "PBKD_DATA" in p.stderr
 
 
@@ -235,7 +243,8 @@ def test_first_frame_and_keys(world):
             p.sees(title)
             waits.append(time.monotonic() - begin)
         waits.sort()
-        print("first frame %.0f ms; key to frame: median %.1f ms, worst %.1f ms" % (1e3 * first, 1e3 * waits[30], 1e3 * waits[-1]))
+        print("first frame %.0f ms; key to frame: median %.1f ms, worst %.1f ms"
+              % (1e3 * first, 1e3 * waits[30], 1e3 * waits[-1]))
         p.type(":quit discard\r")
         assert p.wait() == 0
     finally:
@@ -243,6 +252,7 @@ def test_first_frame_and_keys(world):
 
 
 if __name__ == "__main__":
-    ptylib.main([test_headless_result, test_no_terminal_means_headless, test_dumb_terminal, test_unknown_terminal, test_signals, test_closed_pipe,
-                 test_resume_is_exact, test_wrong_usage, test_failures, test_full_disk, test_help, test_generate, test_training_verbs,
-                 test_training_interrupted, test_preferences, test_sample_data_elsewhere, test_first_frame_and_keys])
+    ptylib.main([test_headless_result, test_no_terminal_means_headless, test_dumb_terminal, test_unknown_terminal,
+                 test_signals, test_closed_pipe, test_resume_is_exact, test_wrong_usage, test_failures,
+                 test_full_disk, test_help, test_generate, test_training_verbs, test_training_interrupted,
+                 test_preferences, test_sample_data_elsewhere, test_first_frame_and_keys])
