@@ -22,8 +22,8 @@ PBKD = os.path.abspath(os.environ.get("PBKD", "./pbkd"))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIMIT = 60.0  # seconds that a wait may take on a very busy machine
 
-KEYS = {"Enter": "\r", "Esc": "\x1b", "Tab": "\t", "BackTab": "\x1b[Z", "Up": "\x1bOA", "Down": "\x1bOB", "Right": "\x1bOC",
-        "Left": "\x1bOD", "Home": "\x1bOH", "End": "\x1bOF", "BS": "\x7f", "Del": "\x1b[3~", "PgUp": "\x1b[5~",
+KEYS = {"Enter": "\r", "Esc": "\x1b", "Tab": "\t", "BackTab": "\x1b[Z", "Up": "\x1bOA", "Down": "\x1bOB",
+        "Right": "\x1bOC", "Left": "\x1bOD", "Home": "\x1bOH", "End": "\x1bOF", "BS": "\x7f", "Del": "\x1b[3~", "PgUp": "\x1b[5~",
         "PgDn": "\x1b[6~", "F1": "\x1bOP"}
 # CSI (private mark, parameters, final byte), character sets, other escapes, titles, control characters, text.
 TOKEN = re.compile(r"\x1b\[([?>]?)([0-9;:]*)([@A-Za-z`])|\x1b[()][A-Z0-9]|\x1b([=>78MDEHc])|\x1b\][^\x07]*\x07|"
@@ -174,8 +174,8 @@ class Screen:
         return "\n".join(self.lines())
 
 
-# A shell's job control in a nutshell: run argv[2:] as a foreground job; when it stops, write the terminal's settings to the
-# file argv[1], wait for a line of input and continue it; exit with its status.
+# A shell's job control in a nutshell: run argv[2:] as a foreground job; when it stops, write the terminal's settings
+# to the file argv[1], wait for a line of input and continue it; exit with its status.
 JOB_CONTROL = """
 import os, signal, sys, termios
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -310,7 +310,8 @@ class World:
         self.write("pre.jsonl", "".join(json.dumps({"prompt": p, "response": a}) + "\n" for p, a in rows))
         self.write("prompts.jsonl", "".join(json.dumps({"prompt": p, "answer": a}) + "\n" for p, a in rows))
         self.run(["pretrain", "--data", "pre.jsonl", "-o", "teacher.gguf", "--layers", "3", "--width", "32",
-                  "--heads", "2", "--vocab", "280", "--context", "64", "--steps", "60", "--batch", "16", "--threads", "1"])
+                  "--heads", "2", "--vocab", "280", "--context", "64", "--steps", "60", "--batch", "16",
+                  "--threads", "1"])
         self.run(["init-student", "--from", "teacher.gguf", "--layers", "2", "-o", "student.gguf"])
         self.write("game.json", json.dumps({
             "teacher": {"model": "teacher.gguf"}, "student": {"model": "student.gguf"},

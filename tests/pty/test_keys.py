@@ -152,7 +152,7 @@ def history(world, p):
         second.type(":")
         second.key("Up")  # the other session's lines
         second.key("Up")
-        second.until(lambda: any(t in second.row(29) for t in ("set zeta 0.02", "quit discard")), "another session's line")
+        second.until(lambda: any(t in second.row(29) for t in ("set zeta 0.02", "quit discard")), "a line of another")
         second.key("Esc")
         second.type(":quit discard\r")
         assert second.wait() == 0

@@ -54,7 +54,8 @@ def test_unknown_terminal(world):
 
 def start_headless(world, run_dir):
     p = subprocess.Popen([ptylib.PBKD, "run", "game.json", "--headless", "--run-dir", run_dir], cwd=world.path,
-                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         universal_newlines=True)
     for line in p.stdout:
         if "iteration 1: held-out" in line or " t 2/" in line:
             return p
@@ -86,7 +87,8 @@ def test_resume_is_exact(world):
     args = ["--set", "iterations=4", "--headless"]
     whole = result(world.run(["run", "game.json", "--run-dir", "text-whole"] + args))
     p = subprocess.Popen([ptylib.PBKD, "run", "game.json", "--run-dir", "text-cut"] + args, cwd=world.path,
-                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                         universal_newlines=True)
     for line in p.stdout:
         if "iteration 2: held-out" in line:
             break
