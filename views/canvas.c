@@ -1,6 +1,8 @@
-/* The grid of cells: see canvas.h. What text looks like is decided in text_piece.c; here pieces become cells, clipped to an area.
+/* The grid of cells: see canvas.h. What text looks like is decided in text_piece.c; here pieces become cells, clipped
+ * to an area.
  *
- * Only ASCII reaches the cells of a canvas with GLYPHS_ASCII: views draw the same characters everywhere and need not ask. */
+ * Only ASCII reaches the cells of a canvas with GLYPHS_ASCII: views draw the same characters everywhere and need not
+ * ask. */
 #include "views/canvas.h"
 
 #include <stdarg.h>
@@ -16,7 +18,9 @@ enum { MAX_SIDE = 4096 }; /* a terminal that claims more is not one */
 
 static const struct cell BLANK = {.text = " ", .width = 1, .role = ROLE_TEXT};
 
-static int clamp(int x, int lo, int hi) { return x < lo ? lo : x > hi ? hi : x; }
+static int clamp(int x, int lo, int hi) {
+    return x < lo ? lo : x > hi ? hi : x;
+}
 
 void canvas_init(struct canvas *c, int rows, int cols, enum glyphs glyphs) {
     c->rows = clamp(rows, 1, MAX_SIDE);
@@ -35,11 +39,14 @@ void canvas_clear(struct canvas *c) {
     for (size_t i = 0; i < (size_t)c->rows * (size_t)c->cols; i++) c->cell[i] = BLANK;
 }
 
-struct area canvas_area(struct canvas *c) { return (struct area){c, 0, 0, c->rows, c->cols}; }
+struct area canvas_area(struct canvas *c) {
+    return (struct area){c, 0, 0, c->rows, c->cols};
+}
 
 struct area area_sub(struct area a, int row, int col, int rows, int cols) {
     const int top = clamp(row, 0, a.rows), left = clamp(col, 0, a.cols);
-    return (struct area){a.canvas, a.row + top, a.col + left, clamp(row + rows, top, a.rows) - top, clamp(col + cols, left, a.cols) - left};
+    return (struct area){a.canvas, a.row + top, a.col + left, clamp(row + rows, top, a.rows) - top,
+                         clamp(col + cols, left, a.cols) - left};
 }
 
 static struct cell *cell_at(struct area a, int row, int col) {
@@ -53,7 +60,8 @@ static void free_halves(struct area a, int row, int col, int width) {
     if (last->width == 2 && a.col + col + width < a.canvas->cols) last[1] = BLANK;
 }
 
-static void put_cell(struct area a, int row, int col, const char *text, size_t len, int width, enum role role, int attr) {
+static void put_cell(struct area a, int row, int col, const char *text, size_t len, int width, enum role role,
+                     int attr) {
     free_halves(a, row, col, width);
     struct cell *c = cell_at(a, row, col);
     *c = (struct cell){.width = (unsigned char)width, .role = (unsigned char)role, .attr = (unsigned char)attr};
@@ -61,7 +69,9 @@ static void put_cell(struct area a, int row, int col, const char *text, size_t l
     if (width == 2) c[1] = (struct cell){.width = 0, .role = (unsigned char)role, .attr = (unsigned char)attr};
 }
 
-static size_t utf8_length(unsigned char first) { return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4; }
+static size_t utf8_length(unsigned char first) {
+    return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
 
 /* p fits at (row, col). */
 static void put_piece(struct area a, int row, int col, struct piece *p, enum role role, int attr) {
@@ -89,7 +99,9 @@ static int cells_of(const char *text, size_t len, int enough) {
     return n;
 }
 
-int text_cells(const char *text) { return cells_of(text, strlen(text), 1 << 30); }
+int text_cells(const char *text) {
+    return cells_of(text, strlen(text), 1 << 30);
+}
 
 int area_text_n(struct area a, int row, int col, int max_cols, enum role role, int attr, const char *text, size_t len) {
     if (row < 0 || row >= a.rows || col < 0 || col >= a.cols) return 0;
@@ -150,7 +162,8 @@ struct area area_box(struct area a, const char *title, bool focus) {
     area_fill(a, a.rows - 1, 0, 1, "└", line, 0);
     area_fill(a, a.rows - 1, a.cols - 1, 1, "┘", line, 0);
     if (title && *title) {
-        const int n = area_text(a, 0, 2, a.cols - 5, focus ? ROLE_TITLE_FOCUS : ROLE_TITLE, focus ? ATTR_BOLD : 0, title);
+        const int n =
+            area_text(a, 0, 2, a.cols - 5, focus ? ROLE_TITLE_FOCUS : ROLE_TITLE, focus ? ATTR_BOLD : 0, title);
         area_fill(a, 0, 1, 1, " ", line, 0);
         area_fill(a, 0, 2 + n, 1, " ", line, 0);
     }
@@ -232,8 +245,10 @@ static void dump_row(const struct canvas *c, int row, bool roles, struct strbuf 
     const size_t start = out->len;
     for (int col = 0; col < c->cols; col++) {
         const struct cell *cell = &c->cell[(size_t)row * (size_t)c->cols + (size_t)col];
-        if (roles) strbuf_putc(out, cell->role == ROLE_TEXT ? ' ' : ROLE_LETTERS[cell->role]);
-        else strbuf_puts(out, cell->text);
+        if (roles)
+            strbuf_putc(out, cell->role == ROLE_TEXT ? ' ' : ROLE_LETTERS[cell->role]);
+        else
+            strbuf_puts(out, cell->text);
     }
     while (out->len > start && out->s[out->len - 1] == ' ') out->s[--out->len] = '\0';
     strbuf_putc(out, '\n');

@@ -1,8 +1,9 @@
-/* A line chart over ticks: axes with round labels, a legend that also tells the lines apart without colour, a band between two
- * series, a level line, marks where a person acted.
+/* A line chart over ticks: axes with round labels, a legend that also tells the lines apart without colour, a band
+ * between two series, a level line, marks where a person acted.
  *
- * Dots are braille (2 x 4 in a cell), eighth blocks (1 x 8) or ASCII (1 x 1), as the canvas says. Many points in one column become
- * the column's minimum-to-maximum line, so spikes survive any width. A non-finite value is a gap in its line; gaps are counted. */
+ * Dots are braille (2 x 4 in a cell), eighth blocks (1 x 8) or ASCII (1 x 1), as the canvas says. Many points in one
+ * column become the column's minimum-to-maximum line, so spikes survive any width. A non-finite value is a gap in its
+ * line; gaps are counted. */
 #ifndef PBKD_VIEWS_CHART_H
 #define PBKD_VIEWS_CHART_H
 
@@ -10,28 +11,29 @@
 #include "views/canvas.h"
 
 struct chart_line {
-    const char *name;     /* legend; its first letter marks the line on the chart and should be the chart's only such letter */
+    const char
+        *name; /* legend; its first letter marks the line on the chart and should be the chart's only such letter */
     enum role role;
     int n;
-    const int64_t *tick;  /* rising, borrowed */
-    const float *value;   /* borrowed */
-    bool percent;         /* legend prints the newest value as a percentage */
+    const int64_t *tick; /* rising, borrowed */
+    const float *value;  /* borrowed */
+    bool percent;        /* legend prints the newest value as a percentage */
 };
 
 #define CHART_LINES 4
 struct chart {
     struct chart_line line[CHART_LINES]; /* the first is drawn on top */
     int n_lines;
-    struct chart_line band_lo, band_hi;  /* n = 0: none. Same ticks in both */
-    double level;                        /* horizontal line; NAN: none */
-    const char *level_name;              /* said in the legend */
-    const char *note;                    /* more to say in the legend, or NULL */
-    bool from_zero;                      /* the axis includes 0 */
-    double top;                          /* the axis goes no higher; NAN: as the data need */
-    int64_t x0, x1;                      /* ticks shown; x1 <= x0: all */
-    const struct tick_mark *mark;        /* borrowed */
+    struct chart_line band_lo, band_hi; /* n = 0: none. Same ticks in both */
+    double level;                       /* horizontal line; NAN: none */
+    const char *level_name;             /* said in the legend */
+    const char *note;                   /* more to say in the legend, or NULL */
+    bool from_zero;                     /* the axis includes 0 */
+    double top;                         /* the axis goes no higher; NAN: as the data need */
+    int64_t x0, x1;                     /* ticks shown; x1 <= x0: all */
+    const struct tick_mark *mark;       /* borrowed */
     int n_marks;
-    const char *empty;                   /* said while there is nothing to draw */
+    const char *empty; /* said while there is nothing to draw */
 };
 
 struct chart chart_make(void); /* no lines, no level, no bounds */

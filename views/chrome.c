@@ -1,7 +1,7 @@
 /* Header and hints around the active view: declared in view.h.
  *
- * The header is a row of parts. When the row is too narrow, parts are left out by rank, the least needed first, so that a small
- * terminal still says what runs, in which state and how large the gap is. */
+ * The header is a row of parts. When the row is too narrow, parts are left out by rank, the least needed first, so that
+ * a small terminal still says what runs, in which state and how large the gap is. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@ enum { MAX_PARTS = 12, PART_TEXT = 96 };
 struct part {
     char text[PART_TEXT];
     char brief[32]; /* said instead before the part is left out; empty: nothing shorter */
-    int rank; /* 0 is never left out; the highest goes first */
+    int rank;       /* 0 is never left out; the highest goes first */
     enum role role;
     int attr;
     bool absent;
@@ -35,8 +35,10 @@ static void add_state(struct header *h, const struct snapshot *s, bool frozen) {
     struct part *p = add_part(h, 0);
     snprintf(p->text, PART_TEXT, " %s ", run_state_name(s->state));
     p->attr = s->state == RUN_RUNNING ? ATTR_BOLD : ATTR_BOLD | ATTR_REVERSE;
-    if (s->state == RUN_FAILED) p->role = ROLE_ERROR;
-    else if (s->state == RUN_WAITING || s->state == RUN_PAUSED) p->role = ROLE_WARNING;
+    if (s->state == RUN_FAILED)
+        p->role = ROLE_ERROR;
+    else if (s->state == RUN_WAITING || s->state == RUN_PAUSED)
+        p->role = ROLE_WARNING;
     if (!frozen) return;
     p = add_part(h, 0);
     snprintf(p->text, PART_TEXT, " DISPLAY FROZEN "); /* the run goes on: not to be mistaken for PAUSED */
@@ -48,8 +50,10 @@ static void add_progress(struct header *h, const struct snapshot *s) {
     snprintf(add_part(h, 2)->text, PART_TEXT, "t %d/%d", s->iteration, s->options.iterations);
     if (s->state == RUN_DONE || s->state == RUN_FAILED) return;
     const char *phase = run_phase_name(s->phase);
-    if (isfinite(s->phase_done)) snprintf(add_part(h, 3)->text, PART_TEXT, "%s %.0f %%", phase, 100 * s->phase_done);
-    else snprintf(add_part(h, 3)->text, PART_TEXT, "%s", phase);
+    if (isfinite(s->phase_done))
+        snprintf(add_part(h, 3)->text, PART_TEXT, "%s %.0f %%", phase, 100 * s->phase_done);
+    else
+        snprintf(add_part(h, 3)->text, PART_TEXT, "%s", phase);
 }
 
 static double newest(const struct snapshot *s, enum series_id id) {
@@ -67,12 +71,17 @@ static void add_figures(struct header *h, const struct snapshot *s) {
     }
     if (s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0)
         snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g → %s", s->options.beta, s->pending_value);
-    else snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g", s->options.beta);
-    if (s->labels_waiting) snprintf(add_part(h, 6)->text, PART_TEXT, "labels %d (%d wait)", s->labels_human, s->labels_waiting);
-    else snprintf(add_part(h, 6)->text, PART_TEXT, "labels %d", s->labels_human);
+    else
+        snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g", s->options.beta);
+    if (s->labels_waiting)
+        snprintf(add_part(h, 6)->text, PART_TEXT, "labels %d (%d wait)", s->labels_human, s->labels_waiting);
+    else
+        snprintf(add_part(h, 6)->text, PART_TEXT, "labels %d", s->labels_human);
     if (s->state == RUN_RUNNING || s->state == RUN_LOADING) {
-        if (s->tokens_per_second > 0) snprintf(add_part(h, 8)->text, PART_TEXT, "%s tok/s", format_count(s->tokens_per_second).s);
-        if (isfinite(s->eta_seconds)) snprintf(add_part(h, 7)->text, PART_TEXT, "eta %s", format_duration(s->eta_seconds).s);
+        if (s->tokens_per_second > 0)
+            snprintf(add_part(h, 8)->text, PART_TEXT, "%s tok/s", format_count(s->tokens_per_second).s);
+        if (isfinite(s->eta_seconds))
+            snprintf(add_part(h, 7)->text, PART_TEXT, "eta %s", format_duration(s->eta_seconds).s);
     }
 }
 
@@ -87,11 +96,14 @@ static int header_cells(const struct header *h) {
 static bool drop_one(struct header *h) {
     int worst = -1;
     for (int i = 0; i < h->n; i++)
-        if (!h->part[i].absent && h->part[i].rank > 0 && (worst < 0 || h->part[i].rank > h->part[worst].rank)) worst = i;
+        if (!h->part[i].absent && h->part[i].rank > 0 && (worst < 0 || h->part[i].rank > h->part[worst].rank))
+            worst = i;
     if (worst < 0) return false;
     struct part *p = &h->part[worst];
-    if (p->brief[0] && strcmp(p->text, p->brief) != 0) memcpy(p->text, p->brief, sizeof p->brief);
-    else p->absent = true;
+    if (p->brief[0] && strcmp(p->text, p->brief) != 0)
+        memcpy(p->text, p->brief, sizeof p->brief);
+    else
+        p->absent = true;
     return true;
 }
 
@@ -104,7 +116,8 @@ void draw_header(struct area a, const struct snapshot *s, bool frozen) {
     add_progress(&h, s);
     add_figures(&h, s);
     if (text_cells(name->text) <= 12) name->rank = 4; /* a short name is worth its place */
-    while (header_cells(&h) > a.cols && drop_one(&h)) {}
+    while (header_cells(&h) > a.cols && drop_one(&h)) {
+    }
     area_fill(a, 0, 0, a.cols, " ", ROLE_HEADER, 0);
     int col = 0;
     for (int i = 0; i < h.n && col < a.cols; i++) {

@@ -1,4 +1,5 @@
-/* The panels of the Dashboard: charts of the game, figures in words, the current pair. Each draws into whatever area it gets. */
+/* The panels of the Dashboard: charts of the game, figures in words, the current pair. Each draws into whatever area it
+ * gets. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,8 +42,11 @@ static void draw_game(struct area a, const struct snapshot *s, struct dashboard 
     chart_add(&c, s->series[SERIES_GAP_TRUE], a.cols < 50 ? "true" : "true gap", ROLE_SERIES3);
     if (a.cols >= 70) chart_add(&c, s->series[SERIES_GAP_FITTED], "fitted gap", ROLE_SERIES4);
     struct chart_line *saw = &c.line[c.n_lines++];
-    *saw = (struct chart_line){.name = a.cols < 50 ? "batch" : "batch gap (up: ascent, down: descent)", .role = ROLE_SERIES2,
-                               .n = d->n_saw, .tick = d->saw_tick, .value = d->saw};
+    *saw = (struct chart_line){.name = a.cols < 50 ? "batch" : "batch gap (up: ascent, down: descent)",
+                               .role = ROLE_SERIES2,
+                               .n = d->n_saw,
+                               .tick = d->saw_tick,
+                               .value = d->saw};
     chart_set_band(&c, s->series[SERIES_GAP_WORST_LO], s->series[SERIES_GAP_WORST_HI]);
     c.from_zero = true;
     c.empty = "the game has not started: gaps appear with the first evaluation";
@@ -83,8 +87,10 @@ static void draw_student(struct area a, const struct snapshot *s, struct dashboa
     struct chart c = make_chart(s, d);
     char teacher[48];
     const struct series *accuracy = s->series[SERIES_ACCURACY];
-    if (accuracy) chart_add(&c, accuracy, "accuracy", ROLE_STUDENT);
-    else chart_add(&c, s->series[SERIES_STUDENT_REWARD], "reward of samples", ROLE_STUDENT);
+    if (accuracy)
+        chart_add(&c, accuracy, "accuracy", ROLE_STUDENT);
+    else
+        chart_add(&c, s->series[SERIES_STUDENT_REWARD], "reward of samples", ROLE_STUDENT);
     c.line[0].percent = accuracy != NULL;
     if (accuracy && isfinite(s->teacher_accuracy)) {
         snprintf(teacher, sizeof teacher, "teacher %s", format_percent(s->teacher_accuracy).s);
@@ -111,8 +117,8 @@ static void draw_regret(struct area a, const struct snapshot *s, struct dashboar
     if (regret && regret->n > 1) { /* c such that both meet at the newest point */
         const double t_end = regret->n, scale = (double)regret->value[regret->n - 1] / sqrt(t_end * log(t_end));
         for (int i = 0; i < regret->n; i++) d->reference[i] = (float)(scale * sqrt((i + 1) * log(i + 1)));
-        c.line[c.n_lines++] = (struct chart_line){.name = "c sqrt(t log t)", .role = ROLE_AXIS, .n = regret->n,
-                                                  .tick = regret->tick, .value = d->reference};
+        c.line[c.n_lines++] = (struct chart_line){
+            .name = "c sqrt(t log t)", .role = ROLE_AXIS, .n = regret->n, .tick = regret->tick, .value = d->reference};
     }
     c.from_zero = true;
     chart_draw(a, &c);
@@ -160,14 +166,19 @@ static void add_accuracies(struct figures *t, const struct snapshot *s) {
         struct figure *f = add(t, "student accuracy", "student");
         snprintf(f->value, sizeof f->value, "%s (start %s, teacher %s)", format_percent(s->accuracy_now).s,
                  format_percent(s->accuracy_before).s, format_percent(s->teacher_accuracy).s);
-        snprintf(f->short_value, sizeof f->short_value, "%s, was %s", format_percent(s->accuracy_now).s, format_percent(s->accuracy_before).s);
+        snprintf(f->short_value, sizeof f->short_value, "%s, was %s", format_percent(s->accuracy_now).s,
+                 format_percent(s->accuracy_before).s);
     }
     const double reward = newest(s, SERIES_RM_HELDOUT);
     struct figure *f = add(t, "reward accuracy", "reward");
     const bool passed = reward >= s->options.reward_gate;
-    snprintf(f->value, sizeof f->value, "%s held-out (gate %s%s)", format_percent(reward).s, format_percent(s->options.reward_gate).s,
-             !isfinite(reward) ? "" : passed ? ", reached" : ", NOT reached");
-    snprintf(f->short_value, sizeof f->short_value, "%s (gate %s)", format_percent(reward).s, format_percent(s->options.reward_gate).s);
+    snprintf(f->value, sizeof f->value, "%s held-out (gate %s%s)", format_percent(reward).s,
+             format_percent(s->options.reward_gate).s,
+             !isfinite(reward) ? ""
+             : passed          ? ", reached"
+                               : ", NOT reached");
+    snprintf(f->short_value, sizeof f->short_value, "%s (gate %s)", format_percent(reward).s,
+             format_percent(s->options.reward_gate).s);
     if (isfinite(reward)) f->role = passed ? ROLE_GOOD : ROLE_WARNING;
 }
 
@@ -177,9 +188,10 @@ static void add_constraint(struct figures *t, const struct snapshot *s) {
     snprintf(f->short_value, sizeof f->short_value, "%s of %.6g", format_number(s->slack).s, s->options.zeta);
     f = add(t, "beta", "beta");
     const bool pending = s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0;
-    snprintf(f->value, sizeof f->value, "%.6g%s%s%s", s->options.beta, pending ? " → " : "", pending ? s->pending_value : "",
-             pending ? " at the next step" : "");
-    snprintf(f->short_value, sizeof f->short_value, "%.6g%s%s", s->options.beta, pending ? " → " : "", pending ? s->pending_value : "");
+    snprintf(f->value, sizeof f->value, "%.6g%s%s%s", s->options.beta, pending ? " → " : "",
+             pending ? s->pending_value : "", pending ? " at the next step" : "");
+    snprintf(f->short_value, sizeof f->short_value, "%.6g%s%s", s->options.beta, pending ? " → " : "",
+             pending ? s->pending_value : "");
 }
 
 /* Most important first: a small panel shows as many as it has rows. */
@@ -202,11 +214,13 @@ static void collect_figures(struct figures *t, const struct snapshot *s) {
     add_number(t, "calibration error", "ECE", newest(s, SERIES_ECE), "held-out");
     add_number(t, "cumulative regret", "regret", newest(s, SERIES_REGRET), "");
     f = add(t, "running for", "time");
-    snprintf(f->value, sizeof f->value, "%s, to go %s", format_duration(s->elapsed_seconds).s, format_duration(s->eta_seconds).s);
+    snprintf(f->value, sizeof f->value, "%s, to go %s", format_duration(s->elapsed_seconds).s,
+             format_duration(s->eta_seconds).s);
     snprintf(f->short_value, sizeof f->short_value, "%s", format_duration(s->elapsed_seconds).s);
     if (s->n_marks) {
         f = add(t, "last act", "act");
-        snprintf(f->value, sizeof f->value, "%s (tick %lld)", s->mark[s->n_marks - 1].what, (long long)s->mark[s->n_marks - 1].tick);
+        snprintf(f->value, sizeof f->value, "%s (tick %lld)", s->mark[s->n_marks - 1].what,
+                 (long long)s->mark[s->n_marks - 1].tick);
         snprintf(f->short_value, sizeof f->short_value, "%s", s->mark[s->n_marks - 1].what);
     }
 }
@@ -217,7 +231,9 @@ static int draw_alert(struct area a, const struct snapshot *s, int rows) {
     const char *text = stands ? s->state_text : s->alert_now;
     if (!text || rows < 1) return 0;
     struct styled t = {0};
-    const enum role role = s->state == RUN_FAILED ? ROLE_ERROR : stands && s->state != RUN_WAITING ? ROLE_TEXT : ROLE_WARNING;
+    const enum role role = s->state == RUN_FAILED              ? ROLE_ERROR
+                           : stands && s->state != RUN_WAITING ? ROLE_TEXT
+                                                               : ROLE_WARNING;
     styled_printf(&t, role, 0, "%s%s", role == ROLE_TEXT ? "" : "! ", text);
     const int n = styled_draw(area_sub(a, 0, 0, rows, a.cols), &t, 0, NULL);
     styled_free(&t);

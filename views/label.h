@@ -15,7 +15,7 @@ struct labelled_pair { /* a copy: the pair may leave the snapshot while a person
     char *prompt, *text[2]; /* owned; 0 teacher, 1 student */
     bool truncated[2];
     double reward[2];
-    int left;          /* which of the two is A */
+    int left; /* which of the two is A */
 };
 
 struct finished { /* a pair this session is done with */

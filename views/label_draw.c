@@ -1,5 +1,6 @@
-/* How the Label view looks: prompt above, A and B beside each other with equal widths (above each other on narrow screens), what came of
- * the vote before below. On very small screens one pane at a time. Nothing here names who wrote what before the vote. */
+/* How the Label view looks: prompt above, A and B beside each other with equal widths (above each other on narrow
+ * screens), what came of the vote before below. On very small screens one pane at a time. Nothing here names who wrote
+ * what before the vote. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +13,8 @@ static const char *const SIDE_NAMES[2] = {"teacher", "student"};
 
 /* An answer that says which model wrote it gives itself away. */
 static bool names_a_model(const char *text) {
-    static const char *const NAMES[] = {"chatgpt", "openai", "anthropic", "gemini", "llama", "mistral", "qwen", "smollm", "deepseek",
-                                        "as an ai", "language model", "hugging face"};
+    static const char *const NAMES[] = {"chatgpt", "openai", "anthropic", "gemini",   "llama",          "mistral",
+                                        "qwen",    "smollm", "deepseek",  "as an ai", "language model", "hugging face"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (strcasestr(text, NAMES[i])) return true;
     return false;
@@ -28,7 +29,8 @@ static struct area pane(struct area a, const char *title, bool box, bool focus) 
     return area_sub(a, 1, 0, a.rows - 1, a.cols);
 }
 
-static void draw_text(struct label_view *v, struct area in, enum label_pane which, const struct styled *t, unsigned char *seen) {
+static void draw_text(struct label_view *v, struct area in, enum label_pane which, const struct styled *t,
+                      unsigned char *seen) {
     v->page[which] = in.rows;
     v->lines[which] = styled_lines(t, in.cols);
     const int last = v->lines[which] - in.rows;
@@ -39,7 +41,8 @@ static void draw_text(struct label_view *v, struct area in, enum label_pane whic
 static void draw_prompt(struct label_view *v, struct area a, bool box) {
     struct styled t = {0};
     styled_add(&t, ROLE_TEXT, 0, v->pair.prompt);
-    draw_text(v, box ? area_sub(a, 1, 1, a.rows - 2, a.cols - 2) : area_sub(a, 1, 0, a.rows - 1, a.cols), PANE_PROMPT, &t, NULL);
+    draw_text(v, box ? area_sub(a, 1, 1, a.rows - 2, a.cols - 2) : area_sub(a, 1, 0, a.rows - 1, a.cols), PANE_PROMPT,
+              &t, NULL);
     char title[64] = "Prompt";
     const int below = v->lines[PANE_PROMPT] - v->top[PANE_PROMPT] - v->page[PANE_PROMPT];
     if (below > 0) snprintf(title, sizeof title, "Prompt, %d more line%s: Tab j", below, below > 1 ? "s" : "");
@@ -50,9 +53,12 @@ static void draw_prompt(struct label_view *v, struct area a, bool box) {
 static void answer_text(const struct label_view *v, int shown_as, struct styled *t) {
     const int side = label_side(&v->pair, shown_as);
     const char *text = v->pair.text[side], *other = v->pair.text[!side];
-    if (!*text) styled_add(t, ROLE_DIM, 0, "(empty answer)");
-    else if (v->diff) word_diff_side(t, text, other, shown_as ? ROLE_B : ROLE_A);
-    else styled_add_n(t, ROLE_TEXT, 0, text, strlen(text), 0);
+    if (!*text)
+        styled_add(t, ROLE_DIM, 0, "(empty answer)");
+    else if (v->diff)
+        word_diff_side(t, text, other, shown_as ? ROLE_B : ROLE_A);
+    else
+        styled_add_n(t, ROLE_TEXT, 0, text, strlen(text), 0);
     if (v->pair.truncated[side]) styled_add(t, ROLE_DIM, 0, " (cut at max_new_tokens)");
 }
 
@@ -68,7 +74,8 @@ static void draw_answer(struct label_view *v, struct area a, int shown_as, bool 
     const double seen = label_seen(v, side);
     const int n = snprintf(title, sizeof title, "%c", shown_as ? 'B' : 'A');
     if (below > 0 || seen < 1)
-        snprintf(title + n, sizeof title - (size_t)n, "  %.0f %% seen%s", floor(100 * seen), below > 0 ? ", more: J" : "");
+        snprintf(title + n, sizeof title - (size_t)n, "  %.0f %% seen%s", floor(100 * seen),
+                 below > 0 ? ", more: J" : "");
     if (names_a_model(v->pair.text[side])) strcat(title, "  ! names a model");
     pane(a, title, box, v->focus == which);
     styled_free(&t);
@@ -78,18 +85,22 @@ static void draw_answer(struct label_view *v, struct area a, int shown_as, bool 
 
 static void draw_question(struct label_view *v, struct area a, const struct actions *act) {
     char text[256];
-    int n = snprintf(text, sizeof text, "Which answer is better?  pair %lld: newest that nobody labelled%s", (long long)v->pair.id,
-                     v->pair.heldout ? " (held out: checks the reward)" : "");
-    if (text_cells(text) > a.cols) n = snprintf(text, sizeof text, "Which is better?  pair %lld", (long long)v->pair.id);
+    int n = snprintf(text, sizeof text, "Which answer is better?  pair %lld: newest that nobody labelled%s",
+                     (long long)v->pair.id, v->pair.heldout ? " (held out: checks the reward)" : "");
+    if (text_cells(text) > a.cols)
+        n = snprintf(text, sizeof text, "Which is better?  pair %lld", (long long)v->pair.id);
     const double minutes = (act->now - v->first_vote_at) / 60;
     char more[128];
     int m = snprintf(more, sizeof more, "%d wait", v->queue);
     if (v->n_votes) m += snprintf(more + m, sizeof more - (size_t)m, "  %d labelled", v->n_votes);
-    if (v->n_votes > 2 && minutes > 0.05) m += snprintf(more + m, sizeof more - (size_t)m, ", %.1f/min", v->n_votes / minutes);
+    if (v->n_votes > 2 && minutes > 0.05)
+        m += snprintf(more + m, sizeof more - (size_t)m, ", %.1f/min", v->n_votes / minutes);
     if (v->n_votes > 9) m += snprintf(more + m, sizeof more - (size_t)m, ", A %d %%", 100 * v->n_left / v->n_votes);
-    if (v->n_compared > 2) snprintf(more + m, sizeof more - (size_t)m, ", reward agrees %d %%", 100 * v->n_agreed / v->n_compared);
+    if (v->n_compared > 2)
+        snprintf(more + m, sizeof more - (size_t)m, ", reward agrees %d %%", 100 * v->n_agreed / v->n_compared);
     area_text(a, 0, 0, a.cols, ROLE_TITLE, ATTR_BOLD, text);
-    if (n + 2 + text_cells(more) <= a.cols) area_text(a, 0, a.cols - text_cells(more), text_cells(more), ROLE_DIM, 0, more);
+    if (n + 2 + text_cells(more) <= a.cols)
+        area_text(a, 0, a.cols - text_cells(more), text_cells(more), ROLE_DIM, 0, more);
 }
 
 /* ---- the vote before ---- */
@@ -97,15 +108,28 @@ static void draw_question(struct label_view *v, struct area a, const struct acti
 static void add_decision(struct styled *t, const struct label_view *v) {
     const struct labelled_pair *p = &v->previous;
     switch (v->decision) {
-    case DECISION_A: case DECISION_B:
-        styled_printf(t, ROLE_TEXT, 0, "you preferred %c%s", v->decision == DECISION_A ? 'A' : 'B', v->strength > 1 ? " by far" : "");
+    case DECISION_A:
+    case DECISION_B:
+        styled_printf(t, ROLE_TEXT, 0, "you preferred %c%s", v->decision == DECISION_A ? 'A' : 'B',
+                      v->strength > 1 ? " by far" : "");
         break;
-    case DECISION_TIE: styled_add(t, ROLE_TEXT, 0, "a tie"); break;
-    case DECISION_BAD: styled_add(t, ROLE_TEXT, 0, "both bad, the pair no longer trains"); break;
-    case DECISION_FLAG: styled_add(t, ROLE_TEXT, 0, "flagged, the pair no longer trains"); break;
-    case DECISION_SKIP: styled_add(t, ROLE_TEXT, 0, "skipped"); break;
-    case DECISION_EDIT: styled_add(t, ROLE_TEXT, 0, "your answer is the preferred one"); break;
-    default: break;
+    case DECISION_TIE:
+        styled_add(t, ROLE_TEXT, 0, "a tie");
+        break;
+    case DECISION_BAD:
+        styled_add(t, ROLE_TEXT, 0, "both bad, the pair no longer trains");
+        break;
+    case DECISION_FLAG:
+        styled_add(t, ROLE_TEXT, 0, "flagged, the pair no longer trains");
+        break;
+    case DECISION_SKIP:
+        styled_add(t, ROLE_TEXT, 0, "skipped");
+        break;
+    case DECISION_EDIT:
+        styled_add(t, ROLE_TEXT, 0, "your answer is the preferred one");
+        break;
+    default:
+        break;
     }
     styled_add(t, ROLE_TEXT, 0, "; A was the ");
     styled_add(t, p->left ? ROLE_STUDENT : ROLE_TEACHER, ATTR_BOLD, SIDE_NAMES[p->left]);
@@ -120,7 +144,8 @@ static void add_reward(struct styled *t, const struct label_view *v) {
         styled_add(t, ROLE_DIM, 0, "The reward has not scored it yet. ");
         return;
     }
-    styled_printf(t, ROLE_TEXT, 0, "Reward: teacher %s, student %s", format_number(p->reward[0]).s, format_number(p->reward[1]).s);
+    styled_printf(t, ROLE_TEXT, 0, "Reward: teacher %s, student %s", format_number(p->reward[0]).s,
+                  format_number(p->reward[1]).s);
     const int agrees = label_agrees(p, v->decision);
     if (agrees >= 0) styled_add(t, agrees ? ROLE_GOOD : ROLE_WARNING, 0, agrees ? ", it agrees" : ", it disagrees");
     styled_add(t, ROLE_TEXT, 0, ". ");
@@ -153,8 +178,8 @@ static void draw_reveal(const struct label_view *v, struct area a) {
     styled_add(&t, ROLE_TEXT, 0, p->prompt);
     for (int i = 0; i < 2; i++) {
         const int side = label_side(p, i);
-        styled_printf(&t, side ? ROLE_STUDENT : ROLE_TEACHER, ATTR_BOLD, "\n\n%c: %s  reward %s\n", i ? 'B' : 'A', SIDE_NAMES[side],
-                      format_number(p->reward[side]).s);
+        styled_printf(&t, side ? ROLE_STUDENT : ROLE_TEACHER, ATTR_BOLD, "\n\n%c: %s  reward %s\n", i ? 'B' : 'A',
+                      SIDE_NAMES[side], format_number(p->reward[side]).s);
         styled_add(&t, ROLE_TEXT, 0, p->text[side][0] ? p->text[side] : "(empty)");
     }
     styled_draw(in, &t, 0, NULL);
@@ -167,22 +192,30 @@ static void draw_empty(const struct label_view *v, struct area a, const struct s
     struct area in = area_box(a, "Label", true);
     struct styled t = {0};
     if (!s->n_shown) {
-        styled_add(&t, ROLE_TEXT, ATTR_BOLD, "No pairs yet: the first come in a few seconds, after the run has loaded its models and collected answers.\n");
+        styled_add(&t, ROLE_TEXT, ATTR_BOLD,
+                   "No pairs yet: the first come in a few seconds, after the run has loaded its models and collected "
+                   "answers.\n");
         styled_printf(&t, ROLE_DIM, 0, "Now: %s, %s.\n", run_state_name(s->state), run_phase_name(s->phase));
     } else {
-        styled_add(&t, ROLE_TEXT, ATTR_BOLD, "Nothing waits for a label: every pair here has one from you, or its two answers are identical.\n");
+        styled_add(&t, ROLE_TEXT, ATTR_BOLD,
+                   "Nothing waits for a label: every pair here has one from you, or its two answers are identical.\n");
         styled_add(&t, ROLE_DIM, 0, "New pairs come with the next iteration; u takes back your last label.\n");
     }
-    styled_add(&t, ROLE_TEXT, 0, "\nYou will see a prompt and two answers, A and B, without their writers' names: press a or b for the better one, "
-                                 "A or B when it is much better, t for a tie, x when both are bad, s to skip. A label counts from the next reward step.");
+    styled_add(&t, ROLE_TEXT, 0,
+               "\nYou will see a prompt and two answers, A and B, without their writers' names: press a or b for the "
+               "better one, "
+               "A or B when it is much better, t for a tie, x when both are bad, s to skip. A label counts from the "
+               "next reward step.");
     styled_draw(in, &t, 0, NULL);
     styled_free(&t);
     draw_previous(v, area_sub(a, a.rows - 3, 1, 2, a.cols - 2));
 }
 
 static void draw_one_pane(struct label_view *v, struct area a) {
-    if (v->focus == PANE_PROMPT) draw_prompt(v, a, false);
-    else draw_answer(v, a, v->focus == PANE_B, false);
+    if (v->focus == PANE_PROMPT)
+        draw_prompt(v, a, false);
+    else
+        draw_answer(v, a, v->focus == PANE_B, false);
 }
 
 static int prompt_rows(const struct label_view *v, struct area a, int frame) {
@@ -213,8 +246,12 @@ static void draw_pair(struct label_view *v, struct area a, const struct actions 
 }
 
 void label_draw(struct label_view *v, struct area a, const struct snapshot *s, const struct actions *act) {
-    if (v->reveal) draw_reveal(v, a);
-    else if (!v->pair.id) draw_empty(v, a, s);
-    else if (a.rows < 8 || a.cols < 30) draw_one_pane(v, a);
-    else draw_pair(v, a, act);
+    if (v->reveal)
+        draw_reveal(v, a);
+    else if (!v->pair.id)
+        draw_empty(v, a, s);
+    else if (a.rows < 8 || a.cols < 30)
+        draw_one_pane(v, a);
+    else
+        draw_pair(v, a, act);
 }

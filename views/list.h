@@ -1,4 +1,5 @@
-/* What list-like views share: a selection that moves with the usual keys and stays on the screen, and finding text in rows. */
+/* What list-like views share: a selection that moves with the usual keys and stays on the screen, and finding text in
+ * rows. */
 #ifndef PBKD_VIEWS_LIST_H
 #define PBKD_VIEWS_LIST_H
 

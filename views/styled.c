@@ -38,7 +38,8 @@ void styled_free(struct styled *t) {
 }
 
 /* Draw bytes [from, to) of t on one row; *s is the span that holds `from` or one before it. */
-static void draw_line(struct area a, int row, const struct styled *t, size_t from, size_t to, int *s, unsigned char *seen) {
+static void draw_line(struct area a, int row, const struct styled *t, size_t from, size_t to, int *s,
+                      unsigned char *seen) {
     int col = 0;
     while (*s < t->n && t->span[*s].start + t->span[*s].len <= from) ++*s;
     for (int i = *s; i < t->n && t->span[i].start < to; i++) {

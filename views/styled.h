@@ -1,4 +1,5 @@
-/* Text with roles: built piece by piece, wrapped as a whole, drawn line by line. Details, differences and help are made of it. */
+/* Text with roles: built piece by piece, wrapped as a whole, drawn line by line. Details, differences and help are made
+ * of it. */
 #ifndef PBKD_VIEWS_STYLED_H
 #define PBKD_VIEWS_STYLED_H
 
@@ -20,11 +21,12 @@ struct styled { /* `struct styled t = {0};` is an empty one */
 
 void styled_add(struct styled *t, enum role role, int attr, const char *text);
 void styled_add_n(struct styled *t, enum role role, int attr, const char *text, size_t len, long source);
-void styled_printf(struct styled *t, enum role role, int attr, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void styled_printf(struct styled *t, enum role role, int attr, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 void styled_free(struct styled *t);
 
-/* Draw lines first.. of t, wrapped to a's width; returns the number of lines there are. seen (may be NULL): one byte per source byte,
- * set to 1 for those that were drawn. */
+/* Draw lines first.. of t, wrapped to a's width; returns the number of lines there are. seen (may be NULL): one byte
+ * per source byte, set to 1 for those that were drawn. */
 int styled_draw(struct area a, const struct styled *t, int first, unsigned char *seen);
 /* Lines of t at this width. */
 int styled_lines(const struct styled *t, int cols);

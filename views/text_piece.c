@@ -1,9 +1,10 @@
 /* Pieces of text: see text_piece.h.
  *
- * A piece is one spacing character with at most four combining marks, because that is what a curses cell can hold. Sequences that some
- * terminals join into one picture (emoji with joiners, flags) are shown as their parts: their width is then the same everywhere, while
- * a wrong guess would shift the rest of the line. Joiners and variation selectors are dropped for the same reason. Everything that
- * could move the cursor, hide text or change its direction becomes a visible mark. */
+ * A piece is one spacing character with at most four combining marks, because that is what a curses cell can hold.
+ * Sequences that some terminals join into one picture (emoji with joiners, flags) are shown as their parts: their width
+ * is then the same everywhere, while a wrong guess would shift the rest of the line. Joiners and variation selectors
+ * are dropped for the same reason. Everything that could move the cursor, hide text or change its direction becomes a
+ * visible mark. */
 #include "views/text_piece.h"
 
 #include <stdio.h>
@@ -18,12 +19,12 @@ static const struct {
     char ascii;
 } ASCII_GLYPHS[] = {
     {0x2026, '~'}, /* ellipsis */
-    {0x2500, '-'}, {0x2502, '|'}, {0x250c, '+'}, {0x2510, '+'}, {0x2514, '+'}, {0x2518, '+'}, {0x251c, '+'},
-    {0x2524, '+'}, {0x252c, '+'}, {0x2534, '+'}, {0x253c, '+'}, {0x254c, '-'}, /* lines */
-    {0x00b7, '.'}, {0x2022, '*'}, {0x25b2, '^'}, {0x25cc, '.'}, {0x25b6, '>'}, {0x2588, '#'}, {0x2591, '.'},
-    {0x2190, '<'}, {0x2191, '^'}, {0x2192, '>'}, {0x2193, 'v'}, {0x21b5, '$'},
-    {0x2013, '-'}, {0x2014, '-'}, {0x2018, '\''}, {0x2019, '\''}, {0x201c, '"'}, {0x201d, '"'}, {0x2212, '-'}, {0x00d7, 'x'}, {0x00b1, '~'},
-    {0x03b2, 'b'}, {0x03b6, 'z'}, {0x0394, 'D'}, {0x03c0, 'p'}, {0x03b8, 'q'}, {0x03c6, 'f'}, {0x221a, 'v'},
+    {0x2500, '-'},  {0x2502, '|'},  {0x250c, '+'}, {0x2510, '+'}, {0x2514, '+'}, {0x2518, '+'}, {0x251c, '+'},
+    {0x2524, '+'},  {0x252c, '+'},  {0x2534, '+'}, {0x253c, '+'}, {0x254c, '-'}, /* lines */
+    {0x00b7, '.'},  {0x2022, '*'},  {0x25b2, '^'}, {0x25cc, '.'}, {0x25b6, '>'}, {0x2588, '#'}, {0x2591, '.'},
+    {0x2190, '<'},  {0x2191, '^'},  {0x2192, '>'}, {0x2193, 'v'}, {0x21b5, '$'}, {0x2013, '-'}, {0x2014, '-'},
+    {0x2018, '\''}, {0x2019, '\''}, {0x201c, '"'}, {0x201d, '"'}, {0x2212, '-'}, {0x00d7, 'x'}, {0x00b1, '~'},
+    {0x03b2, 'b'},  {0x03b6, 'z'},  {0x0394, 'D'}, {0x03c0, 'p'}, {0x03b8, 'q'}, {0x03c6, 'f'}, {0x221a, 'v'},
 };
 
 static void set_mark(struct piece *p, const char *text, int width) {
@@ -39,8 +40,10 @@ static void set_code_mark(struct piece *p, int32_t code) {
 }
 
 static size_t control_piece(unsigned char byte, struct piece *p) {
-    if (byte == '\n') set_mark(p, "↵", 1);
-    else if (byte == '\t') set_mark(p, "→   ", 4);
+    if (byte == '\n')
+        set_mark(p, "↵", 1);
+    else if (byte == '\t')
+        set_mark(p, "→   ", 4);
     else {
         const char text[3] = {'^', (char)(byte ^ 0x40), '\0'}; /* caret notation: ^[ for escape, ^? for delete */
         set_mark(p, text, 2);
@@ -63,9 +66,16 @@ static bool is_dropped(int32_t code) {
 /* Characters without a picture of their own, or that change how others are shown. */
 static bool needs_mark(int32_t code) {
     switch (utf8proc_category(code)) {
-    case UTF8PROC_CATEGORY_CN: case UTF8PROC_CATEGORY_CC: case UTF8PROC_CATEGORY_CF: case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CO: case UTF8PROC_CATEGORY_ZL: case UTF8PROC_CATEGORY_ZP: return true;
-    default: return utf8proc_charwidth(code) == 0 && !is_combining(code);
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+        return true;
+    default:
+        return utf8proc_charwidth(code) == 0 && !is_combining(code);
     }
 }
 
@@ -75,7 +85,8 @@ static size_t take_combining(const char *s, size_t len, struct piece *p) {
     for (int n = 0; used < len;) {
         if ((unsigned char)s[used] < 0x80) break;
         utf8proc_int32_t code;
-        const utf8proc_ssize_t k = utf8proc_iterate((const utf8proc_uint8_t *)s + used, (utf8proc_ssize_t)(len - used), &code);
+        const utf8proc_ssize_t k =
+            utf8proc_iterate((const utf8proc_uint8_t *)s + used, (utf8proc_ssize_t)(len - used), &code);
         if (k <= 0 || !(is_combining(code) || is_dropped(code))) break;
         if (is_combining(code) && !is_dropped(code) && n < MAX_COMBINING && text + (size_t)k < sizeof p->text) {
             memcpy(p->text + text, s + used, (size_t)k);
@@ -130,7 +141,8 @@ void piece_to_ascii(struct piece *p) {
     const size_t len = strlen(p->text);
     for (size_t i = 0; i < len && n < p->width;) {
         utf8proc_int32_t code;
-        const utf8proc_ssize_t k = utf8proc_iterate((const utf8proc_uint8_t *)p->text + i, (utf8proc_ssize_t)(len - i), &code);
+        const utf8proc_ssize_t k =
+            utf8proc_iterate((const utf8proc_uint8_t *)p->text + i, (utf8proc_ssize_t)(len - i), &code);
         if (k <= 0) break; /* cannot be: pieces are valid UTF-8 */
         if (!is_combining(code)) out[n++] = code < 0x80 ? (char)code : ascii_for(code);
         i += (size_t)k;

@@ -1,5 +1,5 @@
-/* Text into pieces that a terminal can show: the one place that decides how many cells something takes and what hostile bytes look
- * like. Measuring, wrapping and drawing all go through it, so they cannot disagree. */
+/* Text into pieces that a terminal can show: the one place that decides how many cells something takes and what hostile
+ * bytes look like. Measuring, wrapping and drawing all go through it, so they cannot disagree. */
 #ifndef PBKD_VIEWS_TEXT_PIECE_H
 #define PBKD_VIEWS_TEXT_PIECE_H
 

@@ -1,5 +1,5 @@
-/* 1 Dashboard: the game at a glance. Which panels appear is a table of layouts by size, the most important panels first; any panel can be
- * focused and shown alone. */
+/* 1 Dashboard: the game at a glance. Which panels appear is a table of layouts by size, the most important panels
+ * first; any panel can be focused and shown alone. */
 #include "views/chart.h"
 #include "views/dashboard.h"
 #include "views/views.h"
@@ -20,26 +20,32 @@ struct layout {
     struct layout_row row[MAX_ROWS];
 };
 
-static const struct layout LAYOUTS[] = { /* the first that fits */
+/* The first that fits. */
+/* clang-format off */
+static const struct layout LAYOUTS[] = {
     {40, 150, true, {{4, 2, {{PANEL_GAME, 5}, {PANEL_FIGURES, 3}}},
                      {3, 3, {{PANEL_REWARD, 1}, {PANEL_MISFIT, 1}, {PANEL_STUDENT, 1}}},
                      {3, 3, {{PANEL_DRIFT, 1}, {PANEL_REGRET, 1}, {PANEL_PAIR, 1}}}}},
     {28, 100, true, {{6, 2, {{PANEL_GAME, 9}, {PANEL_FIGURES, 8}}},
                      {5, 3, {{PANEL_REWARD, 1}, {PANEL_MISFIT, 1}, {PANEL_STUDENT, 1}}},
                      {3, 1, {{PANEL_PAIR, 1}}}}},
-    {17, 76, true, {{6, 2, {{PANEL_GAME, 4}, {PANEL_FIGURES, 3}}}, {4, 2, {{PANEL_REWARD, 4}, {PANEL_PAIR, 3}}}}},
-    {8, 76, true, {{1, 2, {{PANEL_GAME, 4}, {PANEL_FIGURES, 3}}}}},
-    {30, 30, true, {{5, 1, {{PANEL_FIGURES, 1}}}, {5, 1, {{PANEL_GAME, 1}}}, {4, 1, {{PANEL_REWARD, 1}}}, {4, 1, {{PANEL_PAIR, 1}}}}},
-    {8, 30, false, {{2, 1, {{PANEL_FIGURES, 1}}}, {3, 1, {{PANEL_GAME, 1}}}}},
-    {0, 0, false, {{1, 1, {{PANEL_FIGURES, 1}}}}},
+    {17, 76, true,  {{6, 2, {{PANEL_GAME, 4}, {PANEL_FIGURES, 3}}},
+                     {4, 2, {{PANEL_REWARD, 4}, {PANEL_PAIR, 3}}}}},
+    {8, 76, true,   {{1, 2, {{PANEL_GAME, 4}, {PANEL_FIGURES, 3}}}}},
+    {30, 30, true,  {{5, 1, {{PANEL_FIGURES, 1}}}, {5, 1, {{PANEL_GAME, 1}}},
+                     {4, 1, {{PANEL_REWARD, 1}}}, {4, 1, {{PANEL_PAIR, 1}}}}},
+    {8, 30, false,  {{2, 1, {{PANEL_FIGURES, 1}}}, {3, 1, {{PANEL_GAME, 1}}}}},
+    {0, 0, false,   {{1, 1, {{PANEL_FIGURES, 1}}}}},
 };
+/* clang-format on */
 
 static void init(void *state) {
     struct dashboard *d = state;
     d->end = -1;
 }
 
-static void draw_panel(struct dashboard *d, enum panel_id id, struct area a, const struct snapshot *s, bool box, bool focusable) {
+static void draw_panel(struct dashboard *d, enum panel_id id, struct area a, const struct snapshot *s, bool box,
+                       bool focusable) {
     const bool focus = focusable && d->focus == id;
     PANELS[id].draw(box ? area_box(a, PANELS[id].title, focus) : a, s, d);
 }
@@ -72,8 +78,10 @@ static const struct layout *layout_for(struct area a) {
 static void draw(void *state, struct area a, const struct snapshot *s, const struct actions *act) {
     (void)act;
     struct dashboard *d = state;
-    if (d->full) draw_panel(d, d->focus, a, s, true, true);
-    else draw_layout(d, layout_for(a), a, s);
+    if (d->full)
+        draw_panel(d, d->focus, a, s, true, true);
+    else
+        draw_layout(d, layout_for(a), a, s);
 }
 
 static void zoom(struct dashboard *d, const struct snapshot *s, bool in) {
@@ -94,19 +102,40 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
     (void)act;
     struct dashboard *d = state;
     switch (key) {
-    case KEY_TAB: d->focus = (d->focus + 1) % N_PANELS; return REACT_REDRAW;
-    case KEY_BACK_TAB: d->focus = (d->focus + N_PANELS - 1) % N_PANELS; return REACT_REDRAW;
-    case KEY_ENTER_: d->full = !d->full; return REACT_REDRAW;
-    case KEY_ESCAPE: case 'q':
+    case KEY_TAB:
+        d->focus = (d->focus + 1) % N_PANELS;
+        return REACT_REDRAW;
+    case KEY_BACK_TAB:
+        d->focus = (d->focus + N_PANELS - 1) % N_PANELS;
+        return REACT_REDRAW;
+    case KEY_ENTER_:
+        d->full = !d->full;
+        return REACT_REDRAW;
+    case KEY_ESCAPE:
+    case 'q':
         if (!d->full) return REACT_UNHANDLED;
         d->full = false;
         return REACT_REDRAW;
-    case '+': case '=': zoom(d, s, true); return REACT_REDRAW;
-    case '-': zoom(d, s, false); return REACT_REDRAW;
-    case '0': d->span = 0, d->end = -1; return REACT_REDRAW;
-    case 'h': case KEY_LEFT_: pan(d, s, -1); return REACT_REDRAW;
-    case 'l': case KEY_RIGHT_: pan(d, s, 1); return REACT_REDRAW;
-    default: return scroll_key(key, &d->pair_top, 4, 10000) ? REACT_REDRAW : REACT_UNHANDLED;
+    case '+':
+    case '=':
+        zoom(d, s, true);
+        return REACT_REDRAW;
+    case '-':
+        zoom(d, s, false);
+        return REACT_REDRAW;
+    case '0':
+        d->span = 0, d->end = -1;
+        return REACT_REDRAW;
+    case 'h':
+    case KEY_LEFT_:
+        pan(d, s, -1);
+        return REACT_REDRAW;
+    case 'l':
+    case KEY_RIGHT_:
+        pan(d, s, 1);
+        return REACT_REDRAW;
+    default:
+        return scroll_key(key, &d->pair_top, 4, 10000) ? REACT_REDRAW : REACT_UNHANDLED;
     }
 }
 
@@ -121,7 +150,14 @@ static const struct view_key KEYS_DASHBOARD[] = {
 };
 
 const struct view_ops VIEW_DASHBOARD = {
-    .digit = 1, .name = "dashboard", .title = "Dashboard",
-    .help = "The game as it is played: gaps with their intervals, the reward's accuracy, the preference constraint, the student, the newest pair.",
-    .state_size = sizeof(struct dashboard), .init = init, .draw = draw, .key = key, .keys = KEYS_DASHBOARD,
+    .digit = 1,
+    .name = "dashboard",
+    .title = "Dashboard",
+    .help = "The game as it is played: gaps with their intervals, the reward's accuracy, the preference constraint, "
+            "the student, the newest pair.",
+    .state_size = sizeof(struct dashboard),
+    .init = init,
+    .draw = draw,
+    .key = key,
+    .keys = KEYS_DASHBOARD,
 };

@@ -1,8 +1,9 @@
 /* 2 Label: a person says which of two answers is better, without knowing who wrote them.
  *
- * What keeps the votes honest: the sides are drawn by a random number per showing; a vote counts only 250 ms after the pair's first
- * frame, so keys typed ahead or held down never vote; how much of each text was on the screen is stored with the vote. The view copies
- * the pair it asks about, because the run goes on and the pair may leave the snapshot meanwhile. */
+ * What keeps the votes honest: the sides are drawn by a random number per showing; a vote counts only 250 ms after the
+ * pair's first frame, so keys typed ahead or held down never vote; how much of each text was on the screen is stored
+ * with the vote. The view copies the pair it asks about, because the run goes on and the pair may leave the snapshot
+ * meanwhile. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,9 @@
 #define REPEAT_SECONDS 0.75 /* a held key comes again sooner than this, a second thought does not */
 #define SCISSORS "------ write the better answer above; everything from this line on is ignored ------"
 
-int label_side(const struct labelled_pair *p, int shown_as) { return shown_as ? !p->left : p->left; }
+int label_side(const struct labelled_pair *p, int shown_as) {
+    return shown_as ? !p->left : p->left;
+}
 
 double label_seen(const struct label_view *v, int side) {
     const char *text = v->pair.text[side];
@@ -32,7 +35,9 @@ double label_seen(const struct label_view *v, int side) {
 }
 
 int label_agrees(const struct labelled_pair *p, enum decision d) {
-    if ((d != DECISION_A && d != DECISION_B) || !isfinite(p->reward[0]) || !isfinite(p->reward[1]) || p->reward[0] == p->reward[1]) return -1;
+    if ((d != DECISION_A && d != DECISION_B) || !isfinite(p->reward[0]) || !isfinite(p->reward[1]) ||
+        p->reward[0] == p->reward[1])
+        return -1;
     const int preferred = label_side(p, d == DECISION_B), by_reward = p->reward[0] > p->reward[1] ? 0 : 1;
     return preferred == by_reward;
 }
@@ -65,8 +70,10 @@ static void refresh_finished(struct label_view *v, const struct snapshot *s) {
     for (int i = 0; i < s->n_shown; i++) {
         struct finished *f = find_finished(v, s->pair[i].id);
         if (!f) continue;
-        if (s->pair[i].event) f->event_seen = true;
-        else if (f->event_seen) *f = v->finished[--v->n_finished];
+        if (s->pair[i].event)
+            f->event_seen = true;
+        else if (f->event_seen)
+            *f = v->finished[--v->n_finished];
     }
 }
 
@@ -89,9 +96,14 @@ static const struct shown_pair *next_pair(struct label_view *v, const struct sna
 
 static void show_pair(struct label_view *v, const struct snapshot *s, const struct shown_pair *p) {
     const uint64_t random = rng_u64((uint64_t)s->options.seed, RNG_SIDES, (uint64_t)p->id, v->showings++);
-    v->pair = (struct labelled_pair){.id = p->id, .hash = p->pair_hash, .iteration = p->iteration, .heldout = p->heldout,
-                                     .prompt = mem_strdup(p->prompt), .text = {mem_strdup(p->teacher), mem_strdup(p->student)},
-                                     .truncated = {p->truncated0, p->truncated1}, .reward = {p->reward_teacher, p->reward_student},
+    v->pair = (struct labelled_pair){.id = p->id,
+                                     .hash = p->pair_hash,
+                                     .iteration = p->iteration,
+                                     .heldout = p->heldout,
+                                     .prompt = mem_strdup(p->prompt),
+                                     .text = {mem_strdup(p->teacher), mem_strdup(p->student)},
+                                     .truncated = {p->truncated0, p->truncated1},
+                                     .reward = {p->reward_teacher, p->reward_student},
                                      .left = (int)(random >> 63)};
     for (int i = 0; i < 2; i++) v->seen[i] = mem_small(strlen(v->pair.text[i]) + 1);
     for (int i = 0; i < N_PANES; i++) v->top[i] = 0;
@@ -104,7 +116,8 @@ static void update(struct label_view *v, const struct snapshot *s) {
     refresh_finished(v, s);
     const struct shown_pair *next = next_pair(v, s);
     for (int i = 0; v->pair.id && i < s->n_shown; i++)
-        if (s->pair[i].id == v->pair.id) v->pair.reward[0] = s->pair[i].reward_teacher, v->pair.reward[1] = s->pair[i].reward_student;
+        if (s->pair[i].id == v->pair.id)
+            v->pair.reward[0] = s->pair[i].reward_teacher, v->pair.reward[1] = s->pair[i].reward_student;
     if (v->pair.id || !next) return;
     show_pair(v, s, next);
     v->queue--;
@@ -112,9 +125,16 @@ static void update(struct label_view *v, const struct snapshot *s) {
 
 /* ---- votes ---- */
 
-static struct label_event make_event(const struct label_view *v, const struct actions *act, enum decision d, double strength) {
-    struct label_event ev = {.pair_id = v->pair.id, .pair_hash = v->pair.hash, .left = v->pair.left, .decision = d, .strength = strength,
-                             .sampler = "newest", .propensity = 1, .reward_delta = v->pair.reward[0] - v->pair.reward[1]};
+static struct label_event make_event(const struct label_view *v, const struct actions *act, enum decision d,
+                                     double strength) {
+    struct label_event ev = {.pair_id = v->pair.id,
+                             .pair_hash = v->pair.hash,
+                             .left = v->pair.left,
+                             .decision = d,
+                             .strength = strength,
+                             .sampler = "newest",
+                             .propensity = 1,
+                             .reward_delta = v->pair.reward[0] - v->pair.reward[1]};
     snprintf(ev.annotator, sizeof ev.annotator, "%s", act->annotator ? act->annotator : "");
     ev.dwell_ms = v->shown_at >= 0 ? (int64_t)((act->now - v->shown_at) * 1000) : 0;
     ev.seen_a = label_seen(v, label_side(&v->pair, 0));
@@ -143,7 +163,8 @@ static void finish_pair(struct label_view *v, const struct snapshot *s, const st
     update(v, s);
 }
 
-static void vote(struct label_view *v, const struct snapshot *s, struct actions *act, enum decision d, double strength, char *text) {
+static void vote(struct label_view *v, const struct snapshot *s, struct actions *act, enum decision d, double strength,
+                 char *text) {
     struct label_event ev = make_event(v, act, d, strength);
     ev.text = text;
     if (!act->label(act->ctx, &ev)) return; /* the reason is on the message row; the pair stays */
@@ -157,8 +178,10 @@ static bool may_vote(struct label_view *v, int key, struct actions *act) {
     const bool repeated = key == v->last_key && act->now - v->last_key_at < REPEAT_SECONDS;
     v->last_key = key;
     v->last_key_at = act->now;
-    if (early) act->message(act->ctx, ALERT_INFO, "ignored: the pair had just appeared");
-    else if (repeated) act->message(act->ctx, ALERT_INFO, "ignored: the key was held down");
+    if (early)
+        act->message(act->ctx, ALERT_INFO, "ignored: the pair had just appeared");
+    else if (repeated)
+        act->message(act->ctx, ALERT_INFO, "ignored: the key was held down");
     return !early && !repeated;
 }
 
@@ -167,7 +190,7 @@ static const struct vote_key {
     enum decision decision;
     double strength;
 } VOTES[] = {
-    {'a', DECISION_A, 1}, {'b', DECISION_B, 1}, {'A', DECISION_A, 2}, {'B', DECISION_B, 2},
+    {'a', DECISION_A, 1},   {'b', DECISION_B, 1},   {'A', DECISION_A, 2},    {'B', DECISION_B, 2},
     {'t', DECISION_TIE, 1}, {'x', DECISION_BAD, 1}, {'s', DECISION_SKIP, 1}, {'f', DECISION_FLAG, 1},
 };
 
@@ -182,8 +205,8 @@ static const struct vote_key *find_vote(int key) {
 static int open_editor(struct label_view *v, struct actions *act, enum label_edit what) {
     struct strbuf b = {0};
     if (what == EDIT_ANSWER)
-        strbuf_printf(&b, "\n%s\nprompt:\n%s\n\nA:\n%s\n\nB:\n%s\n", SCISSORS, v->pair.prompt, v->pair.text[label_side(&v->pair, 0)],
-                      v->pair.text[label_side(&v->pair, 1)]);
+        strbuf_printf(&b, "\n%s\nprompt:\n%s\n\nA:\n%s\n\nB:\n%s\n", SCISSORS, v->pair.prompt,
+                      v->pair.text[label_side(&v->pair, 0)], v->pair.text[label_side(&v->pair, 1)]);
     free(act->editor_text);
     act->editor_text = strbuf_take(&b);
     v->edit = what;
@@ -270,13 +293,22 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
     }
     switch (key) {
     case 'r':
-        if (v->previous.id) v->reveal = true;
-        else act->message(act->ctx, ALERT_INFO, "no pair was labelled yet");
+        if (v->previous.id)
+            v->reveal = true;
+        else
+            act->message(act->ctx, ALERT_INFO, "no pair was labelled yet");
         return REACT_REDRAW;
-    case 'v': v->diff = !v->diff; return REACT_REDRAW;
-    case KEY_TAB: v->focus = (v->focus + 1) % N_PANES; return REACT_REDRAW;
-    case KEY_BACK_TAB: v->focus = (v->focus + N_PANES - 1) % N_PANES; return REACT_REDRAW;
-    default: return v->pair.id ? pair_key(v, key, s, act) : REACT_UNHANDLED;
+    case 'v':
+        v->diff = !v->diff;
+        return REACT_REDRAW;
+    case KEY_TAB:
+        v->focus = (v->focus + 1) % N_PANES;
+        return REACT_REDRAW;
+    case KEY_BACK_TAB:
+        v->focus = (v->focus + N_PANES - 1) % N_PANES;
+        return REACT_REDRAW;
+    default:
+        return v->pair.id ? pair_key(v, key, s, act) : REACT_UNHANDLED;
     }
 }
 
@@ -299,7 +331,16 @@ static const struct view_key KEYS_LABEL[] = {
 };
 
 const struct view_ops VIEW_LABEL = {
-    .digit = 2, .name = "label", .title = "Label",
-    .help = "Say which of two answers is better, without knowing who wrote them; the reward learns from it at its next step.",
-    .state_size = sizeof(struct label_view), .init = init, .destroy = destroy, .draw = draw, .key = key, .edited = edited, .keys = KEYS_LABEL,
+    .digit = 2,
+    .name = "label",
+    .title = "Label",
+    .help = "Say which of two answers is better, without knowing who wrote them; the reward learns from it at its next "
+            "step.",
+    .state_size = sizeof(struct label_view),
+    .init = init,
+    .destroy = destroy,
+    .draw = draw,
+    .key = key,
+    .edited = edited,
+    .keys = KEYS_LABEL,
 };

@@ -7,14 +7,16 @@
 
 struct log_view {
     int top, page;
-    bool scrolled;   /* away from the tail */
+    bool scrolled; /* away from the tail */
     char filter[64], search[64];
-    int jump;        /* +1, -1: go to the next match at the next draw */
-    int found;       /* row of the match, -1 none */
+    int jump;              /* +1, -1: go to the next match at the next draw */
+    int found;             /* row of the match, -1 none */
     int row[LOG_LINES], n; /* lines that pass the filter, as of the last draw */
 };
 
-static void init(void *state) { ((struct log_view *)state)->found = -1; }
+static void init(void *state) {
+    ((struct log_view *)state)->found = -1;
+}
 
 static void collect(struct log_view *v, const struct snapshot *s) {
     v->n = 0;
@@ -62,8 +64,11 @@ static void draw(void *state, struct area a, const struct snapshot *s, const str
     const int last = v->n > in.rows ? v->n - in.rows : 0;
     if (!v->scrolled || v->top > last) v->top = last;
     if (v->top < 0) v->top = 0;
-    for (int i = 0; i < in.rows && v->top + i < v->n; i++) draw_line(in, i, &s->log[v->row[v->top + i]], v->top + i == v->found);
-    if (!v->n) area_text(in, 0, 1, in.cols - 1, ROLE_DIM, 0, s->n_log ? "no line passes the filter: & and Enter shows all" : "nothing has happened yet");
+    for (int i = 0; i < in.rows && v->top + i < v->n; i++)
+        draw_line(in, i, &s->log[v->row[v->top + i]], v->top + i == v->found);
+    if (!v->n)
+        area_text(in, 0, 1, in.cols - 1, ROLE_DIM, 0,
+                  s->n_log ? "no line passes the filter: & and Enter shows all" : "nothing has happened yet");
 }
 
 static int key(void *state, int key, const struct snapshot *s, struct actions *act) {
@@ -102,6 +107,15 @@ static const struct view_key KEYS_LOG[] = {
 };
 
 const struct view_ops VIEW_LOG = {
-    .digit = 9, .name = "log", .title = "Log", .help = "Events and alerts of the run, with the tick of each.",
-    .state_size = sizeof(struct log_view), .init = init, .draw = draw, .key = key, .search = search, .filter = filter, .keys = KEYS_LOG,
+    .digit = 9,
+    .name = "log",
+    .title = "Log",
+    .help = "Events and alerts of the run, with the tick of each.",
+    .state_size = sizeof(struct log_view),
+    .init = init,
+    .draw = draw,
+    .key = key,
+    .search = search,
+    .filter = filter,
+    .keys = KEYS_LOG,
 };

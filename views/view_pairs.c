@@ -1,5 +1,5 @@
-/* 3 Pairs: the newest pairs with what the reward makes of them; the selected one in full, with the difference word by word. The selection
- * is a pair, not a row: new pairs arrive above it and do not move it. */
+/* 3 Pairs: the newest pairs with what the reward makes of them; the selected one in full, with the difference word by
+ * word. The selection is a pair, not a row: new pairs arrive above it and do not move it. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@ struct pairs_view {
     int detail_top, detail_page, detail_lines;
     bool full;
     char filter[64], search[64];
-    bool jump;           /* a search was typed: go to the first match at the next draw */
+    bool jump;               /* a search was typed: go to the first match at the next draw */
     int row[SHOWN_PAIRS], n; /* pairs that pass the filter, as of the last draw */
 };
 
@@ -56,11 +56,12 @@ static void draw_row(struct area a, int row, const struct shown_pair *p, bool se
     if (selected) area_fill(a, row, 0, a.cols, " ", role, 0);
     int col;
     if (a.cols >= 60) {
-        col = area_printf(a, row, 0, role, 0, "%s%5lld %3d%s %7s %7s %7s  %-7s %-8s ", selected ? ">" : " ", (long long)p->id, p->iteration,
-                          p->heldout ? "h" : " ", format_number(p->reward_teacher).s, format_number(p->reward_student).s,
-                          format_number(diff).s, label_text(p), by);
+        col = area_printf(a, row, 0, role, 0, "%s%5lld %3d%s %7s %7s %7s  %-7s %-8s ", selected ? ">" : " ",
+                          (long long)p->id, p->iteration, p->heldout ? "h" : " ", format_number(p->reward_teacher).s,
+                          format_number(p->reward_student).s, format_number(diff).s, label_text(p), by);
     } else {
-        col = area_printf(a, row, 0, role, 0, "%s%5lld %7s  %-7s ", selected ? ">" : " ", (long long)p->id, format_number(diff).s, label_text(p));
+        col = area_printf(a, row, 0, role, 0, "%s%5lld %7s  %-7s ", selected ? ">" : " ", (long long)p->id,
+                          format_number(diff).s, label_text(p));
     }
     area_text(a, row, col, a.cols - col, selected ? role : diff < 0 ? ROLE_WARNING : ROLE_DIM, 0, p->prompt);
 }
@@ -68,8 +69,9 @@ static void draw_row(struct area a, int row, const struct shown_pair *p, bool se
 static void draw_list(struct area a, struct pairs_view *v, const struct snapshot *s) {
     const int head = a.rows >= 5;
     if (head)
-        area_text(a, 0, 0, a.cols, ROLE_DIM, 0, a.cols >= 60 ? "  pair  it. teacher student    diff  prefers label by prompt"
-                                                             : "  pair    diff  prefers prompt");
+        area_text(a, 0, 0, a.cols, ROLE_DIM, 0,
+                  a.cols >= 60 ? "  pair  it. teacher student    diff  prefers label by prompt"
+                               : "  pair    diff  prefers prompt");
     v->page = a.rows - head;
     int selected = selected_row(v, s);
     list_fit(&selected, &v->top, v->page, v->n);
@@ -86,9 +88,13 @@ static void add_answer(struct styled *t, const char *who, enum role role, double
 }
 
 static void add_label(struct styled *t, const struct shown_pair *p) {
-    if (p->source == SOURCE_NONE) styled_add(t, ROLE_WARNING, 0, "\nno label yet: press 2 to label pairs\n");
-    else if (p->o == 0.5) styled_printf(t, ROLE_TEXT, 0, "\nlabel: both are equal, by %s", label_source_name(p->source));
-    else styled_printf(t, ROLE_TEXT, 0, "\nlabel: the %s's answer is better, by %s", p->o > 0.5 ? "teacher" : "student", label_source_name(p->source));
+    if (p->source == SOURCE_NONE)
+        styled_add(t, ROLE_WARNING, 0, "\nno label yet: press 2 to label pairs\n");
+    else if (p->o == 0.5)
+        styled_printf(t, ROLE_TEXT, 0, "\nlabel: both are equal, by %s", label_source_name(p->source));
+    else
+        styled_printf(t, ROLE_TEXT, 0, "\nlabel: the %s's answer is better, by %s", p->o > 0.5 ? "teacher" : "student",
+                      label_source_name(p->source));
     if (p->event) styled_printf(t, ROLE_DIM, 0, ", event #%lld", (long long)p->event);
     if (p->source != SOURCE_NONE) styled_add(t, ROLE_TEXT, 0, "\n");
     if (p->heldout) styled_add(t, ROLE_DIM, 0, "held out: measures the reward, never trains it\n");
@@ -102,13 +108,16 @@ static void draw_detail(struct area a, struct pairs_view *v, const struct shown_
     add_answer(&t, "student", ROLE_STUDENT, p->reward_student, p->student, p->truncated1);
     styled_add(&t, ROLE_DIM, ATTR_BOLD, "\ndifference");
     styled_add(&t, ROLE_DIM, 0, "  [-only teacher-] {+only student+}\n");
-    if (strcmp(p->teacher, p->student) == 0) styled_add(&t, ROLE_DIM, 0, "none: the answers are identical, so this pair is never shown for a label");
-    else word_diff_unified(&t, p->teacher, p->student);
+    if (strcmp(p->teacher, p->student) == 0)
+        styled_add(&t, ROLE_DIM, 0, "none: the answers are identical, so this pair is never shown for a label");
+    else
+        word_diff_unified(&t, p->teacher, p->student);
     styled_add(&t, ROLE_TEXT, 0, "\n");
     add_label(&t, p);
     v->detail_page = a.rows;
     v->detail_lines = styled_lines(&t, a.cols);
-    if (v->detail_top > v->detail_lines - a.rows) v->detail_top = v->detail_lines > a.rows ? v->detail_lines - a.rows : 0;
+    if (v->detail_top > v->detail_lines - a.rows)
+        v->detail_top = v->detail_lines > a.rows ? v->detail_lines - a.rows : 0;
     styled_draw(a, &t, v->detail_top, NULL);
     styled_free(&t);
 }
@@ -119,8 +128,10 @@ static void draw_boxed_detail(struct area a, struct pairs_view *v, const struct 
     struct area in = a.rows >= 5 ? area_sub(a, 1, 1, a.rows - 2, a.cols - 2) : a; /* where the box will leave room */
     draw_detail(in, v, p);
     const int below = v->detail_lines - v->detail_top - in.rows;
-    if (below > 0) snprintf(title, sizeof title, "Pair %lld, %d lines below (J)", (long long)p->id, below);
-    else snprintf(title, sizeof title, "Pair %lld", (long long)p->id);
+    if (below > 0)
+        snprintf(title, sizeof title, "Pair %lld, %d lines below (J)", (long long)p->id, below);
+    else
+        snprintf(title, sizeof title, "Pair %lld", (long long)p->id);
     if (a.rows >= 5) area_box(a, title, focus);
 }
 
@@ -142,8 +153,9 @@ static void draw(void *state, struct area a, const struct snapshot *s, const str
     v->jump = false;
     if (!v->n) {
         struct area in = area_box(a, "Pairs", true);
-        area_text(in, 0, 1, in.cols - 1, ROLE_DIM, 0, s->n_shown ? "no pair passes the filter: & and Enter shows all"
-                                                                  : "no pairs yet: the first come with the first collection");
+        area_text(in, 0, 1, in.cols - 1, ROLE_DIM, 0,
+                  s->n_shown ? "no pair passes the filter: & and Enter shows all"
+                             : "no pairs yet: the first come with the first collection");
         return;
     }
     if (v->full) {
@@ -166,20 +178,30 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
     struct pairs_view *v = state;
     collect(v, s);
     switch (key) {
-    case KEY_ENTER_: v->full = !v->full; return REACT_REDRAW;
-    case 'J': v->detail_top++; return REACT_REDRAW;
-    case 'K': v->detail_top -= v->detail_top > 0; return REACT_REDRAW;
-    case KEY_ESCAPE: case 'q':
+    case KEY_ENTER_:
+        v->full = !v->full;
+        return REACT_REDRAW;
+    case 'J':
+        v->detail_top++;
+        return REACT_REDRAW;
+    case 'K':
+        v->detail_top -= v->detail_top > 0;
+        return REACT_REDRAW;
+    case KEY_ESCAPE:
+    case 'q':
         if (!v->full) return REACT_UNHANDLED;
         v->full = false;
         return REACT_REDRAW;
-    case 'n': case 'N':
+    case 'n':
+    case 'N':
         if (!v->search[0]) act->message(act->ctx, ALERT_INFO, "nothing to search for yet: / first");
         find_next(v, s, key == 'n' ? 1 : -1);
         return REACT_REDRAW;
-    default: break;
+    default:
+        break;
     }
-    if (v->full) return scroll_key(key, &v->detail_top, v->detail_page, v->detail_lines) ? REACT_REDRAW : REACT_UNHANDLED;
+    if (v->full)
+        return scroll_key(key, &v->detail_top, v->detail_page, v->detail_lines) ? REACT_REDRAW : REACT_UNHANDLED;
     int row = selected_row(v, s);
     if (!list_key(key, &row, v->page, v->n)) return REACT_UNHANDLED;
     select_row(v, s, row);
@@ -210,7 +232,14 @@ static const struct view_key KEYS_PAIRS[] = {
 };
 
 const struct view_ops VIEW_PAIRS = {
-    .digit = 3, .name = "pairs", .title = "Pairs",
+    .digit = 3,
+    .name = "pairs",
+    .title = "Pairs",
     .help = "The newest pairs of teacher and student answers: rewards, labels, and the difference word by word.",
-    .state_size = sizeof(struct pairs_view), .draw = draw, .key = key, .search = search, .filter = filter, .keys = KEYS_PAIRS,
+    .state_size = sizeof(struct pairs_view),
+    .draw = draw,
+    .key = key,
+    .search = search,
+    .filter = filter,
+    .keys = KEYS_PAIRS,
 };

@@ -1,4 +1,5 @@
-/* 6 Tune: every option of the table, grouped, with where its value comes from and when a change takes effect; what was changed so far. */
+/* 6 Tune: every option of the table, grouped, with where its value comes from and when a change takes effect; what was
+ * changed so far. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,17 @@
 struct tune_view {
     int selected, top, page; /* rows of the list, group headings included */
     char filter[64], search[64];
-    int *row;                /* index into OPTIONS, or -1 - index for the heading of that option's group */
+    int *row; /* index into OPTIONS, or -1 - index for the heading of that option's group */
     int n;
 };
 
-static void init(void *state) { ((struct tune_view *)state)->selected = 1; } /* row 0 is a heading */
+static void init(void *state) {
+    ((struct tune_view *)state)->selected = 1;
+} /* row 0 is a heading */
 
-static void destroy(void *state) { free(((struct tune_view *)state)->row); }
+static void destroy(void *state) {
+    free(((struct tune_view *)state)->row);
+}
 
 /* "game" of "game.rounds"; a name without a dot belongs to a group of its name when there is one, else to "general". */
 static void group_of(const char *name, char out[64]) {
@@ -35,7 +40,8 @@ static void add_group(struct tune_view *v, const char *group) {
     for (int i = 0; i < N_OPTIONS; i++) {
         char own[64];
         group_of(OPTIONS[i].name, own);
-        if (strcmp(own, group) != 0 || !(text_has(OPTIONS[i].name, v->filter) || text_has(OPTIONS[i].help, v->filter))) continue;
+        if (strcmp(own, group) != 0 || !(text_has(OPTIONS[i].name, v->filter) || text_has(OPTIONS[i].help, v->filter)))
+            continue;
         if (!heading) v->row[v->n++] = -1 - i;
         heading = true;
         v->row[v->n++] = i;
@@ -73,9 +79,12 @@ static void default_text(const struct option_info *o, char *out, size_t size) {
 }
 
 static void range_text(const struct option_info *o, char *out, size_t size) {
-    if (o->type == OPTION_ENUM) snprintf(out, size, "%s", o->choices);
-    else if (o->type == OPTION_TEXT) snprintf(out, size, "text");
-    else snprintf(out, size, "%.10g .. %.10g", o->min, o->max);
+    if (o->type == OPTION_ENUM)
+        snprintf(out, size, "%s", o->choices);
+    else if (o->type == OPTION_TEXT)
+        snprintf(out, size, "text");
+    else
+        snprintf(out, size, "%.10g .. %.10g", o->min, o->max);
 }
 
 /* Where the value in force comes from. */
@@ -173,13 +182,15 @@ static void draw_detail(struct area a, const struct tune_view *v, const struct s
     char text[OPTION_TEXT_MAX];
     styled_printf(&t, ROLE_TITLE, ATTR_BOLD, "%s ", o->name);
     option_format(&s->options, o, text, sizeof text);
-    styled_printf(&t, ROLE_TEXT, 0, "= %s%s%s", text[0] ? text : "(empty)", o->unit && o->unit[0] ? " " : "", o->unit ? o->unit : "");
+    styled_printf(&t, ROLE_TEXT, 0, "= %s%s%s", text[0] ? text : "(empty)", o->unit && o->unit[0] ? " " : "",
+                  o->unit ? o->unit : "");
     if (s->pending_option == option_index(o)) styled_printf(&t, ROLE_WARNING, 0, ", %s is pending", s->pending_value);
     styled_printf(&t, ROLE_TEXT, 0, ": %s.\n", o->help);
     default_text(o, text, sizeof text);
     styled_printf(&t, ROLE_DIM, 0, "default %s, ", text[0] ? text : "(empty)");
     range_text(o, text, sizeof text);
-    styled_printf(&t, ROLE_DIM, 0, "%s; takes effect: %s; from: %s", text, option_when_text(o->when), source_text(s, o));
+    styled_printf(&t, ROLE_DIM, 0, "%s; takes effect: %s; from: %s", text, option_when_text(o->when),
+                  source_text(s, o));
     styled_draw(a, &t, 0, NULL);
     styled_free(&t);
 }
@@ -188,8 +199,8 @@ static void draw_detail(struct area a, const struct tune_view *v, const struct s
 static void draw_history(struct area a, const struct snapshot *s) {
     struct styled t = {0};
     if (s->pending_option >= 0)
-        styled_printf(&t, ROLE_WARNING, ATTR_BOLD, "pending: %s → %s (%s)\n", OPTIONS[s->pending_option].name, s->pending_value,
-                      option_when_text(OPTIONS[s->pending_option].when));
+        styled_printf(&t, ROLE_WARNING, ATTR_BOLD, "pending: %s → %s (%s)\n", OPTIONS[s->pending_option].name,
+                      s->pending_value, option_when_text(OPTIONS[s->pending_option].when));
     int ack = s->n_acks - 1, mark = s->n_marks - 1;
     while (ack >= 0 || mark >= 0) {
         if (ack >= 0 && (mark < 0 || s->ack[ack].tick >= s->mark[mark].tick)) {
@@ -222,10 +233,12 @@ static void draw(void *state, struct area a, const struct snapshot *s, const str
     const int bottom = a.rows >= 28 ? 12 : 6, list_cols = beside ? a.cols - 50 : a.cols;
     const bool history = beside || a.rows >= 28;
     const int list_rows = a.rows - (beside ? 6 : bottom);
-    draw_list(area_box(area_sub(a, 0, 0, list_rows, list_cols), v->filter[0] ? "Options, filtered" : "Options", true), v, s);
+    draw_list(area_box(area_sub(a, 0, 0, list_rows, list_cols), v->filter[0] ? "Options, filtered" : "Options", true),
+              v, s);
     draw_detail(area_box(area_sub(a, list_rows, 0, 6, list_cols), "Selected", false), v, s);
     if (!history) return;
-    struct area h = beside ? area_sub(a, 0, list_cols, a.rows, a.cols - list_cols) : area_sub(a, list_rows + 6, 0, 6, a.cols);
+    struct area h =
+        beside ? area_sub(a, 0, list_cols, a.rows, a.cols - list_cols) : area_sub(a, list_rows + 6, 0, 6, a.cols);
     draw_history(area_box(h, "Changes, newest first", false), s);
 }
 
@@ -249,7 +262,8 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
         const struct option_info *o = selected_option(v);
         if (!o) return REACT_NONE;
         if (o->when == OPTION_START) {
-            act->message(act->ctx, ALERT_WARNING, "this option is fixed when a run starts: give it in the config of a new run");
+            act->message(act->ctx, ALERT_WARNING,
+                         "this option is fixed when a run starts: give it in the config of a new run");
             return REACT_REDRAW;
         }
         snprintf(act->prompt_text, sizeof act->prompt_text, "set %s ", o->name);
@@ -258,7 +272,8 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
     const int before = v->selected;
     if (!list_key(key, &v->selected, v->page, v->n)) return REACT_UNHANDLED;
     /* Headings are passed over. */
-    if (v->selected < v->n && v->n && v->row[v->selected] < 0) v->selected += v->selected >= before || v->selected == 0 ? 1 : -1;
+    if (v->selected < v->n && v->n && v->row[v->selected] < 0)
+        v->selected += v->selected >= before || v->selected == 0 ? 1 : -1;
     return REACT_REDRAW;
 }
 
@@ -284,8 +299,17 @@ static const struct view_key KEYS_TUNE[] = {
 };
 
 const struct view_ops VIEW_TUNE = {
-    .digit = 6, .name = "tune", .title = "Tune",
-    .help = "Every option: value, default, range, when a change takes effect and where the value comes from; what was changed.",
-    .state_size = sizeof(struct tune_view), .init = init, .destroy = destroy, .draw = draw, .key = key, .search = search,
-    .filter = filter, .keys = KEYS_TUNE,
+    .digit = 6,
+    .name = "tune",
+    .title = "Tune",
+    .help = "Every option: value, default, range, when a change takes effect and where the value comes from; what was "
+            "changed.",
+    .state_size = sizeof(struct tune_view),
+    .init = init,
+    .destroy = destroy,
+    .draw = draw,
+    .key = key,
+    .search = search,
+    .filter = filter,
+    .keys = KEYS_TUNE,
 };

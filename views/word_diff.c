@@ -1,7 +1,8 @@
 /* Word difference: see word_diff.h.
  *
- * Common words at both ends are set aside, the rest is compared by the longest common subsequence in a table of lengths. Answers are a few
- * hundred words, so the table is small; when it would exceed MAX_TABLE entries the middle counts as changed as a whole. */
+ * Common words at both ends are set aside, the rest is compared by the longest common subsequence in a table of
+ * lengths. Answers are a few hundred words, so the table is small; when it would exceed MAX_TABLE entries the middle
+ * counts as changed as a whole. */
 #include "views/word_diff.h"
 
 #include <stdint.h>
@@ -21,7 +22,9 @@ struct words {
     int n;
 };
 
-static bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+static bool is_blank(char c) {
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
 
 static struct words split_words(const char *text) {
     struct words w = {.text = text};
@@ -41,7 +44,8 @@ static struct words split_words(const char *text) {
 }
 
 static bool same_word(const struct words *a, int i, const struct words *b, int j) {
-    return a->word[i].len == b->word[j].len && memcmp(a->text + a->word[i].start, b->text + b->word[j].start, a->word[i].len) == 0;
+    return a->word[i].len == b->word[j].len &&
+           memcmp(a->text + a->word[i].start, b->text + b->word[j].start, a->word[i].len) == 0;
 }
 
 /* Append word i of w, joined to the span before when that is of the same kind and the words are neighbours. */
@@ -69,12 +73,15 @@ static uint16_t *common_lengths(const struct words *a, int a_to, const struct wo
         for (size_t j = m; j-- > 0;) {
             uint16_t *here = &length[i * (m + 1) + j];
             const uint16_t down = here[m + 1], right = here[1];
-            *here = same_word(a, from + (int)i, b, from + (int)j) ? (uint16_t)(here[m + 2] + 1) : down > right ? down : right;
+            *here = same_word(a, from + (int)i, b, from + (int)j) ? (uint16_t)(here[m + 2] + 1)
+                    : down > right                                ? down
+                                                                  : right;
         }
     return length;
 }
 
-static void diff_middle(struct word_diff *d, int *cap, const struct words *a, int a_to, const struct words *b, int b_to, int from) {
+static void diff_middle(struct word_diff *d, int *cap, const struct words *a, int a_to, const struct words *b, int b_to,
+                        int from) {
     uint16_t *length = common_lengths(a, a_to, b, b_to, from);
     const size_t row = (size_t)(b_to - from) + 1;
     d->coarse = !length;
@@ -86,8 +93,10 @@ static void diff_middle(struct word_diff *d, int *cap, const struct words *a, in
             continue;
         }
         const uint16_t *here = length ? &length[(size_t)(i - from) * row + (size_t)(j - from)] : NULL;
-        if (i < a_to && (j == b_to || !here || here[row] >= here[1])) add_span(d, cap, DIFF_REMOVED, a, i++, 0);
-        else add_span(d, cap, DIFF_ADDED, b, j++, 0);
+        if (i < a_to && (j == b_to || !here || here[row] >= here[1]))
+            add_span(d, cap, DIFF_REMOVED, a, i++, 0);
+        else
+            add_span(d, cap, DIFF_ADDED, b, j++, 0);
     }
     mem_free(length);
 }

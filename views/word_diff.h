@@ -1,4 +1,5 @@
-/* The difference of two texts word by word, for eyes. Blanks between words are carried along and do not count as differences. */
+/* The difference of two texts word by word, for eyes. Blanks between words are carried along and do not count as
+ * differences. */
 #ifndef PBKD_VIEWS_WORD_DIFF_H
 #define PBKD_VIEWS_WORD_DIFF_H
 

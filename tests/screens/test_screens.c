@@ -1,5 +1,5 @@
-/* Whole screens compared with golden text: header, view, hints, at every size that must work. UPDATE_GOLDEN=1 writes the files again;
- * read the difference before you keep it. */
+/* Whole screens compared with golden text: header, view, hints, at every size that must work. UPDATE_GOLDEN=1 writes
+ * the files again; read the difference before you keep it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,9 @@ static bool accept_label(void *ctx, struct label_event *ev) {
     ev->seq = 18;
     return true;
 }
-static void no_message(void *ctx, enum alert_level level, const char *text) { (void)ctx, (void)level, (void)text; }
+static void no_message(void *ctx, enum alert_level level, const char *text) {
+    (void)ctx, (void)level, (void)text;
+}
 
 /* One screen: a view at a size, after some keys. */
 struct shot {
@@ -40,7 +42,8 @@ static const struct view_ops *find_view(const char *name) {
     return NULL;
 }
 
-static void draw_screen(struct canvas *c, const struct view_ops *v, void *state, const struct snapshot *s, struct actions *act, bool frozen) {
+static void draw_screen(struct canvas *c, const struct view_ops *v, void *state, const struct snapshot *s,
+                        struct actions *act, bool frozen) {
     struct area all = canvas_area(c);
     canvas_clear(c);
     draw_header(area_sub(all, 0, 0, 1, all.cols), s, frozen);
@@ -110,12 +113,48 @@ static void check_shot(void **state) {
     assert_true(same);
 }
 
+/* Every view at any size, after any keys, on every kind of run: nothing breaks, the grid stays whole (the sanitizers
+ * watch). */
+static void test_any_size_any_key(void **state) {
+    (void)state;
+    static const int keys[] = {'j',           'G', KEY_ENTER_, KEY_TAB, '+', 'h', 'J',        'n', 'v', 'a',
+                               KEY_PAGE_DOWN, 'k', 'N',        'l',     '-', 'r', KEY_ESCAPE, 'g', 'K', '0'};
+    for (int i = 0; i < N_VIEWS; i++)
+        for (int kind = SNAPSHOT_LOADING; kind <= SNAPSHOT_HOSTILE; kind++) {
+            const struct view_ops *v = VIEWS[i];
+            struct snapshot *s = make_snapshot((enum snapshot_kind)kind);
+            struct actions act = {.label = accept_label, .message = no_message, .annotator = "me", .now = 1};
+            void *view = mem_small(v->state_size);
+            if (v->init) v->init(view);
+            if (v->search) v->search(view, "a");
+            for (int rows = 1; rows <= 34; rows += 3)
+                for (int cols = 1; cols <= 170; cols += 13) {
+                    struct canvas c;
+                    canvas_init(&c, rows, cols, (enum glyphs)((rows + cols) % 3));
+                    act.now += 1;
+                    v->key(view, keys[(rows * 7 + cols) % (int)(sizeof keys / sizeof *keys)], s, &act);
+                    canvas_clear(&c);
+                    v->draw(view, canvas_area(&c), s, &act);
+                    draw_hints(canvas_area(&c), v);
+                    draw_header(canvas_area(&c), s, cols % 2);
+                    for (int k = 0; k < rows * cols; k++)
+                        assert_true((unsigned char)c.cell[k].text[0] >= 32 || c.cell[k].width == 0);
+                    canvas_free(&c);
+                }
+            if (v->destroy) v->destroy(view);
+            free(view);
+            free(act.editor_text);
+            snapshot_release(s);
+        }
+}
+
 static const struct shot SHOTS[] = {
-#define EVERY_SIZE(view, kind, keys)                                                                                                  \
-    {view "-200x60", view, kind, 60, 200, GLYPHS_BRAILLE, keys, NULL, false, false},                                                  \
-    {view "-120x36", view, kind, 36, 120, GLYPHS_BRAILLE, keys, NULL, false, false},                                                  \
-    {view "-80x24", view, kind, 24, 80, GLYPHS_BRAILLE, keys, NULL, false, false},                                                    \
-    {view "-40x12", view, kind, 12, 40, GLYPHS_BRAILLE, keys, NULL, false, false}
+#define EVERY_SIZE(view, kind, keys)                                                                                   \
+    {view "-200x60", view, kind, 60, 200, GLYPHS_BRAILLE, keys, NULL, false, false},                                   \
+        {view "-120x36", view, kind, 36, 120, GLYPHS_BRAILLE, keys, NULL, false, false},                               \
+        {view "-80x24", view, kind, 24, 80, GLYPHS_BRAILLE, keys, NULL, false, false}, {                               \
+        view "-40x12", view, kind, 12, 40, GLYPHS_BRAILLE, keys, NULL, false, false                                    \
+    }
     EVERY_SIZE("dashboard", SNAPSHOT_PLAYING, NULL),
     EVERY_SIZE("label", SNAPSHOT_PLAYING, "b"),
     EVERY_SIZE("pairs", SNAPSHOT_PLAYING, "jj"),
@@ -143,8 +182,10 @@ static const struct shot SHOTS[] = {
 
 int main(void) {
     enum { N = sizeof SHOTS / sizeof *SHOTS };
-    struct CMUnitTest tests[N];
+    struct CMUnitTest tests[N + 1];
+    tests[N] = (struct CMUnitTest)cmocka_unit_test(test_any_size_any_key);
     for (int i = 0; i < N; i++)
-        tests[i] = (struct CMUnitTest){.name = SHOTS[i].name, .test_func = check_shot, .initial_state = (void *)&SHOTS[i]};
-    return _cmocka_run_group_tests("screens", tests, N, NULL, NULL);
+        tests[i] =
+            (struct CMUnitTest){.name = SHOTS[i].name, .test_func = check_shot, .initial_state = (void *)&SHOTS[i]};
+    return _cmocka_run_group_tests("screens", tests, N + 1, NULL, NULL);
 }

@@ -59,7 +59,8 @@ static void add_series(struct snapshot *s, bool hostile) {
     for (int t = 0; t < 3; t++) {
         evaluate(x, t, &regret);
         fit(x, t);
-        for (int round = 0; round < (t == 2 ? 9 : ROUNDS); round++) play_round(x, t, round, ((t * 31 + round * 17) % 11 - 5) / 5.0);
+        for (int round = 0; round < (t == 2 ? 9 : ROUNDS); round++)
+            play_round(x, t, round, ((t * 31 + round * 17) % 11 - 5) / 5.0);
     }
     if (hostile) {
         x[SERIES_GAP_ASCENT].value[10] = (float)NAN;
@@ -76,12 +77,20 @@ static void add_series(struct snapshot *s, bool hostile) {
     free(x);
 }
 
-struct shown_pair *snapshot_add_pair(struct snapshot *s, int64_t id, const char *prompt, const char *teacher, const char *student) {
+struct shown_pair *snapshot_add_pair(struct snapshot *s, int64_t id, const char *prompt, const char *teacher,
+                                     const char *student) {
     struct shown_pair *p = &s->pair[s->n_shown++];
-    *p = (struct shown_pair){.id = id, .pair_hash = (uint64_t)id * 1000003, .iteration = (int)((id + 7) / 8), .heldout = id % 10 == 3,
-                             .prompt = mem_strdup(prompt), .teacher = mem_strdup(teacher), .student = mem_strdup(student),
-                             .reward_teacher = 0.9 - 0.01 * (double)(id % 7), .reward_student = 0.31 + 0.13 * (double)(id % 5),
-                             .source = SOURCE_TEACHER, .o = 1};
+    *p = (struct shown_pair){.id = id,
+                             .pair_hash = (uint64_t)id * 1000003,
+                             .iteration = (int)((id + 7) / 8),
+                             .heldout = id % 10 == 3,
+                             .prompt = mem_strdup(prompt),
+                             .teacher = mem_strdup(teacher),
+                             .student = mem_strdup(student),
+                             .reward_teacher = 0.9 - 0.01 * (double)(id % 7),
+                             .reward_student = 0.31 + 0.13 * (double)(id % 5),
+                             .source = SOURCE_TEACHER,
+                             .o = 1};
     return p;
 }
 
@@ -89,7 +98,8 @@ static void add_pairs(struct snapshot *s) {
     for (int id = 24; id > 0; id--) {
         char prompt[96], teacher[160], student[160];
         const int a = 13 + id * 3, b = 7 + id % 9, wrong = id % 4 ? a + b + id % 3 : a - b;
-        snprintf(prompt, sizeof prompt, "Question: a shop sells %d apples and then %d more. How many apples is that?", a, b);
+        snprintf(prompt, sizeof prompt, "Question: a shop sells %d apples and then %d more. How many apples is that?",
+                 a, b);
         snprintf(teacher, sizeof teacher, "The shop sells %d + %d = %d apples. The answer is %d.", a, b, a + b, a + b);
         snprintf(student, sizeof student, "The shop sells %d + %d = %d apples. The answer is %d.", a, b, wrong, wrong);
         struct shown_pair *p = snapshot_add_pair(s, id, prompt, teacher, student);
@@ -174,10 +184,12 @@ static void make_hostile(struct snapshot *s) {
     char longer[4000] = "";
     for (int i = 0; i < 60; i++) {
         const size_t n = strlen(longer);
-        snprintf(longer + n, sizeof longer - n, "Step %d: carry the %d and add it to the column on its left. ", i + 1, i % 10);
+        snprintf(longer + n, sizeof longer - n, "Step %d: carry the %d and add it to the column on its left. ", i + 1,
+                 i % 10);
     }
-    struct shown_pair *p = snapshot_add_pair(s, 7, "Say \033[31mred\033[0m\a and \x9b\xff, then \u202etfel\u202c.\r\nSecond line\twith a tab",
-                                             longer, "日本語の答え：りんごは全部で四十二個です。 e\u0301 \U0001F469\u200d\U0001F4BB ok \u0301x");
+    struct shown_pair *p = snapshot_add_pair(
+        s, 7, "Say \033[31mred\033[0m\a and \x9b\xff, then \u202etfel\u202c.\r\nSecond line\twith a tab", longer,
+        "日本語の答え：りんごは全部で四十二個です。 e\u0301 \U0001F469\u200d\U0001F4BB ok \u0301x");
     p->source = SOURCE_NONE;
     p->truncated0 = true;
     p->reward_student = (double)INFINITY;
@@ -211,7 +223,8 @@ struct snapshot *make_snapshot(enum snapshot_kind kind) {
         s->alert_now = NULL;
         option_set(&s->options, "reward.gate", "0.95", NULL);
         snprintf(s->state_text, sizeof s->state_text,
-                 "the reward ranks 94 %% of held-out pairs right, the gate is 95 %%: :gate continue, :gate train or :gate stop");
+                 "the reward ranks 94 %% of held-out pairs right, the gate is 95 %%: :gate continue, :gate train or "
+                 ":gate stop");
     }
     return s;
 }

@@ -5,15 +5,17 @@
 #include "engine/run/snapshot.h"
 
 enum snapshot_kind {
-    SNAPSHOT_LOADING,  /* nothing measured, no pairs */
-    SNAPSHOT_PLAYING,  /* third of five iterations, everything measured, labels and a change of beta made */
-    SNAPSHOT_WAITING,  /* stopped at the gate */
-    SNAPSHOT_HOSTILE   /* model outputs with control bytes, invalid UTF-8, wide and combining characters, long texts, non-finite figures */
+    SNAPSHOT_LOADING, /* nothing measured, no pairs */
+    SNAPSHOT_PLAYING, /* third of five iterations, everything measured, labels and a change of beta made */
+    SNAPSHOT_WAITING, /* stopped at the gate */
+    SNAPSHOT_HOSTILE  /* model outputs with control bytes, invalid UTF-8, wide and combining characters, long texts,
+                         non-finite figures */
 };
 
 /* Release with snapshot_release. The caller may change what it likes before it is drawn. */
 struct snapshot *make_snapshot(enum snapshot_kind kind);
 /* Append a pair (texts are copied) as the oldest shown. */
-struct shown_pair *snapshot_add_pair(struct snapshot *s, int64_t id, const char *prompt, const char *teacher, const char *student);
+struct shown_pair *snapshot_add_pair(struct snapshot *s, int64_t id, const char *prompt, const char *teacher,
+                                     const char *student);
 
 #endif

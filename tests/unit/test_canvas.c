@@ -35,10 +35,10 @@ static void test_widths(void **state) {
     assert_int_equal(text_cells(""), 0);
     assert_int_equal(text_cells("abc"), 3);
     assert_int_equal(text_cells("日本"), 4);
-    assert_int_equal(text_cells("e\u0301x"), 2);            /* combining accent */
-    assert_int_equal(text_cells("\u0301x"), 2);             /* accent on nothing: a circle carries it */
+    assert_int_equal(text_cells("e\u0301x"), 2);                   /* combining accent */
+    assert_int_equal(text_cells("\u0301x"), 2);                    /* accent on nothing: a circle carries it */
     assert_int_equal(text_cells("\U0001F469\u200d\U0001F4BB"), 4); /* joined emoji are shown apart */
-    assert_int_equal(text_cells("\u2764\ufe0f"), 1);        /* variation selector dropped */
+    assert_int_equal(text_cells("\u2764\ufe0f"), 1);               /* variation selector dropped */
     assert_int_equal(text_cells("\t"), 4);
     assert_int_equal(text_cells("\033"), 2);
     assert_int_equal(text_cells("\x9b"), 4);
@@ -48,7 +48,10 @@ static void test_hostile_bytes_are_shown(void **state) {
     (void)state;
     expect_row(GLYPHS_BRAILLE, 40, "\033[2J\a\x7f", "^[[2J^G^?");
     expect_row(GLYPHS_BRAILLE, 40, "\xff\xc3(\xe2\x82", "<FF><C3>(<E2><82>");
-    expect_row(GLYPHS_BRAILLE, 40, "\xc2\x9b" "31m", "<9B>31m");     /* C1 control, encoded */
+    expect_row(GLYPHS_BRAILLE, 40,
+               "\xc2\x9b"
+               "31m",
+               "<9B>31m"); /* C1 control, encoded */
     expect_row(GLYPHS_BRAILLE, 40, "a\u202eb\u200bc\ufeff", "a<U+202E>b<U+200B>c<U+FEFF>");
     expect_row(GLYPHS_BRAILLE, 40, "\xed\xa0\x80", "<ED><A0><80>"); /* surrogate */
     expect_row(GLYPHS_BRAILLE, 40, "\U000e0041", "<U+E0041>");      /* tag character */
@@ -92,7 +95,8 @@ static void test_ascii_canvas_holds_only_ascii(void **state) {
     canvas_free(&c);
 }
 
-/* Whatever bytes come, every row has exactly its cells, no cell holds a control character, wide characters have both halves. */
+/* Whatever bytes come, every row has exactly its cells, no cell holds a control character, wide characters have both
+ * halves. */
 static void test_any_bytes_keep_the_grid(void **state) {
     (void)state;
     struct canvas c;
@@ -169,10 +173,10 @@ static void expect_wrap(const char *text, int cols, const char *const *want, int
     }
     wrapped_free(&w);
 }
-#define EXPECT_WRAP(text, cols, ...)                                                                    \
-    do {                                                                                                \
-        const char *const want_[] = {__VA_ARGS__};                                                      \
-        expect_wrap(text, cols, want_, sizeof want_ / sizeof *want_);                                   \
+#define EXPECT_WRAP(text, cols, ...)                                                                                   \
+    do {                                                                                                               \
+        const char *const want_[] = {__VA_ARGS__};                                                                     \
+        expect_wrap(text, cols, want_, sizeof want_ / sizeof *want_);                                                  \
     } while (0)
 
 static void test_wrapping(void **state) {
@@ -185,7 +189,7 @@ static void test_wrapping(void **state) {
     EXPECT_WRAP("a\n\nb\n", 10, "a", "", "b");
     EXPECT_WRAP("  indented line", 10, "  indented", "line");
     EXPECT_WRAP("日本語", 4, "日本", "語");
-    EXPECT_WRAP("日", 1, "日");        /* wider than the line: still progress */
+    EXPECT_WRAP("日", 1, "日"); /* wider than the line: still progress */
     EXPECT_WRAP("\x9b\x9b", 3, "\x9b", "\x9b");
 }
 
@@ -232,11 +236,18 @@ static void test_dump_with_roles(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_widths), cmocka_unit_test(test_hostile_bytes_are_shown), cmocka_unit_test(test_cut_with_a_mark),
-        cmocka_unit_test(test_ascii_keeps_widths), cmocka_unit_test(test_ascii_canvas_holds_only_ascii),
-        cmocka_unit_test(test_any_bytes_keep_the_grid), cmocka_unit_test(test_overwriting_half_of_a_wide_character),
-        cmocka_unit_test(test_areas_clip), cmocka_unit_test(test_box), cmocka_unit_test(test_wrapping),
-        cmocka_unit_test(test_wrapping_loses_nothing), cmocka_unit_test(test_dump_with_roles),
+        cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_hostile_bytes_are_shown),
+        cmocka_unit_test(test_cut_with_a_mark),
+        cmocka_unit_test(test_ascii_keeps_widths),
+        cmocka_unit_test(test_ascii_canvas_holds_only_ascii),
+        cmocka_unit_test(test_any_bytes_keep_the_grid),
+        cmocka_unit_test(test_overwriting_half_of_a_wide_character),
+        cmocka_unit_test(test_areas_clip),
+        cmocka_unit_test(test_box),
+        cmocka_unit_test(test_wrapping),
+        cmocka_unit_test(test_wrapping_loses_nothing),
+        cmocka_unit_test(test_dump_with_roles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

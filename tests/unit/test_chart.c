@@ -29,7 +29,8 @@ static void draw(struct canvas *c, const struct chart *chart) {
 /* Cells of the role in a column (-1: in all). */
 static int count_role(const struct canvas *c, enum role role, int col) {
     int n = 0;
-    for (int i = 0; i < c->rows * c->cols; i++) n += c->cell[i].role == role && i >= c->cols && (col < 0 || i % c->cols == col);
+    for (int i = 0; i < c->rows * c->cols; i++)
+        n += c->cell[i].role == role && i >= c->cols && (col < 0 || i % c->cols == col);
     return n;
 }
 
@@ -143,7 +144,8 @@ static void test_gaps(void **state) {
     canvas_free(&c);
 }
 
-/* Two points far outside the window: the line between them still crosses it, and the axis is made for what is in sight. */
+/* Two points far outside the window: the line between them still crosses it, and the axis is made for what is in sight.
+ */
 static void test_window_between_points(void **state) {
     (void)state;
     struct canvas c;
@@ -194,7 +196,8 @@ static void test_band_level_and_marks(void **state) {
 
 static void test_legend_gets_shorter(void **state) {
     (void)state;
-    static const char *const want[] = {"held-out accuracy 1.00  train accuracy 2.00", "held-out 1.00  train 2.00", "held-out  train"};
+    static const char *const want[] = {"held-out accuracy 1.00  train accuracy 2.00", "held-out 1.00  train 2.00",
+                                       "held-out  train"};
     static const int cols[] = {60, 30, 20};
     struct series *a = make_series(3), *b = make_series(3);
     a->value[2] = 1, b->value[2] = 2;
@@ -238,12 +241,16 @@ static void test_hostile_values(void **state) {
     struct series *s = make_series(64), *t = make_series(64);
     for (uint64_t k = 0; k < 4000; k++) {
         struct canvas c;
-        canvas_init(&c, 1 + (int)rng_below(20, 2, RNG_TEST, k, 0), 1 + (int)rng_below(70, 2, RNG_TEST, k, 1), (enum glyphs)(k % 3));
+        canvas_init(&c, 1 + (int)rng_below(20, 2, RNG_TEST, k, 0), 1 + (int)rng_below(70, 2, RNG_TEST, k, 1),
+                    (enum glyphs)(k % 3));
         s->n = t->n = (int)rng_below(65, 2, RNG_TEST, k, 2);
         int64_t tick = k % 5 ? 0 : -INT64_C(4000000000000000000);
         for (int i = 0; i < s->n; i++) {
             const uint64_t r = rng_u64(9, RNG_TEST, k, (uint64_t)i);
-            s->value[i] = r % 13 == 11 ? (float)NAN : r % 13 == 12 ? (float)INFINITY : k % 2 ? odd[r % 11] : odd[r % 2 + 8];
+            s->value[i] = r % 13 == 11   ? (float)NAN
+                          : r % 13 == 12 ? (float)INFINITY
+                          : k % 2        ? odd[r % 11]
+                                         : odd[r % 2 + 8];
             t->value[i] = odd[(r >> 8) % 11];
             tick += (int64_t)(k % 7 ? (r >> 16) % 3 : (r >> 8));
             if (tick < 0 && k % 5) tick = INT64_MAX - 1;
@@ -266,9 +273,15 @@ static void test_hostile_values(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_steps), cmocka_unit_test(test_line_in_ascii), cmocka_unit_test(test_flat_line_in_braille),
-        cmocka_unit_test(test_a_spike_survives), cmocka_unit_test(test_gaps), cmocka_unit_test(test_window_between_points),
-        cmocka_unit_test(test_band_level_and_marks), cmocka_unit_test(test_legend_gets_shorter), cmocka_unit_test(test_nothing_to_draw),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_line_in_ascii),
+        cmocka_unit_test(test_flat_line_in_braille),
+        cmocka_unit_test(test_a_spike_survives),
+        cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_window_between_points),
+        cmocka_unit_test(test_band_level_and_marks),
+        cmocka_unit_test(test_legend_gets_shorter),
+        cmocka_unit_test(test_nothing_to_draw),
         cmocka_unit_test(test_hostile_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

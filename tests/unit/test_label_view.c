@@ -50,7 +50,9 @@ static void look(struct desk *d) {
     d->view->draw(d->state, canvas_area(&d->canvas), d->s, &d->act);
 }
 
-static int press(struct desk *d, int key) { return d->view->key(d->state, key, d->s, &d->act); }
+static int press(struct desk *d, int key) {
+    return d->view->key(d->state, key, d->s, &d->act);
+}
 
 static void sit_down(struct desk *d, struct snapshot *s, int rows, int cols) {
     *d = (struct desk){.s = s, .act = {.label = take_label, .message = take_message, .annotator = "ann", .now = 50}};
@@ -122,7 +124,7 @@ static void test_keys(void **state) {
         int key;
         enum decision decision;
         double strength;
-    } want[] = {{'a', DECISION_A, 1}, {'b', DECISION_B, 1}, {'A', DECISION_A, 2}, {'B', DECISION_B, 2},
+    } want[] = {{'a', DECISION_A, 1},   {'b', DECISION_B, 1},   {'A', DECISION_A, 2},    {'B', DECISION_B, 2},
                 {'t', DECISION_TIE, 1}, {'x', DECISION_BAD, 1}, {'s', DECISION_SKIP, 1}, {'f', DECISION_FLAG, 1}};
     enum { N = sizeof want / sizeof *want };
     struct desk d;
@@ -147,7 +149,8 @@ static void test_blind_and_shuffled(void **state) {
     int left[2] = {0, 0};
     sit_down(&d, few_pairs(40), 24, 80);
     for (int i = 0; i < 40; i++) {
-        const char *shown = screen_has(&d, "│teacher says four                     ││student says five") ? "teacher" : "student";
+        const char *shown =
+            screen_has(&d, "│teacher says four                     ││student says five") ? "teacher" : "student";
         if (i == 0) assert_false(screen_has(&d, "A was the"));
         vote(&d, i % 2 ? 'a' : 'b');
         assert_int_equal(d.n_events, i + 1);
@@ -371,12 +374,20 @@ static void test_small_screens(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_a_vote_stores), cmocka_unit_test(test_keys), cmocka_unit_test(test_blind_and_shuffled),
-        cmocka_unit_test(test_guard_after_a_new_pair), cmocka_unit_test(test_auto_repeat_votes_once),
-        cmocka_unit_test(test_identical_and_labelled_pairs_are_not_asked), cmocka_unit_test(test_an_undone_pair_is_asked_again),
-        cmocka_unit_test(test_a_refused_label_keeps_the_pair), cmocka_unit_test(test_pair_outlives_its_snapshot),
-        cmocka_unit_test(test_seen_grows_with_scrolling), cmocka_unit_test(test_writing_a_better_answer),
-        cmocka_unit_test(test_a_note_is_no_vote), cmocka_unit_test(test_no_vote_while_revealing), cmocka_unit_test(test_equal_widths),
+        cmocka_unit_test(test_what_a_vote_stores),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_blind_and_shuffled),
+        cmocka_unit_test(test_guard_after_a_new_pair),
+        cmocka_unit_test(test_auto_repeat_votes_once),
+        cmocka_unit_test(test_identical_and_labelled_pairs_are_not_asked),
+        cmocka_unit_test(test_an_undone_pair_is_asked_again),
+        cmocka_unit_test(test_a_refused_label_keeps_the_pair),
+        cmocka_unit_test(test_pair_outlives_its_snapshot),
+        cmocka_unit_test(test_seen_grows_with_scrolling),
+        cmocka_unit_test(test_writing_a_better_answer),
+        cmocka_unit_test(test_a_note_is_no_vote),
+        cmocka_unit_test(test_no_vote_while_revealing),
+        cmocka_unit_test(test_equal_widths),
         cmocka_unit_test(test_small_screens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,8 +150,11 @@ static void test_long_texts_are_coarse(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_differences), cmocka_unit_test(test_roles), cmocka_unit_test(test_one_side),
-        cmocka_unit_test(test_random_texts_can_be_rebuilt), cmocka_unit_test(test_difference_is_smallest),
+        cmocka_unit_test(test_known_differences),
+        cmocka_unit_test(test_roles),
+        cmocka_unit_test(test_one_side),
+        cmocka_unit_test(test_random_texts_can_be_rebuilt),
+        cmocka_unit_test(test_difference_is_smallest),
         cmocka_unit_test(test_long_texts_are_coarse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
