@@ -23,8 +23,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 LIMIT = 60.0  # seconds that a wait may take on a very busy machine
 
 KEYS = {"Enter": "\r", "Esc": "\x1b", "Tab": "\t", "BackTab": "\x1b[Z", "Up": "\x1bOA", "Down": "\x1bOB",
-        "Right": "\x1bOC", "Left": "\x1bOD", "Home": "\x1bOH", "End": "\x1bOF", "BS": "\x7f", "Del": "\x1b[3~", "PgUp": "\x1b[5~",
-        "PgDn": "\x1b[6~", "F1": "\x1bOP"}
+        "Right": "\x1bOC", "Left": "\x1bOD", "Home": "\x1bOH", "End": "\x1bOF", "BS": "\x7f", "Del": "\x1b[3~",
+        "PgUp": "\x1b[5~", "PgDn": "\x1b[6~", "F1": "\x1bOP"}
 # CSI (private mark, parameters, final byte), character sets, other escapes, titles, control characters, text.
 TOKEN = re.compile(r"\x1b\[([?>]?)([0-9;:]*)([@A-Za-z`])|\x1b[()][A-Z0-9]|\x1b([=>78MDEHc])|\x1b\][^\x07]*\x07|"
                    r"([\x00-\x1f])|(.)", re.S)
