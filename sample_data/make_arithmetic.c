@@ -5,9 +5,11 @@
  * FOLDER/heldout.jsonl   500 rows   {"prompt","answer"}     for measuring only
  * FOLDER/train.jsonl     6,400 rows {"prompt","answer"}     prompts of the game
  * FOLDER/pretrain.jsonl  PRETRAIN_ROWS {"prompt","response"} true chains, from which a teacher model is trained
+ * FOLDER/formulas.jsonl  PRETRAIN_ROWS {"prompt","response"} sums without words ("84 - 48 - 3"), from which a base model
+ *                        learns to calculate before it learns to read from teacher outputs
  *
- * Row i depends on SEED and i alone and the three files are consecutive stretches of one stream from which repeated
- * prompts are dropped, so no prompt is in two files and more pre-training rows leave the other two files as they are.
+ * Row i depends on SEED and i alone and the files are consecutive stretches of one stream from which repeated prompts
+ * are dropped, so no prompt is in two files and more pre-training rows leave the first two files as they are.
  *
  * The wording is a table: a scene gives ways to open, to add, to take away, to join two events and to ask. Verbs,
  * names and things are few and short on purpose, so that a vocabulary of some 600 tokens holds each as one token. */
@@ -240,6 +242,13 @@ static void make_problem(struct strbuf *out, struct problem *p, uint64_t seed, u
     }
 }
 
+/* The same problem without words. */
+static void make_formula(struct strbuf *out, const struct problem *p) {
+    strbuf_clear(out);
+    strbuf_printf(out, "%d %c %d %c %d", p->number[0], p->operations & 2 ? '-' : '+', p->number[1],
+                  p->operations & 1 ? '-' : '+', p->number[2]);
+}
+
 static void write_chain(FILE *f, const struct problem *p) {
     fprintf(f, "%d %c %d = %d. %d %c %d = %d. The answer is %d.", p->number[0], p->operations & 2 ? '-' : '+',
             p->number[1], p->first, p->first, p->operations & 1 ? '-' : '+', p->number[2], p->result, p->result);
@@ -265,8 +274,10 @@ struct stream {
     struct seen seen;
 };
 
+enum row_kind { ROW_QUESTION, ROW_CHAIN, ROW_FORMULA };
+
 /* The next rows of the stream into FOLDER/name. Texts hold letters, digits and plain punctuation: no JSON escapes. */
-static bool write_rows(struct stream *s, const char *folder, const char *name, long rows, bool chains, struct err *e) {
+static bool write_rows(struct stream *s, const char *folder, const char *name, long rows, enum row_kind kind, struct err *e) {
     struct strbuf path = {0};
     strbuf_printf(&path, "%s/%s", folder, name);
     struct atomic_file a;
@@ -277,16 +288,17 @@ static bool write_rows(struct stream *s, const char *folder, const char *name, l
         struct problem p = {0};
         struct strbuf prompt = {0};
         make_problem(&prompt, &p, s->seed, s->row);
+        if (kind == ROW_FORMULA) make_formula(&prompt, &p);
         char *text = strbuf_take(&prompt);
         if (!seen_add(&s->seen, text)) {
             free(text);
             continue;
         }
-        fprintf(a.f, "{\"prompt\":\"%s\",\"%s\":\"", text, chains ? "response" : "answer");
-        if (chains)
-            write_chain(a.f, &p);
-        else
+        fprintf(a.f, "{\"prompt\":\"%s\",\"%s\":\"", text, kind == ROW_QUESTION ? "answer" : "response");
+        if (kind == ROW_QUESTION)
             fprintf(a.f, "%d", p.result);
+        else
+            write_chain(a.f, &p);
         fputs("\"}\n", a.f);
         n++;
     }
@@ -310,12 +322,13 @@ int main(int argc, char **argv) {
     }
     struct err e = {0};
     struct stream s = {.seed = (uint64_t)seed};
-    s.seen.size = 2 * (size_t)(HELDOUT_ROWS + TRAIN_ROWS + pretrain) + 1;
+    s.seen.size = 2 * (size_t)(HELDOUT_ROWS + TRAIN_ROWS + 2 * pretrain) + 1;
     s.seen.text = mem_alloc(s.seen.size, sizeof *s.seen.text, "table of prompts", &e);
     bool ok = s.seen.text && dir_make(argv[1], &e) &&
-              write_rows(&s, argv[1], "heldout.jsonl", HELDOUT_ROWS, false, &e) &&
-              write_rows(&s, argv[1], "train.jsonl", TRAIN_ROWS, false, &e) &&
-              (pretrain == 0 || write_rows(&s, argv[1], "pretrain.jsonl", pretrain, true, &e));
+              write_rows(&s, argv[1], "heldout.jsonl", HELDOUT_ROWS, ROW_QUESTION, &e) &&
+              write_rows(&s, argv[1], "train.jsonl", TRAIN_ROWS, ROW_QUESTION, &e) &&
+              (pretrain == 0 || (write_rows(&s, argv[1], "pretrain.jsonl", pretrain, ROW_CHAIN, &e) &&
+                                 write_rows(&s, argv[1], "formulas.jsonl", pretrain, ROW_FORMULA, &e)));
     if (!ok) fprintf(stderr, "make_arithmetic: %s\n", e.msg);
     for (size_t i = 0; s.seen.text && i < s.seen.size; i++) free(s.seen.text[i]);
     mem_free(s.seen.text);

@@ -145,6 +145,7 @@ enum game_result game_step(struct game *g, bool may_wait, struct err *e) {
     struct game_state *st = &g->st;
     bool finished = false;
     enum game_result r = GAME_OK;
+    if (st->phase == PHASE_END) begin_iteration(g); /* a person may have asked for more iterations since */
     switch ((enum run_phase)st->phase) {
     case PHASE_EVALUATE_START: r = evaluate_start_step(g, &finished, e); break;
     case PHASE_COLLECT: r = collect_step(g, &finished, e); break;

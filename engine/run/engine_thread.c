@@ -197,9 +197,22 @@ static bool take(struct session *s, struct queued_command *q) {
     return any;
 }
 
+/* Overrides of `--resume` follow the acts of the earlier session, which the journal brings back first. */
+static bool apply_overrides(struct session *s, struct err *e) {
+    if (s->replay_at < s->replay.n) return true;
+    const int n = s->n_overrides;
+    s->n_overrides = 0;
+    for (int i = 0; i < n; i++) {
+        const struct queued_command q = {0, s->override[i]};
+        if (!apply(s, &q, e)) return false;
+    }
+    return true;
+}
+
 static bool process_commands(struct session *s, struct err *e) {
     struct queued_command q;
-    bool any = false;
+    bool any = s->n_overrides > 0;
+    if (!apply_overrides(s, e)) return false;
     if (at_iteration_start(s)) {
         for (int i = 0; i < s->n_deferred; i++)
             if (!apply_set(s, &s->deferred[i], e)) return false;

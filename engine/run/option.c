@@ -220,15 +220,20 @@ bool option_set(struct options *o, const char *name, const char *value, struct e
     return true;
 }
 
-bool option_set_assignment(struct options *o, const char *assignment, struct err *e) {
+bool option_split(const char *assignment, char *name, size_t size, const char **value, struct err *e) {
     const char *equals = strchr(assignment, '=');
-    if (!equals) return err_set(e, "\"%.80s\": must be NAME=VALUE", assignment);
-    char name[128];
-    const size_t n = (size_t)(equals - assignment);
-    if (n == 0 || n >= sizeof name) return err_set(e, "\"%.80s\": must be NAME=VALUE", assignment);
+    const size_t n = equals ? (size_t)(equals - assignment) : 0;
+    if (n == 0 || n >= size) return err_set(e, "\"%.80s\": must be NAME=VALUE", assignment);
     memcpy(name, assignment, n);
     name[n] = '\0';
-    return option_set(o, name, equals + 1, e);
+    *value = equals + 1;
+    return true;
+}
+
+bool option_set_assignment(struct options *o, const char *assignment, struct err *e) {
+    char name[128];
+    const char *value;
+    return option_split(assignment, name, sizeof name, &value, e) && option_set(o, name, value, e);
 }
 
 /* The shortest decimal form that reads back as the same double. */

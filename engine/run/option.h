@@ -57,6 +57,8 @@ void options_default(struct options *o);
 bool option_set(struct options *o, const char *name, const char *value, struct err *e);
 /* "name=value" as --set takes it. */
 bool option_set_assignment(struct options *o, const char *assignment, struct err *e);
+/* The two halves of NAME=VALUE; *value points into the assignment. */
+bool option_split(const char *assignment, char *name, size_t size, const char **value, struct err *e);
 /* The value as option_set would read it back ("10", "0.05", "exact", text). Reals print the shortest form that
  * round-trips. */
 void option_format(const struct options *o, const struct option_info *info, char *out, size_t size);

@@ -26,14 +26,34 @@ static bool check_files(const struct options *o, struct err *e) {
     return true;
 }
 
+/* Overrides of a resumed run are acts of a person like any other: checked now, journalled when they take effect. The number of threads shapes
+ * nothing in a run, so it changes at once. */
+static bool take_overrides(struct session *s, const struct session_config *c, struct err *e) {
+    s->override = mem_small((size_t)c->n_overrides * sizeof *s->override);
+    for (int i = 0; i < c->n_overrides; i++) {
+        struct command *o = &s->override[s->n_overrides];
+        char before[OPTION_TEXT_MAX] = "", after[OPTION_TEXT_MAX];
+        const char *value;
+        if (!option_split(c->overrides[i], o->name, sizeof o->name, &value, e)) return false;
+        const struct option_info *info = option_find(o->name);
+        if (info) option_format(&s->options, info, before, sizeof before);
+        if (!option_set(&s->options, o->name, value, e)) return false;
+        option_format(&s->options, info, after, sizeof after);
+        snprintf(o->value, sizeof o->value, "%s", value);
+        if (info->when != OPTION_START) s->n_overrides++;
+        else if (strcmp(before, after) != 0 && strcmp(o->name, "threads") != 0)
+            return err_set(e, "--resume: %s is fixed when a run starts (%s)", o->name, before);
+    }
+    return true;
+}
+
 static bool open_run(struct session *s, const struct session_config *c, struct err *e) {
     s->options = c->options;
     if (c->resume) {
         if (!c->run_dir) return err_set(e, "--resume needs --run-dir");
         if (!rundir_open(&s->rd, c->run_dir, &s->options, e)) return false;
     }
-    for (int i = 0; c->resume && i < c->n_overrides; i++)
-        if (!option_set_assignment(&s->options, c->overrides[i], e)) return false;
+    if (c->resume && !take_overrides(s, c, e)) return false;
     if (!options_check(&s->options, e) || !check_files(&s->options, e)) return false;
     if (c->headless && s->options.labeller == LABELLER_HUMAN)
         return err_set(e, "labeller: human needs the workbench; a headless run has nobody to ask");
@@ -68,6 +88,7 @@ struct session *session_start(const struct session_config *c, struct err *e) {
     if (s->event_fd >= 0) close(s->event_fd);
     if (s->draft) publisher_free(s);
     snapshot_release(s->current);
+    free(s->override);
     free(s);
     return NULL;
 }
@@ -173,6 +194,7 @@ void session_finish(struct session *s, bool *ok, char **result_json, struct err 
     publisher_free(s);
     snapshot_release(s->current);
     free(s->metric);
+    free(s->override);
     close(s->event_fd);
     pthread_mutex_destroy(&s->mutex);
     pthread_cond_destroy(&s->wake);

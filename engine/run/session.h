@@ -18,7 +18,7 @@ struct session_config {
     const char *run_dir;   /* NULL: a new name under runs/ */
     const char *title;     /* shown in the header: config file's name */
     bool resume;           /* continue run_dir; options are those stored in it plus `overrides` */
-    const char *const *overrides; /* "name=value" applied after the stored options on resume */
+    const char *const *overrides; /* "name=value" on resume: become `set` commands where the earlier session left off */
     int n_overrides;
     bool headless;         /* decisions are taken by their configured answer instead of waiting for a person */
 };

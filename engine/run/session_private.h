@@ -55,6 +55,8 @@ struct session {
     int64_t last_journal_seq;
     struct queued_command deferred[32]; /* options that change at the next iteration */
     int n_deferred;
+    struct command *override; /* `--resume --set`: sent as commands once the journal of the earlier session is replayed */
+    int n_overrides;
     struct snapshot *draft;
     struct series *series;      /* [N_SERIES] */
     bool series_changed[N_SERIES];

@@ -170,11 +170,44 @@ static void resumed_run_ends_at_the_same_bytes(void **state) {
     killed_and_resumed("killed-late", 28, expected);
 }
 
+static bool is_over(const struct snapshot *n) { return n->state == RUN_DONE; }
+
+/* A finished run, given two more iterations and another beta: both hold, and the journal brings the same bytes back without a checkpoint. */
+static void overrides_of_a_resumed_run_hold(void **state) {
+    (void)state;
+    char hash[32], again[32], path[160];
+    struct options o = tiny_options();
+    struct err e = {0};
+    struct db db;
+    o.iterations = 1;
+    finish(start("longer", &o, false, true), hash);
+    run_path(path, "longer");
+    const char *more[] = {"iterations=2", "beta=7", "threads=2"};
+    struct session_config c = {.options = o, .run_dir = path, .resume = true, .headless = true, .overrides = more, .n_overrides = 3};
+    struct session *s = session_start(&c, &e);
+    if (!s) fail_msg("%s", e.msg);
+    assert_true(wait_until(s, is_over));
+    const struct snapshot *n = session_snapshot(s);
+    assert_int_equal(n->iteration, 2);
+    assert_true(n->options.beta == 7.0);
+    snapshot_release(n);
+    finish(s, hash);
+    strcat(path, "/run.db");
+    assert_true(db_open(&db, path, DB_WRITE, false, &e));
+    assert_true(db_exec(&db, "DELETE FROM checkpoint", &e));
+    db_close(&db);
+    finish(start("longer", &o, true, true), again);
+    assert_string_equal(hash, again);
+    run_path(path, "longer");
+    more[0] = "seed=9";
+    assert_null(session_start(&c, &e));
+    assert_non_null(strstr(e.msg, "seed is fixed when a run starts"));
+}
+
 static bool is_paused(const struct snapshot *n) { return n->state == RUN_PAUSED; }
 static bool has_pairs(const struct snapshot *n) { return n->n_shown > 0; }
 static bool has_human(const struct snapshot *n) { return n->labels_human == 1; }
 static bool beta_is_7(const struct snapshot *n) { return n->options.beta == 7.0; }
-static bool is_over(const struct snapshot *n) { return n->state == RUN_DONE; }
 
 static void send(struct session *s, enum command_kind kind, const char *name, const char *value) {
     struct err e = {0};
@@ -276,6 +309,7 @@ int main(void) {
         cmocka_unit_test(same_seed_same_bytes),          cmocka_unit_test(resumed_run_ends_at_the_same_bytes),
         cmocka_unit_test(commands_and_labels_take_effect), cmocka_unit_test(failed_start_leaves_nothing),
         cmocka_unit_test(damaged_model_leaves_nothing),  cmocka_unit_test(run_in_use_is_refused),
+        cmocka_unit_test(overrides_of_a_resumed_run_hold),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
