@@ -18,7 +18,7 @@
 #include "engine/game/pref_fit.h"
 #include "engine/game/prompts.h"
 #include "engine/game/reward.h"
-#include "engine/run/option.h"
+#include "engine/option/option.h"
 #include "engine/pref/dpref.h"
 #include "engine/teacher/teacher.h"
 

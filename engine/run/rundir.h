@@ -11,7 +11,7 @@
 
 #include "engine/base/db.h"
 #include "engine/formats/safetensors.h"
-#include "engine/run/option.h"
+#include "engine/option/option.h"
 
 struct rundir {
     char path[4096];

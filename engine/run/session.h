@@ -8,7 +8,7 @@
 
 #include "engine/base/err.h"
 #include "engine/pref/dpref.h"
-#include "engine/run/option.h"
+#include "engine/option/option.h"
 #include "engine/run/snapshot.h"
 
 struct session;

@@ -8,7 +8,7 @@
 #include "engine/game/series.h"
 #include "engine/math/stats.h"
 #include "engine/pref/dpref.h"
-#include "engine/run/option.h"
+#include "engine/option/option.h"
 
 enum run_state { RUN_LOADING, RUN_RUNNING, RUN_PAUSED, RUN_WAITING, RUN_DONE, RUN_FAILED };
 const char *run_state_name(enum run_state s); /* "LOADING", "RUN", "PAUSED", "WAITING", "DONE", "FAILED" */

@@ -11,7 +11,7 @@
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
 #include "engine/game/series.h"
-#include "engine/run/option.h"
+#include "engine/option/option.h"
 #include "tui/verbs.h"
 
 static char *manual;

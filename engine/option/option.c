@@ -3,7 +3,7 @@
  * something else costs hours of training; and every message says the name, what was expected and what was found.
  *
  * Numbers are read and written with the C library's own functions: the program keeps LC_NUMERIC at "C". */
-#include "engine/run/option.h"
+#include "engine/option/option.h"
 
 #include <errno.h>
 #include <math.h>
@@ -26,7 +26,7 @@ const struct option_info OPTIONS[] = {
     {name, OPTION_ENUM, offsetof(struct options, field), def, 0, 0, NULL, choices, OPTION_##when, "", help},
 #define OPT_TEXT(field, name, def, when, help)                                                                         \
     {name, OPTION_TEXT, offsetof(struct options, field), 0, 0, 0, def, NULL, OPTION_##when, "", help},
-#include "engine/run/options.def"
+#include "engine/option/options.def"
 #undef OPT_INT
 #undef OPT_REAL
 #undef OPT_ENUM
@@ -232,7 +232,7 @@ bool option_split(const char *assignment, char *name, size_t size, const char **
 
 bool option_set_assignment(struct options *o, const char *assignment, struct err *e) {
     char name[128];
-    const char *value;
+    const char *value = NULL;
     return option_split(assignment, name, sizeof name, &value, e) && option_set(o, name, value, e);
 }
 

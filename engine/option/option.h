@@ -1,6 +1,6 @@
 /* Options: the struct and table generated from options.def, parsing with bounds, and config files. */
-#ifndef PBKD_RUN_OPTION_H
-#define PBKD_RUN_OPTION_H
+#ifndef PBKD_OPTION_OPTION_H
+#define PBKD_OPTION_OPTION_H
 
 #include <stddef.h>
 
@@ -17,7 +17,7 @@ struct options {
 #define OPT_REAL(field, name, def, lo, hi, when, unit, help) double field;
 #define OPT_ENUM(field, name, choices, def, when, help) int field;
 #define OPT_TEXT(field, name, def, when, help) char field[OPTION_TEXT_MAX];
-#include "engine/run/options.def"
+#include "engine/option/options.def"
 #undef OPT_INT
 #undef OPT_REAL
 #undef OPT_ENUM

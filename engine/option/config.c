@@ -12,7 +12,7 @@
 #include "engine/base/json_string.h"
 #include "engine/base/mem.h"
 #include "engine/base/strbuf.h"
-#include "engine/run/option.h"
+#include "engine/option/option.h"
 
 enum { MAX_CONFIG = 1 << 20, NAME_MAX_BYTES = 256, KEY_DEPTH = 8 };
 
