@@ -1,12 +1,10 @@
 /* Matrix products on OpenBLAS. All matrices are row-major f32. Rows or columns of the result are cut into chunks of
- * fixed size and run through the pool (parallel.h), each chunk one single-threaded cblas_sgemm. */
+ * fixed size and run through the pool (parallel.h), each chunk one single-threaded cblas_sgemm: linking this file keeps
+ * OpenBLAS at one thread. */
 #ifndef PBKD_MATH_MATMUL_H
 #define PBKD_MATH_MATMUL_H
 
 #include <stdbool.h>
-
-/* Once at start: keeps OpenBLAS at one thread. */
-void matmul_init(void);
 
 /* y[m,n] (+)= x[m,k] * w[n,k]^T     (forward of a linear layer with w stored [out,in]); adds when accumulate. */
 void matmul_nt(float *y, const float *x, const float *w, int m, int n, int k, bool accumulate);

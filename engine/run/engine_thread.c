@@ -18,7 +18,6 @@
 #include "engine/base/mem.h"
 #include "engine/base/strbuf.h"
 #include "engine/formats/quant.h"
-#include "engine/math/matmul.h"
 #include "engine/math/parallel.h"
 #include "engine/model/model_io.h"
 #include "engine/run/session_private.h"
@@ -433,7 +432,6 @@ void *engine_thread(void *session) {
     struct session *s = session;
     struct err e = {0};
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10); /* keys stay instant while both processors train */
-    matmul_init();
     parallel_init(s->options.threads);
     s->began = clock_seconds();
     if (open_game(s, &e)) {

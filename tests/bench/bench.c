@@ -148,7 +148,6 @@ int main(int argc, char **argv) {
             return 2;
         }
     }
-    matmul_init();
     parallel_init((int)threads);
     printf("threads %d\n", parallel_threads());
     struct err e = {0};

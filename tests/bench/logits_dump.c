@@ -121,7 +121,6 @@ int main(int argc, char **argv) {
     struct err e;
     struct model *m = NULL;
     struct tokenizer *t = NULL;
-    matmul_init();
     parallel_init(0);
     double from = clock_seconds();
     bool ok = model_open(argv[1], &m, &t, &e);

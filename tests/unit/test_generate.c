@@ -399,7 +399,6 @@ static void survives_running_out_of_memory(void **state) {
 }
 
 int main(void) {
-    matmul_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greedy_equals_repeated_forward),
         cmocka_unit_test(recorded_log_probs_are_of_the_sampled_distribution),

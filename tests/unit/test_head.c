@@ -376,7 +376,6 @@ static void test_chunks_and_threads(void **state) {
 }
 
 int main(void) {
-    matmul_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nll_gradient),       cmocka_unit_test(test_token_reward_gradient),
         cmocka_unit_test(test_exact_descent),      cmocka_unit_test(test_exact_descent_identities),

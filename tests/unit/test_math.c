@@ -322,7 +322,6 @@ static void test_rotation_is_undone_by_its_transpose(void **state) {
 }
 
 int main(void) {
-    matmul_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_chunk_runs_once),
         cmocka_unit_test(test_short_jobs_do_not_mix),

@@ -353,7 +353,6 @@ static void test_memory_runs_out_anywhere(void **state) {
 }
 
 int main(void) {
-    matmul_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config_bounds),
         cmocka_unit_test(test_layout_covers_every_parameter_once),
