@@ -67,7 +67,7 @@ AGAIN  = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(NP
 
 # ---- Goals for people --------------------------------------------------------------------------------------------
 
-.PHONY: all demo test bench debug sanitize fuzz models sample-data sample-models install uninstall format clean help
+.PHONY: all demo test bench debug sanitize fuzz models sample-data sample-models install uninstall manual-tables format clean help
 all: ## build ./pbkd (the default)
 	+@$(DEPS) && $(AGAIN) pbkd
 
@@ -118,6 +118,10 @@ install: all ## install under PREFIX (/usr/local), staged under DESTDIR
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/pbkd
 	rm -rf $(SHARE) $(DOC)
+
+manual-tables: ## write the manual's tables again from the tables in the source
+	+@$(DEPS) test && $(AGAIN) VARIANT=$(TEST_VARIANT) build/$(TEST_VARIANT)/tests/unit/test_manual
+	@UPDATE_MANUAL=1 build/$(TEST_VARIANT)/tests/unit/test_manual >/dev/null
 
 format: ## lay out the sources with clang-format
 	clang-format -i $(shell find engine views tui tests sample_data -name '*.[ch]')

@@ -23,7 +23,7 @@ bool dpref_is_heldout(uint64_t prompt_hash) {
 
 /* Large columns come last: a scan over the small ones then leaves the overflow pages alone. Label events refer to pairs
  * without a foreign key, because they outlive pairs that a resume makes again. */
-bool dpref_create_tables(struct db *db, struct err *e) {
+static bool create_tables(struct db *db, struct err *e) {
     return db_exec(
         db,
         "CREATE TABLE IF NOT EXISTS prompt(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, text TEXT NOT NULL);"
@@ -32,7 +32,7 @@ bool dpref_create_tables(struct db *db, struct err *e) {
         " prompt INTEGER NOT NULL REFERENCES prompt(id), pair_hash INTEGER NOT NULL, heldout INTEGER NOT NULL,"
         " source INTEGER NOT NULL, active INTEGER NOT NULL, o REAL NOT NULL, weight REAL NOT NULL, flip REAL NOT NULL,"
         " n_x INTEGER NOT NULL, n_y0 INTEGER NOT NULL, n_y1 INTEGER NOT NULL, truncated0 INTEGER NOT NULL,"
-        " truncated1 INTEGER NOT NULL, text0 TEXT NOT NULL, text1 TEXT NOT NULL, tokens BLOB NOT NULL);"
+        " truncated1 INTEGER NOT NULL, edit INTEGER NOT NULL, text0 TEXT NOT NULL, text1 TEXT NOT NULL, tokens BLOB NOT NULL);"
         "CREATE INDEX IF NOT EXISTS pair_prompt ON pair(prompt);"
         "CREATE TABLE IF NOT EXISTS label_event(seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL,"
         " annotator TEXT NOT NULL, pair_id INTEGER NOT NULL, pair_hash INTEGER NOT NULL, left INTEGER NOT NULL,"
@@ -47,6 +47,17 @@ bool dpref_create_tables(struct db *db, struct err *e) {
         e);
 }
 
+bool pair_check_columns(struct db *db, struct err *e) {
+    int64_t there;
+    return db_get_int(db, e, &there, 1, "SELECT max(name='edit') FROM pragma_table_info('pair')", "") &&
+           (there || err_set(e, "%s: the table of pairs has no column \"edit\": the run was made by an older version of pbkd",
+                             db->path));
+}
+
+bool dpref_create_tables(struct db *db, struct err *e) {
+    return create_tables(db, e) && pair_check_columns(db, e);
+}
+
 static uint64_t hash_pair(const struct pref_pair *p) {
     uint64_t h = HASH_START;
     h = hash_bytes(h, p->prompt, strlen(p->prompt));
@@ -59,6 +70,10 @@ void pair_free(struct pref_pair *p) {
     free(p->prompt);
     free(p->text0);
     free(p->text1);
+}
+
+static void count(struct dpref *d, const struct pref_pair *p, int by) {
+    if (!p->withdrawn) d->n_by_source[p->source] += by;
 }
 
 /* Room for one more; the caller fills it in and counts. */
@@ -110,7 +125,8 @@ bool pair_from_row(struct db *db, sqlite3_stmt *s, int64_t expected, struct pref
                             .n_y0 = sqlite3_column_int(s, 12),
                             .n_y1 = sqlite3_column_int(s, 13),
                             .truncated0 = sqlite3_column_int(s, 14) != 0,
-                            .truncated1 = sqlite3_column_int(s, 15) != 0};
+                            .truncated1 = sqlite3_column_int(s, 15) != 0,
+                            .edit = sqlite3_column_int64(s, 16)};
     const int source = sqlite3_column_int(s, 6);
     const long long id = p->id;
     if (p->id != expected)
@@ -118,14 +134,18 @@ bool pair_from_row(struct db *db, sqlite3_stmt *s, int64_t expected, struct pref
     if (source < 0 || source >= N_LABEL_SOURCES)
         return err_set(e, "%s: pair %lld: unknown label source %d", db->path, id, source);
     p->source = (enum label_source)source;
+    p->event = p->edit;
+    if (p->edit < 0 || (p->edit && p->source != SOURCE_HUMAN))
+        return err_set(e, "%s: pair %lld: made by event %lld with a label by %s, which cannot be", db->path, id,
+                       (long long)p->edit, label_source_name(p->source));
     if (!label_is_sane(p))
         return err_set(e, "%s: pair %lld: a label of %g with weight %g and flip rate %g cannot be", db->path, id, p->o,
                        p->weight, p->flip);
-    if (!column_copy(s, 16, &p->prompt) || !column_copy(s, 17, &p->text0) || !column_copy(s, 18, &p->text1))
+    if (!column_copy(s, 17, &p->prompt) || !column_copy(s, 18, &p->text0) || !column_copy(s, 19, &p->text1))
         return err_set(e, "%s: pair %lld: a text is missing", db->path, id);
-    if (!column_tokens(s, 19, p))
+    if (!column_tokens(s, 20, p))
         return err_set(e, "%s: pair %lld: %d bytes of tokens do not fit the counts %d + %d + %d", db->path, id,
-                       sqlite3_column_bytes(s, 19), p->n_x, p->n_y0, p->n_y1);
+                       sqlite3_column_bytes(s, 20), p->n_x, p->n_y0, p->n_y1);
     return true;
 }
 
@@ -140,7 +160,7 @@ bool dpref_load(struct dpref *d, struct db *db, struct err *e) {
             pair_free(p);
             break;
         }
-        d->n_by_source[p->source]++;
+        count(d, p, 1);
         d->n++;
     }
     sqlite3_finalize(s);
@@ -176,7 +196,7 @@ static bool prompt_id(struct dpref *d, const struct pref_pair *p, int64_t *id, s
 
 #define INSERT_PAIR                                                                                                    \
     "INSERT INTO pair(id,tick,iteration,prompt,pair_hash,heldout,source,active,o,weight,flip,n_x,n_y0,n_y1,"           \
-    "truncated0,truncated1,text0,text1,tokens) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    "truncated0,truncated1,edit,text0,text1,tokens) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *e) {
     int64_t prompt = 0;
@@ -186,10 +206,10 @@ static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *
     const size_t bytes = (size_t)(p->n_x + p->n_y0 + p->n_y1) * sizeof *p->tokens;
     bool row;
     const bool ok =
-        db_bind(d->db, d->insert_pair, e, "iiiiiiiidddiiiiissb", p->id, p->tick, (int64_t)p->iteration, prompt,
+        db_bind(d->db, d->insert_pair, e, "iiiiiiiidddiiiiiissb", p->id, p->tick, (int64_t)p->iteration, prompt,
                 (int64_t)p->pair_hash, (int64_t)p->heldout, (int64_t)p->source, (int64_t)p->active, p->o, p->weight,
                 p->flip, (int64_t)p->n_x, (int64_t)p->n_y0, (int64_t)p->n_y1, (int64_t)p->truncated0,
-                (int64_t)p->truncated1, p->text0, p->text1, (const void *)p->tokens, bytes) &&
+                (int64_t)p->truncated1, p->edit, p->text0, p->text1, (const void *)p->tokens, bytes) &&
         db_step(d->db, d->insert_pair, &row, e);
     sqlite3_reset(d->insert_pair);
     sqlite3_clear_bindings(d->insert_pair); /* do not hold copies of the texts until the next pair */
@@ -203,11 +223,12 @@ bool dpref_add(struct dpref *d, struct pref_pair *p, struct err *e) {
     p->prompt_hash = hash_text(p->prompt);
     p->pair_hash = hash_pair(p);
     p->heldout = dpref_is_heldout(p->prompt_hash);
-    p->event = 0;
+    p->event = p->edit;
+    p->withdrawn = 0;
     if (!insert_pair(d, p, e)) return false;
     *next_slot(d) = *p;
     d->n++;
-    d->n_by_source[p->source]++;
+    count(d, p, 1);
     return true;
 }
 
@@ -217,6 +238,22 @@ static struct pref_pair *find(const struct dpref *d, int64_t id) { /* ids run fr
 
 const struct pref_pair *dpref_find(const struct dpref *d, int64_t id) {
     return find(d, id);
+}
+
+int dpref_find_edit(const struct dpref *d, int64_t edit, int *first) {
+    int end = d->n; /* edits are mostly about pairs made lately: from the back */
+    while (end > 0 && d->pair[end - 1].edit != edit) end--;
+    *first = end;
+    while (*first > 0 && d->pair[*first - 1].edit == edit) --*first;
+    return end - *first;
+}
+
+void dpref_forget(struct dpref *d, int n) {
+    while (d->n > n) {
+        struct pref_pair *p = &d->pair[--d->n];
+        count(d, p, -1);
+        pair_free(p);
+    }
 }
 
 bool dpref_truncate_after(struct dpref *d, int64_t tick, struct err *e) {
@@ -230,11 +267,7 @@ bool dpref_truncate_after(struct dpref *d, int64_t tick, struct err *e) {
         return false;
     }
     if (!db_commit(d->db, e)) return false;
-    while (d->n > keep) {
-        struct pref_pair *p = &d->pair[--d->n];
-        d->n_by_source[p->source]--;
-        pair_free(p);
-    }
+    dpref_forget(d, keep);
     return true;
 }
 
@@ -252,11 +285,21 @@ static bool read_automatic(struct db *db, struct pref_pair *p, struct err *e) {
         p->o = sqlite3_column_double(s, 2);
         p->weight = sqlite3_column_double(s, 3);
         p->flip = sqlite3_column_double(s, 4);
-        p->event = 0;
+        p->event = p->edit;
+        if (p->withdrawn) label_withdraw(p, p->withdrawn);
         ok = label_is_sane(p) || err_set(e, "%s: pair %lld: its label cannot be", db->path, (long long)p->id);
     }
     sqlite3_finalize(s);
     return ok;
+}
+
+static void withdraw_edit(struct dpref *d, int64_t edit, int64_t undo) {
+    int first;
+    const int n = dpref_find_edit(d, edit, &first);
+    for (int i = first; i < first + n; i++) {
+        count(d, &d->pair[i], -1);
+        label_withdraw(&d->pair[i], undo);
+    }
 }
 
 static bool apply_undo(struct dpref *d, const struct label_event *ev, struct pref_pair *p, double flip, double weight,
@@ -267,6 +310,10 @@ static bool apply_undo(struct dpref *d, const struct label_event *ev, struct pre
     if (old.pair_id != ev->pair_id)
         return err_set(e, "label event %lld is about pair %lld, but undoes event %lld about pair %lld",
                        (long long)ev->seq, (long long)ev->pair_id, (long long)old.seq, (long long)old.pair_id);
+    if (old.decision == DECISION_EDIT) {
+        withdraw_edit(d, old.seq, ev->seq);
+        return true;
+    }
     sqlite3_stmt *events = db_prepare(d->db, e, EVENTS_IN_FORCE, "iii", (int64_t)0, (int64_t)0, (int64_t)0);
     const bool ok = events && read_automatic(d->db, p, e) && label_fold_all(d->db, events, ev->seq, p, flip, weight, e);
     sqlite3_finalize(events);
@@ -286,8 +333,8 @@ bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double hum
     } else {
         label_fold(&changed, ev, human_flip, human_weight);
     }
-    d->n_by_source[p->source]--;
-    d->n_by_source[changed.source]++;
+    count(d, p, -1);
+    count(d, &changed, 1);
     *p = changed;
     return true;
 }

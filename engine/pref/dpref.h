@@ -4,7 +4,8 @@
  * Pairs are written by the engine only. Label events are written by the interface on its own connection and are
  * append-only: undoing adds an event, nothing is deleted. An event changes training when the engine applies it
  * (dpref_apply_event), at a tick that the journal keeps; the pair then carries the person's label instead of the
- * automatic one. */
+ * automatic one. A better answer that a person wrote (DECISION_EDIT) decides nothing about the pair it was written for:
+ * the engine makes new pairs of it, which name the event in `edit`, and an undo of the event withdraws them. */
 #ifndef PBKD_PREF_DPREF_H
 #define PBKD_PREF_DPREF_H
 
@@ -26,33 +27,41 @@ struct pref_pair {
     int32_t *tokens; /* x, then y0, then y1: one allocation, owned */
     int n_x, n_y0, n_y1;
     bool truncated0, truncated1;
-    char *prompt, *text0, *text1; /* for people; y0 is the teacher's output, y1 the student's */
+    /* for people; y0 is the teacher's output and y1 the student's, or y0 a person's answer and y1 one of those two */
+    char *prompt, *text0, *text1;
+    int64_t edit; /* label_event.seq of the DECISION_EDIT whose text is y0, 0 = the game made the pair */
     /* the label in force */
     enum label_source source; /* SOURCE_NONE: waits for a person */
     bool active;              /* takes part in training */
     double o;                 /* P(y0 preferred) */
     double weight, flip;
-    int64_t event; /* label_event.seq in force, 0 = automatic */
+    int64_t event;     /* label_event.seq in force, 0 = automatic; a pair of an edit starts with the edit's */
+    int64_t withdrawn; /* seq of the event that undid the edit, 0 = stands; never active again */
 };
 
 struct dpref {
     struct db *db; /* borrowed; the engine's connection */
     struct pref_pair *pair;
     int n, cap;
-    int n_by_source[N_LABEL_SOURCES];        /* of the labels in force */
+    int n_by_source[N_LABEL_SOURCES];        /* of the labels in force; withdrawn pairs have none */
     sqlite3_stmt *insert_pair, *find_prompt; /* private: prepared at the first use */
 };
 
-/* Create the tables (IF NOT EXISTS). Also called by whoever opens the file for labels only. */
+/* Create the tables (IF NOT EXISTS). Also called by whoever opens the file for labels only. A file whose pairs were made
+ * by an older version, which lack a column, is refused. */
 bool dpref_create_tables(struct db *db, struct err *e);
 /* Load every pair (d is overwritten) with automatic labels only; events are applied afterwards by the journal's replay.
  */
 bool dpref_load(struct dpref *d, struct db *db, struct err *e);
 void dpref_free(struct dpref *d);
-/* Append in O(1) (id, prompt_hash, pair_hash, heldout are filled in here; tokens and texts are taken over on success).
- * The caller holds a transaction; ticks never decrease. heldout = hash of the prompt in the last tenth. */
+/* Append in O(1) (id, prompt_hash, pair_hash, heldout, event are filled in here; tokens and texts are taken over on
+ * success). The caller holds a transaction; ticks never decrease. heldout = hash of the prompt in the last tenth. */
 bool dpref_add(struct dpref *d, struct pref_pair *p, struct err *e);
 const struct pref_pair *dpref_find(const struct dpref *d, int64_t id);
+/* The pairs made by one edit, which are neighbours: their number, and the index of the first. */
+int dpref_find_edit(const struct dpref *d, int64_t edit, int *first);
+/* Forget all but the first n pairs in memory only: what dpref_add made in a transaction that was rolled back. */
+void dpref_forget(struct dpref *d, int n);
 /* Forget pairs made after tick (resume): from memory and from run.db. Label events stay. */
 bool dpref_truncate_after(struct dpref *d, int64_t tick, struct err *e);
 /* Held-out rule, shared with the prompts: one hash in ten. */
@@ -100,15 +109,15 @@ bool label_event_read(struct db *db, int64_t seq, struct label_event *ev, struct
 bool label_event_last(struct db *db, const char *annotator, int64_t *seq, struct err *e);
 
 /* Apply an event to the pairs in memory: A/B/tie (o = 1, 0 or 1/2 in terms of y0, seen through `left`), bad/flag (pair
- * inactive), skip and note (no change), undo (back to the label before). strength 2 doubles the weight. human_flip and
- * human_weight come from the options. Events whose pair does not exist (yet) are an error. DECISION_EDIT makes no pair
- * here (the engine tokenises; session.c). */
+ * inactive), skip and note (no change), undo (back to the label before; of an edit: its pairs are withdrawn). strength 2
+ * doubles the weight. human_flip and human_weight come from the options. Events whose pair does not exist (yet) are an
+ * error. DECISION_EDIT changes no pair and makes none here (the game tokenises: engine/game/edit.h). */
 bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double human_flip, double human_weight,
                        struct err *e);
 
 /* ---- counts and export, from the file alone (any process, read-only) ---- */
 /* {"records":N,"by_source":{"teacher":n,"human":n,...},"events":n,"heldout":n,"iterations":n} of labels in force;
- * caller frees. */
+ * withdrawn pairs are no records. Caller frees. */
 char *dpref_stats_json(struct db *db, struct err *e);
 /* format "trl": {"prompt","chosen","rejected"} per decided active pair; "audit": one JSON object per pair and per event
  * with every field. Atomic write. *n gets the number of lines. */

@@ -19,9 +19,11 @@
 /* Pairs as pair_from_row reads them. */
 #define PAIRS_IN_ORDER                                                                                                 \
     "SELECT p.id,p.tick,p.iteration,q.hash,p.pair_hash,p.heldout,p.source,p.active,p.o,p.weight,p.flip,p.n_x,p.n_y0,"  \
-    "p.n_y1,p.truncated0,p.truncated1,q.text,p.text0,p.text1,p.tokens"                                                 \
+    "p.n_y1,p.truncated0,p.truncated1,p.edit,q.text,p.text0,p.text1,p.tokens"                                          \
     " FROM pair p LEFT JOIN prompt q ON q.id=p.prompt ORDER BY p.id"
 
+/* Refuse a file whose table of pairs lacks a column that this version reads. */
+bool pair_check_columns(struct db *db, struct err *e);
 /* The pair in the current row with its automatic label, checked as what a file from elsewhere may hold; its id must be
  * `expected`. pair_free it in any case. */
 bool pair_from_row(struct db *db, sqlite3_stmt *s, int64_t expected, struct pref_pair *p, struct err *e);
@@ -31,8 +33,10 @@ void pair_free(struct pref_pair *p);
 bool event_from_row(struct db *db, sqlite3_stmt *s, struct label_event *ev, struct err *e);
 
 /* Let one event change a pair's label: A, B, tie decide and make it active again, bad decides and makes it inactive,
- * flag makes it inactive and keeps the label; the rest changes nothing. */
+ * flag makes it inactive and keeps the label; the rest changes nothing. A withdrawn pair stays inactive. */
 void label_fold(struct pref_pair *p, const struct label_event *ev, double human_flip, double human_weight);
+/* The edit that made the pair was undone by this event. */
+void label_withdraw(struct pref_pair *p, int64_t undo);
 /* Fold all events in force up to seq into p, which carries its automatic label. `events` is EVENTS_IN_FORCE. */
 bool label_fold_all(struct db *db, sqlite3_stmt *events, int64_t seq, struct pref_pair *p, double human_flip,
                     double human_weight, struct err *e);

@@ -148,7 +148,12 @@ bool label_event_commit(struct db *db, struct label_event *ev, struct err *e) {
 
 /* ---- the label in force ---- */
 
-void label_fold(struct pref_pair *p, const struct label_event *ev, double human_flip, double human_weight) {
+void label_withdraw(struct pref_pair *p, int64_t undo) {
+    p->withdrawn = p->event = undo;
+    p->active = false;
+}
+
+static void fold(struct pref_pair *p, const struct label_event *ev, double human_flip, double human_weight) {
     switch (ev->decision) {
     case DECISION_A:
         p->o = ev->left == 0 ? 1.0 : 0.0;
@@ -176,6 +181,11 @@ void label_fold(struct pref_pair *p, const struct label_event *ev, double human_
     p->weight = ev->strength >= 2.0 ? 2.0 * human_weight : human_weight;
     p->flip = human_flip;
     p->event = ev->seq;
+}
+
+void label_fold(struct pref_pair *p, const struct label_event *ev, double human_flip, double human_weight) {
+    fold(p, ev, human_flip, human_weight);
+    if (p->withdrawn) label_withdraw(p, p->withdrawn);
 }
 
 bool label_fold_all(struct db *db, sqlite3_stmt *events, int64_t seq, struct pref_pair *p, double human_flip,

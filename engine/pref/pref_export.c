@@ -11,11 +11,14 @@
 
 /* ---- counts ---- */
 
+/* Pairs of an answer that its writer took back are in the file for the record only. */
+#define PAIR_STANDS "(p.edit=0 OR NOT EXISTS(SELECT 1 FROM label_event u WHERE u.undo_of=p.edit))"
+
 /* Pairs by the source of the label in force: a person's, where a decision stands, else the automatic one. */
 #define COUNT_BY_SOURCE                                                                                                \
     "SELECT CASE WHEN EXISTS(SELECT 1 FROM label_event e WHERE e.pair_id=p.id AND e.pair_hash=p.pair_hash"             \
     " AND e.decision IN ('A','B','tie','bad') AND " EVENT_NOT_UNDONE ") THEN 2 ELSE p.source END, count(*)"            \
-    " FROM pair p GROUP BY 1"
+    " FROM pair p WHERE " PAIR_STANDS " GROUP BY 1"
 _Static_assert(SOURCE_HUMAN == 2, "the query above names the source by its number");
 
 static bool count_by_source(struct db *db, int64_t count[N_LABEL_SOURCES], struct err *e) {
@@ -36,7 +39,7 @@ static bool count_by_source(struct db *db, int64_t count[N_LABEL_SOURCES], struc
 static bool count_all(struct db *db, struct strbuf *b, struct err *e) {
     int64_t by_source[N_LABEL_SOURCES] = {0}, records = 0, events, heldout, iterations;
     if (!count_by_source(db, by_source, e) || !db_get_int(db, e, &events, 0, "SELECT count(*) FROM label_event", "") ||
-        !db_get_int(db, e, &heldout, 0, "SELECT count(*) FROM pair WHERE heldout", "") ||
+        !db_get_int(db, e, &heldout, 0, "SELECT count(*) FROM pair p WHERE p.heldout AND " PAIR_STANDS, "") ||
         !db_get_int(db, e, &iterations, 0, "SELECT max(iteration) FROM pair", ""))
         return false;
     for (int i = 0; i < N_LABEL_SOURCES; i++) records += by_source[i];
@@ -50,7 +53,7 @@ static bool count_all(struct db *db, struct strbuf *b, struct err *e) {
 
 /* A read transaction, so that all queries see the same moment. It has nothing to lose: ending it cannot fail us. */
 static bool begin_reading(struct db *db, struct err *e) {
-    return db_exec(db, "BEGIN", e);
+    return pair_check_columns(db, e) && db_exec(db, "BEGIN", e);
 }
 
 char *dpref_stats_json(struct db *db, struct err *e) {
@@ -120,7 +123,7 @@ static void field_label(struct strbuf *b, const char *key, const struct pref_pai
     strbuf_printf(b, ",\"%s\":{\"source\":\"%s\"", key, label_source_name(p->source));
     field_bool(b, "active", p->active);
     field_number(b, "o", p->o);
-    if (p->event == 0) { /* weight and flip rate of a person's label are options of the run, not of the label */
+    if (p->event == p->edit) { /* weight and flip rate of a later label are options of the run, not of the label */
         field_number(b, "weight", p->weight);
         field_number(b, "flip", p->flip);
     }
@@ -134,6 +137,7 @@ static void put_pair(struct export *x, const struct pref_pair *p, const struct p
     strbuf_printf(b, "{\"type\":\"pair\",\"id\":%" PRId64, p->id);
     field_int(b, "tick", p->tick);
     field_int(b, "iteration", p->iteration);
+    field_int(b, "edit", p->edit);
     field_hash(b, "prompt_hash", p->prompt_hash);
     field_hash(b, "pair_hash", p->pair_hash);
     field_bool(b, "heldout", p->heldout);
@@ -178,6 +182,9 @@ static void put_event(struct export *x, const struct label_event *ev) {
 
 static bool export_pair(struct export *x, struct pref_pair *p, bool audit, struct err *e) {
     const struct pref_pair automatic = *p;
+    int64_t undo = 0;
+    if (p->edit && !db_get_int(x->db, e, &undo, 0, "SELECT seq FROM label_event WHERE undo_of=?", "i", p->edit)) return false;
+    if (undo) label_withdraw(p, undo);
     /* Weight and flip rate are not exported for a person's label; any value does here. */
     if (!label_fold_all(x->db, x->events, INT64_MAX, p, 0.0, 1.0, e)) return false;
     if (audit)

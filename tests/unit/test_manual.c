@@ -1,4 +1,7 @@
-/* The manual may not drift from the tables in the source: every option's row (default, bounds, when, help) and every metric must stand in it as the tables say. */
+/* The manual may not drift from the tables in the source. Its tables of options, metrics, keys, commands and verbs
+ * stand between `<!-- NAME -->` and `<!-- end -->` and are made here from those tables; the test compares line by line.
+ * UPDATE_MANUAL=1 writes them into MANUAL.md instead (`make manual-tables`): change a help text where it stands, never
+ * in the manual. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,68 +9,267 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
+#include "engine/base/strbuf.h"
 #include "engine/game/series.h"
 #include "engine/option/option.h"
+#include "tui/commands.h"
+#include "tui/keys.h"
 #include "tui/verbs.h"
+#include "views/view.h"
+
+#define MANUAL "MANUAL.md"
 
 static char *manual;
+
+/* ---- writing table cells ---- */
+
+static void head(struct strbuf *b, const char *names, int columns) {
+    strbuf_printf(b, "%s\n|", names);
+    for (int i = 0; i < columns; i++) strbuf_puts(b, "---|");
+    strbuf_puts(b, "\n");
+}
+
+/* A bar would end the cell. */
+static void escaped(struct strbuf *b, const char *text) {
+    for (; *text; text++) {
+        if (*text == '|') strbuf_puts(b, "\\");
+        strbuf_add(b, text, 1);
+    }
+}
+
+static void cell(struct strbuf *b, const char *text) {
+    strbuf_puts(b, " ");
+    escaped(b, text);
+    strbuf_puts(b, " |");
+}
+
+static void code(struct strbuf *b, const char *text) {
+    strbuf_puts(b, "`");
+    escaped(b, text);
+    strbuf_puts(b, "`");
+}
+
+static void code_cell(struct strbuf *b, const char *text) {
+    strbuf_puts(b, " ");
+    code(b, text);
+    strbuf_puts(b, " |");
+}
+
+static void start_row(struct strbuf *b) {
+    strbuf_puts(b, "|");
+}
+
+/* ---- the tables ---- */
+
+static void bounds_text(const struct option_info *o, char *out, size_t size) {
+    if (o->type == OPTION_TEXT)
+        snprintf(out, size, "text");
+    else if (o->type == OPTION_ENUM)
+        snprintf(out, size, "%s", o->choices);
+    else
+        snprintf(out, size, "%g to %g%s%s", o->min, o->max, o->unit && o->unit[0] ? " " : "", o->unit ? o->unit : "");
+    if (o->type != OPTION_ENUM) return;
+    char *bar;
+    while ((bar = strchr(out, '|')) && strlen(out) + 2 < size) {
+        memmove(bar + 2, bar + 1, strlen(bar));
+        memcpy(bar, ", ", 2);
+    }
+}
+
+static void options_table(struct strbuf *b) {
+    struct options o;
+    options_default(&o);
+    head(b, "| option | default | bounds | takes effect | meaning |", 5);
+    for (int i = 0; i < N_OPTIONS; i++) {
+        char value[OPTION_TEXT_MAX], bounds[512];
+        option_format(&o, &OPTIONS[i], value, sizeof value);
+        bounds_text(&OPTIONS[i], bounds, sizeof bounds);
+        start_row(b);
+        code_cell(b, OPTIONS[i].name);
+        if (value[0])
+            code_cell(b, value);
+        else
+            cell(b, "(empty)");
+        cell(b, bounds);
+        cell(b, option_when_text(OPTIONS[i].when));
+        cell(b, OPTIONS[i].help);
+        strbuf_puts(b, "\n");
+    }
+}
+
+static void metrics_table(struct strbuf *b) {
+    head(b, "| metric | unit | meaning |", 3);
+    for (int i = 0; i < N_SERIES; i++) {
+        start_row(b);
+        code_cell(b, series_name((enum series_id)i));
+        cell(b, series_unit((enum series_id)i));
+        cell(b, series_help((enum series_id)i));
+        strbuf_puts(b, "\n");
+    }
+}
+
+static void synopsis(const struct verb *v, char *out, size_t size) {
+    snprintf(out, size, "pbkd%s%s%s%s", v->name[0] ? " " : "", v->name, v->arguments[0] ? " " : "", v->arguments);
+}
+
+static void verbs_table(struct strbuf *b) {
+    head(b, "| command | what it does |", 2);
+    for (int i = 0; i < N_VERBS; i++) {
+        char text[128];
+        synopsis(&VERBS[i], text, sizeof text);
+        start_row(b);
+        code_cell(b, text);
+        cell(b, VERBS[i].help);
+        strbuf_puts(b, "\n");
+    }
+}
+
+static void argument_rows(struct strbuf *b, const struct arg_spec *args) {
+    for (const struct arg_spec *s = args; s->name; s++) {
+        char option[128];
+        snprintf(option, sizeof option, "%s%s%s", s->name, s->value ? " " : "", s->value ? s->value : "");
+        start_row(b);
+        code_cell(b, option);
+        cell(b, s->fallback ? s->fallback : "");
+        cell(b, s->help);
+        strbuf_puts(b, "\n");
+    }
+}
+
+static void arguments_tables(struct strbuf *b) {
+    for (int i = 0; i < N_VERBS; i++) {
+        const struct verb *v = &VERBS[i];
+        char text[128];
+        synopsis(v, text, sizeof text);
+        strbuf_printf(b, "%s### `%s`\n\n%s\n", i ? "\n" : "", text, v->details);
+        if (!v->args->name) continue;
+        strbuf_puts(b, "\n");
+        head(b, "| option | default | meaning |", 3);
+        argument_rows(b, v->args);
+    }
+}
+
+static void keys_table(struct strbuf *b) {
+    head(b, "| key | what it does |", 2);
+    for (int i = 0; i < N_KEYS; i++) {
+        start_row(b);
+        code_cell(b, KEYS[i].label);
+        cell(b, KEYS[i].help);
+        strbuf_puts(b, "\n");
+    }
+}
+
+static void views_tables(struct strbuf *b) {
+    for (int i = 0; i < N_VIEWS; i++) {
+        const struct view_ops *v = VIEWS[i];
+        strbuf_printf(b, "%s### %d %s\n\n%s\n\n", i ? "\n" : "", v->digit, v->title, v->help);
+        head(b, "| key | what it does |", 2);
+        for (const struct view_key *k = v->keys; k->key; k++) {
+            start_row(b);
+            code_cell(b, k->label);
+            cell(b, k->help);
+            strbuf_puts(b, "\n");
+        }
+    }
+}
+
+static void commands_table(struct strbuf *b) {
+    head(b, "| command | what it does |", 2);
+    for (int i = 0; i < N_UI_COMMANDS; i++) {
+        char usage[128];
+        snprintf(usage, sizeof usage, ":%s", UI_COMMANDS[i].usage);
+        start_row(b);
+        code_cell(b, usage);
+        cell(b, UI_COMMANDS[i].help);
+        strbuf_puts(b, "\n");
+    }
+}
+
+static const struct table {
+    const char *name;
+    void (*write)(struct strbuf *b);
+} TABLES[] = {
+    {"verbs", verbs_table},     {"keys", keys_table},       {"commands", commands_table},    {"views", views_tables},
+    {"options", options_table}, {"metrics", metrics_table}, {"arguments", arguments_tables},
+};
+enum { N_TABLES = sizeof TABLES / sizeof TABLES[0] };
+
+/* ---- the manual's side ---- */
+
+/* What stands between a table's marks; fails when they are not there. */
+static char *find_table(const char *name, size_t *len) {
+    char mark[64];
+    snprintf(mark, sizeof mark, "<!-- %s -->\n", name);
+    char *start = strstr(manual, mark), *end = start ? strstr(start, "<!-- end -->") : NULL;
+    if (!end) fail_msg("%s has no table between %.*s and <!-- end -->", MANUAL, (int)strcspn(mark, "\n"), mark);
+    start += strlen(mark);
+    *len = (size_t)(end - start);
+    return start;
+}
+
+static void replace_table(const char *at, size_t len, const struct strbuf *with) {
+    struct strbuf b = {0};
+    strbuf_add(&b, manual, (size_t)(at - manual));
+    strbuf_add(&b, with->s, with->len);
+    strbuf_puts(&b, at + len);
+    free(manual);
+    manual = strbuf_take(&b);
+}
+
+static void compare_lines(const char *name, const char *got, size_t len, const char *want) {
+    const char *end = got + len;
+    while (*want || got < end) {
+        const size_t n = strcspn(want, "\n"), m = strcspn(got, "\n");
+        const size_t have = got < end ? m : 0;
+        if (n != have || memcmp(want, got, n) != 0)
+            fail_msg("%s, %s, differs (make manual-tables writes it):\n- %.*s\n+ %.*s", MANUAL, name, (int)have, got,
+                     (int)n, want);
+        want += n + (want[n] == '\n');
+        got += got < end ? m + 1 : 0;
+    }
+}
+
+static void table_is_true(void **state) {
+    const struct table *t = *state;
+    struct strbuf b = {0};
+    size_t len;
+    t->write(&b);
+    const char *at = find_table(t->name, &len);
+    if (getenv("UPDATE_MANUAL"))
+        replace_table(at, len, &b);
+    else
+        compare_lines(t->name, at, len, strbuf_str(&b));
+    strbuf_free(&b);
+}
 
 static int read_manual(void **state) {
     (void)state;
     size_t len;
+    char *text;
     struct err e;
-    return file_read_all("MANUAL.md", 1 << 20, &manual, &len, &e) ? 0 : -1;
-}
-
-static int free_manual(void **state) {
-    (void)state;
-    mem_free(manual);
+    if (!file_read_all(MANUAL, 1 << 20, &text, &len, &e)) return -1;
+    manual = mem_strdup(text);
+    mem_free(text);
     return 0;
 }
 
-static void must_say(const char *text) {
-    if (!strstr(manual, text)) fail_msg("MANUAL.md does not say: %s", text);
-}
-
-static void options_are_described(void **state) {
+static int end_manual(void **state) {
     (void)state;
-    struct options o;
-    options_default(&o);
-    for (int i = 0; i < N_OPTIONS; i++) {
-        char row[2048], value[OPTION_TEXT_MAX];
-        option_format(&o, &OPTIONS[i], value, sizeof value);
-        snprintf(row, sizeof row, "| `%s` | %s%.200s%s |", OPTIONS[i].name, value[0] ? "`" : "", value[0] ? value : "(empty)", value[0] ? "`" : "");
-        must_say(row);
-        snprintf(row, sizeof row, "| %s | %s |", option_when_text(OPTIONS[i].when), OPTIONS[i].help);
-        must_say(row);
-    }
-}
-
-static void metrics_are_described(void **state) {
-    (void)state;
-    for (int i = 0; i < N_SERIES; i++) {
-        char row[512];
-        snprintf(row, sizeof row, "| `%s` | %s | %s |", series_name((enum series_id)i), series_unit((enum series_id)i),
-                 series_help((enum series_id)i));
-        must_say(row);
-    }
-}
-
-static void verbs_are_described(void **state) {
-    (void)state;
-    for (int i = 0; i < N_VERBS; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "`pbkd%s%s", VERBS[i].name[0] ? " " : "", VERBS[i].name);
-        must_say(name);
-    }
+    struct err e;
+    const bool ok = !getenv("UPDATE_MANUAL") || atomic_write(MANUAL, manual, strlen(manual), &e);
+    free(manual);
+    return ok ? 0 : -1;
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(options_are_described), cmocka_unit_test(metrics_are_described),
-                                       cmocka_unit_test(verbs_are_described)};
-    return cmocka_run_group_tests(tests, read_manual, free_manual);
+    struct CMUnitTest tests[N_TABLES];
+    for (int i = 0; i < N_TABLES; i++)
+        tests[i] = (struct CMUnitTest){
+            .name = TABLES[i].name, .test_func = table_is_true, .initial_state = (void *)(uintptr_t)&TABLES[i]};
+    return _cmocka_run_group_tests("manual", tests, N_TABLES, read_manual, end_manual);
 }
