@@ -143,7 +143,7 @@ enum game_result ascent_step(struct game *g, bool *finished, struct err *e) {
         *finished = true;
         return GAME_OK;
     }
-    const int want = g->o->game_policy_batch;
+    const int want = g->o->game_reward_batch;
     const struct teacher_output **out = mem_small((size_t)want * sizeof *out);
     const struct prompt **prompt = mem_small((size_t)want * sizeof *prompt);
     struct gen_output *y = mem_small((size_t)want * sizeof *y);
