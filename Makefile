@@ -148,6 +148,14 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
+# The installed data is looked for under PREFIX: the one file that knows it is compiled again when PREFIX changes.
+$(BUILD)/tui/launch.o: CFLAGS += '-DPBKD_PREFIX="$(PREFIX)"'
+$(BUILD)/tui/launch.o: $(BUILD)/prefix
+$(BUILD)/prefix: ALWAYS
+	@mkdir -p $(@D)
+	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
+.PHONY: ALWAYS
+
 $(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $(HELPER_OBJ) $(BUILD)/libpbkd.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
 
