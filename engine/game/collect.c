@@ -3,10 +3,10 @@
  * sampled. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
+#include "engine/game/edit.h"
 #include "engine/game/game_private.h"
 
 /* The training prompt at position `cursor` of the endless, per-epoch shuffled stream. */
@@ -62,47 +62,43 @@ enum game_result collect_step(struct game *g, bool *finished, struct err *e) {
 static bool make_pair(struct game *g, const struct teacher_output *teacher, const struct gen_output *sample, bool *made, struct err *e) {
     const struct prompt *x = &g->train.prompt[teacher->prompt];
     char *text1 = game_text(g, sample);
-    *made = strcmp(text1, teacher->text) != 0;
-    if (!*made) {
-        free(text1);
-        return true;
-    }
     const bool automatic = g->o->labeller == LABELLER_TEACHER;
-    struct pref_pair p = {.tick = g->st.tick, .iteration = (int)g->st.iteration, .n_x = x->n, .n_y0 = teacher->n, .n_y1 = sample->n,
-                          .truncated0 = teacher->truncated, .truncated1 = sample->truncated,
-                          .source = automatic ? SOURCE_TEACHER : SOURCE_NONE, .active = automatic, .o = 1.0, .weight = 1.0,
-                          .flip = g->o->label_flip};
-    p.tokens = mem_small((size_t)(p.n_x + p.n_y0 + p.n_y1) * sizeof *p.tokens);
-    memcpy(p.tokens, x->token, (size_t)p.n_x * sizeof *p.tokens);
-    memcpy(p.tokens + p.n_x, teacher->token, (size_t)p.n_y0 * sizeof *p.tokens);
-    memcpy(p.tokens + p.n_x + p.n_y0, sample->token, (size_t)p.n_y1 * sizeof *p.tokens);
-    p.prompt = mem_strdup(x->text);
-    p.text0 = mem_strdup(teacher->text);
-    p.text1 = text1;
-    if (dpref_add(&g->dpref, &p, e)) return true;
-    free(p.tokens);
-    free(p.prompt);
-    free(p.text0);
-    free(p.text1);
-    return false;
+    const struct pref_pair label = {.tick = g->st.tick, .iteration = (int)g->st.iteration, .source = automatic ? SOURCE_TEACHER : SOURCE_NONE,
+                                    .active = automatic, .o = 1.0, .weight = 1.0, .flip = g->o->label_flip};
+    const struct passage prompt = {x->text, x->token, x->n, false}, y0 = {teacher->text, teacher->token, teacher->n, teacher->truncated},
+                         y1 = {text1, sample->token, sample->n, sample->truncated};
+    const bool ok = pair_add(&g->dpref, &label, &prompt, &y0, &y1, made, e);
+    free(text1);
+    return ok;
 }
 
-/* What the fitted reward thinks of the pairs just made, before it is trained on them: shown, and the "newest" accuracy. */
-static bool judge_new_pairs(struct game *g, int first, struct err *e) {
+/* What the fitted reward thinks of the pairs from `first` on: summed, and shown. */
+static bool judge(struct game *g, int first, struct pref_sums *sums, int64_t *tokens, struct err *e) {
     for (int at = first; at < g->dpref.n; at += CHUNK_PAIRS) {
         const int n = g->dpref.n - at < CHUNK_PAIRS ? g->dpref.n - at : CHUNK_PAIRS;
         pref_space_reserve(&g->pairs, n, 0);
         for (int i = 0; i < n; i++) g->pairs.pair[i] = &g->dpref.pair[at + i];
-        struct pref_sums sums = {0};
-        int64_t tokens = 0;
-        if (!pref_evaluate(&g->fitted, &g->pairs, n, &sums, NULL, &tokens, e)) return false;
-        g->st.sum_correct += sums.correct;
-        g->st.sum_decided += sums.decided;
-        g->st.tokens += (double)tokens;
+        if (!pref_evaluate(&g->fitted, &g->pairs, n, sums, NULL, tokens, e)) return false;
         if (!g->see.pair) continue;
         for (int i = 0; i < n; i++)
             g->see.pair(g->see.ctx, g->pairs.pair[i], g->pairs.value[g->pairs.first[i]], g->pairs.value[g->pairs.second[i]]);
     }
+    return true;
+}
+
+bool game_show_pairs(struct game *g, int first, struct err *e) {
+    struct pref_sums sums = {0};
+    return judge(g, first, &sums, NULL, e);
+}
+
+/* The pairs just made, before the reward is trained on them: the "newest" accuracy. */
+static bool judge_new_pairs(struct game *g, int first, struct err *e) {
+    struct pref_sums sums = {0};
+    int64_t tokens = 0;
+    if (!judge(g, first, &sums, &tokens, e)) return false;
+    g->st.sum_correct += sums.correct;
+    g->st.sum_decided += sums.decided;
+    g->st.tokens += (double)tokens;
     return true;
 }
 

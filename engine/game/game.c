@@ -9,6 +9,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/eval/checker.h"
+#include "engine/game/edit.h"
 #include "engine/game/game_private.h"
 
 void game_log(struct game *g, enum alert_level level, const char *fmt, ...) {
@@ -198,11 +199,18 @@ double game_run_done(const struct game *g) {
     return fmin(1.0, ((double)g->st.iteration - 1 + within) / g->o->iterations);
 }
 
-bool game_apply_label(struct game *g, const struct label_event *ev, double flip, double weight, struct err *e) {
+static void use_next(struct game *g, int64_t pair_id) {
+    if (g->n_fresh < GAME_FRESH_LABELS) g->fresh[g->n_fresh++] = pair_id;
+}
+
+bool game_apply_label(struct game *g, const struct label_event *ev, double flip, double weight, bool again, struct err *e) {
+    int first = 0, n = 0;
     if (!dpref_apply_event(&g->dpref, ev, flip, weight, e)) return false;
+    if (ev->decision == DECISION_EDIT && !edit_make_pairs(g, ev, flip, weight, again, &first, &n, e)) return false;
     g->groups_stale = true;
-    const bool decides = ev->decision == DECISION_A || ev->decision == DECISION_B || ev->decision == DECISION_TIE;
-    if (decides && g->n_fresh < GAME_FRESH_LABELS) g->fresh[g->n_fresh++] = ev->pair_id;
+    if (again) return true;
+    if (ev->decision == DECISION_A || ev->decision == DECISION_B || ev->decision == DECISION_TIE) use_next(g, ev->pair_id);
+    for (int i = 0; i < n; i++) use_next(g, g->dpref.pair[first + i].id);
     return true;
 }
 

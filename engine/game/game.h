@@ -87,8 +87,12 @@ enum game_result game_step(struct game *g, bool may_wait, struct err *e);
 double game_phase_done(const struct game *g);
 double game_run_done(const struct game *g);
 
-/* A person's label (already on disk) takes effect. */
-bool game_apply_label(struct game *g, const struct label_event *ev, double flip, double weight, struct err *e);
+/* A person's label (already on disk) takes effect; the pairs of a written answer are made. `again`: it did so before the checkpoint that the game
+ * was restored from, so its pairs are there and what it freshly labelled has been used. The caller holds a transaction, to be rolled back on
+ * failure; the game is then as it was. */
+bool game_apply_label(struct game *g, const struct label_event *ev, double flip, double weight, bool again, struct err *e);
+/* Tell the observer of the pairs from index `first` on, with what the fitted reward makes of them. Between micro-steps; changes no state. */
+bool game_show_pairs(struct game *g, int first, struct err *e);
 
 /* Checkpoints: arrays of weights and moments by file, and back. The arrays borrow from g. */
 #define GAME_FILES 4

@@ -80,17 +80,35 @@ static bool set_option(struct session *s, const char *name, const char *value, c
     return true;
 }
 
-static bool apply_label(struct session *s, int64_t seq, double flip, double weight, struct err *e) {
+/* In a transaction, because a written answer adds pairs. */
+static bool apply_label(struct session *s, int64_t seq, double flip, double weight, bool again, struct err *e) {
     struct label_event ev;
     if (!label_event_read(&s->rd.db, seq, &ev, e)) return false;
-    const bool ok = game_apply_label(&s->game, &ev, flip, weight, e);
+    const bool ok = game_apply_label(&s->game, &ev, flip, weight, again, e);
     free(ev.text);
     if (!ok) return false;
     char what[48];
     snprintf(what, sizeof what, "label %s", decision_name(ev.decision));
     publisher_mark(s, what);
     publisher_label(s, ev.pair_id);
+    int first;
+    const int n = ev.decision == DECISION_UNDO ? dpref_find_edit(&s->game.dpref, ev.undo_of, &first) : 0;
+    for (int i = 0; i < n; i++) publisher_label(s, s->game.dpref.pair[first + i].id); /* withdrawn with the answer */
     return true;
+}
+
+/* A label of an earlier session, from its line in the journal. `again`: see game_apply_label. */
+static bool replay_label(struct session *s, const struct journal_entry *j, bool again, struct err *e) {
+    long long seq;
+    double flip, weight;
+    const int n_pairs = s->game.dpref.n;
+    if (sscanf(j->payload, "%lld %la %la", &seq, &flip, &weight) != 3) return err_set(e, "journal %lld: damaged", (long long)j->seq);
+    if (!db_begin(&s->rd.db, e)) return false;
+    if (!apply_label(s, seq, flip, weight, again, e)) {
+        db_rollback(&s->rd.db);
+        return err_wrap(e, "journal %lld", (long long)j->seq);
+    }
+    return db_commit(&s->rd.db, e) && game_show_pairs(&s->game, n_pairs, e);
 }
 
 static void apply_gate(struct session *s, const char *word) {
@@ -109,10 +127,7 @@ static bool replay_due(struct session *s, struct err *e) {
             snprintf(name, sizeof name, "%.*s", (int)(equals - j->payload), j->payload);
             if (!set_option(s, name, equals + 1, message, sizeof message, e)) return false;
         } else if (strcmp(j->kind, "label") == 0) {
-            long long seq;
-            double flip, weight;
-            if (sscanf(j->payload, "%lld %la %la", &seq, &flip, &weight) != 3 || !apply_label(s, seq, flip, weight, e))
-                return err_wrap(e, "journal %lld", (long long)j->seq);
+            if (!replay_label(s, j, false, e)) return false;
         } else if (strcmp(j->kind, "gate") == 0) {
             apply_gate(s, j->payload);
         }
@@ -132,18 +147,25 @@ static bool apply_set(struct session *s, const struct queued_command *q, struct 
     return true;
 }
 
+/* Pairs of a written answer and the line in the journal that makes them again reach the disk together or not at all. */
 static bool apply_label_command(struct session *s, const struct queued_command *q, struct err *e) {
     const long long seq = atoll(q->c.value);
+    const int n_pairs = s->game.dpref.n;
     char payload[120];
     struct err refused = {0};
     snprintf(payload, sizeof payload, "%lld %a %a", seq, s->options.label_flip_human, s->options.label_weight_human);
-    if (!apply_label(s, seq, s->options.label_flip_human, s->options.label_weight_human, &refused)) {
-        publisher_ack(s, q->id, false, "label #%lld is saved but cannot be used: %s", seq, refused.msg);
-        see_log(s, ALERT_WARNING, refused.msg);
-        return true;
+    if (!db_set_durable(&s->rd.db, true, e) || !db_begin(&s->rd.db, e)) return false;
+    const bool applied = apply_label(s, seq, s->options.label_flip_human, s->options.label_weight_human, false, &refused);
+    const bool ok = !applied || (journal(s, "label", payload, e) && db_commit(&s->rd.db, e));
+    db_rollback(&s->rd.db); /* of what was refused; nothing after the commit */
+    if (!ok || !db_set_durable(&s->rd.db, false, e)) return false;
+    if (applied) {
+        publisher_ack(s, q->id, true, "label #%lld counts from tick %lld", seq, (long long)s->game.st.tick);
+        return game_show_pairs(&s->game, n_pairs, e);
     }
-    publisher_ack(s, q->id, true, "label #%lld counts from tick %lld", seq, (long long)s->game.st.tick);
-    return journal(s, "label", payload, e);
+    publisher_ack(s, q->id, false, "label #%lld is saved but cannot be used: %s", seq, refused.msg);
+    see_log(s, ALERT_WARNING, refused.msg);
+    return true;
 }
 
 static bool at_iteration_start(const struct session *s) { return s->game.st.phase == PHASE_COLLECT && s->game.st.step == 0; }
@@ -277,11 +299,8 @@ static bool reapply_labels(struct session *s, int64_t tick, int64_t seq, struct 
     bool ok = true;
     for (int i = 0; ok && i < all.n; i++) {
         const struct journal_entry *j = &all.entry[i];
-        long long event;
-        double flip, weight;
         if (strcmp(j->kind, "label") != 0 || j->tick > tick || (j->tick == tick && j->seq > seq)) continue;
-        if (sscanf(j->payload, "%lld %la %la", &event, &flip, &weight) != 3) ok = err_set(e, "journal %lld: damaged", (long long)j->seq);
-        ok = ok && apply_label(s, event, flip, weight, e);
+        ok = replay_label(s, j, true, e);
     }
     journal_list_free(&all);
     return ok;
@@ -304,13 +323,7 @@ static bool restore_from(struct session *s, const char *folder, const char *stat
     cJSON_free(game);
     cJSON_Delete(root);
     s->last_journal_seq = (int64_t)seq;
-    int64_t saved_fresh[GAME_FRESH_LABELS];
-    const int n_fresh = s->game.n_fresh;
-    memcpy(saved_fresh, s->game.fresh, sizeof saved_fresh);
-    ok = ok && reapply_labels(s, tick, (int64_t)seq, e);
-    s->game.n_fresh = n_fresh;
-    memcpy(s->game.fresh, saved_fresh, sizeof saved_fresh);
-    return ok && load_replay(s, tick, (int64_t)seq, e);
+    return ok && reapply_labels(s, tick, (int64_t)seq, e) && load_replay(s, tick, (int64_t)seq, e);
 }
 
 static bool redraw_metric(void *ctx, int64_t tick, int iteration, const char *name, double value) {

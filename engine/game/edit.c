@@ -1,0 +1,114 @@
+/* Written answers: see edit.h. The text is a person's, so anything may be in it; whatever the reward could not read is refused with a reason. */
+#include "engine/game/edit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <utf8proc.h>
+
+#include "engine/base/mem.h"
+#include "engine/game/game_private.h"
+
+static bool are_identical(const struct passage *a, const struct passage *b) {
+    return strcmp(a->text, b->text) == 0 || (a->n == b->n && memcmp(a->token, b->token, (size_t)a->n * sizeof *a->token) == 0);
+}
+
+static int32_t *append(int32_t *to, const struct passage *from) {
+    memcpy(to, from->token, (size_t)from->n * sizeof *to);
+    return to + from->n;
+}
+
+bool pair_add(struct dpref *d, const struct pref_pair *label, const struct passage *x, const struct passage *y0, const struct passage *y1,
+              bool *made, struct err *e) {
+    *made = !are_identical(y0, y1);
+    if (!*made) return true;
+    struct pref_pair p = *label;
+    p.n_x = x->n, p.n_y0 = y0->n, p.n_y1 = y1->n;
+    p.truncated0 = y0->truncated, p.truncated1 = y1->truncated;
+    p.tokens = mem_small((size_t)(p.n_x + p.n_y0 + p.n_y1) * sizeof *p.tokens);
+    append(append(append(p.tokens, x), y0), y1);
+    p.prompt = mem_strdup(x->text);
+    p.text0 = mem_strdup(y0->text);
+    p.text1 = mem_strdup(y1->text);
+    if (dpref_add(d, &p, e)) return true;
+    free(p.tokens);
+    free(p.prompt);
+    free(p.text0);
+    free(p.text1);
+    return false;
+}
+
+/* Blanks of every script, line ends, control and format characters. */
+static bool is_invisible(utf8proc_int32_t c) {
+    switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF: return true;
+    default: return false;
+    }
+}
+
+static bool check_text(const char *text, struct err *e) {
+    const size_t len = strlen(text);
+    bool shows = false;
+    for (size_t i = 0; i < len;) {
+        utf8proc_int32_t c;
+        const utf8proc_ssize_t left = len - i > 4 ? 4 : (utf8proc_ssize_t)(len - i);
+        const utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)text + i, left, &c);
+        if (n <= 0) return err_set(e, "the written answer is not valid UTF-8 (byte %zu)", i + 1);
+        shows = shows || !is_invisible(c);
+        i += (size_t)n;
+    }
+    return shows || err_set(e, "the written answer is empty");
+}
+
+bool edit_tokenise(struct tokenizer *tok, enum chat_kind chat, const char *text, int max_tokens, struct token_list *y, bool *truncated,
+                   struct err *e) {
+    if (!check_text(text, e)) return false;
+    chat_encode_response(tok, chat, text, y);
+    if (y->n <= 1) return err_set(e, "the student's vocabulary has no token for the written answer");
+    *truncated = y->n > (size_t)max_tokens;
+    if (*truncated) y->n = (size_t)max_tokens;
+    return true;
+}
+
+static bool add_both(struct game *g, const struct label_event *ev, const struct pref_pair *label, const struct passage *y, struct err *e) {
+    const struct pref_pair old = *dpref_find(&g->dpref, ev->pair_id); /* a copy: the array moves as it grows, the texts do not */
+    const struct passage x = {old.prompt, old.tokens, old.n_x, false};
+    const struct passage y0 = {old.text0, x.token + x.n, old.n_y0, old.truncated0};
+    const struct passage y1 = {old.text1, y0.token + y0.n, old.n_y1, old.truncated1};
+    bool made0, made1;
+    if (!pair_add(&g->dpref, label, &x, y, &y0, &made0, e) || !pair_add(&g->dpref, label, &x, y, &y1, &made1, e)) return false;
+    return made0 || made1 || err_set(e, "the written answer is the same as both answers");
+}
+
+static bool make(struct game *g, const struct label_event *ev, double flip, double weight, struct err *e) {
+    const char *text = ev->text ? ev->text : "";
+    const struct pref_pair label = {.tick = g->st.tick - 1, .iteration = (int)g->st.iteration, .edit = ev->seq, .source = SOURCE_HUMAN,
+                                    .active = true, .o = 1.0, .weight = ev->strength >= 2.0 ? 2.0 * weight : weight, .flip = flip};
+    struct token_list tokens = {0};
+    bool truncated, ok = edit_tokenise(g->tok, g->chat, text, g->o->max_new_tokens, &tokens, &truncated, e);
+    if (ok) {
+        const struct passage y = {text, tokens.id, (int)tokens.n, truncated};
+        ok = add_both(g, ev, &label, &y, e);
+    }
+    token_list_free(&tokens);
+    if (ok && truncated)
+        game_log(g, ALERT_WARNING, "the answer of label #%lld is cut at max_new_tokens (%d)", (long long)ev->seq, g->o->max_new_tokens);
+    return ok;
+}
+
+bool edit_make_pairs(struct game *g, const struct label_event *ev, double flip, double weight, bool must_exist, int *first, int *n, struct err *e) {
+    *n = dpref_find_edit(&g->dpref, ev->seq, first);
+    if (*n > 0) return true;
+    if (must_exist) return err_set(e, "the pairs of label event %lld are missing", (long long)ev->seq);
+    *first = g->dpref.n;
+    if (!make(g, ev, flip, weight, e)) {
+        dpref_forget(&g->dpref, *first);
+        return false;
+    }
+    *n = g->dpref.n - *first;
+    return true;
+}
