@@ -70,26 +70,11 @@ static bool act_send(void *ctx, const struct command *c) {
 }
 
 static bool act_label(void *ctx, struct label_event *ev) {
-    struct app *app = ctx;
-    struct err e = {0};
-    if (!app->session) return false;
-    const bool ok = session_label(app->session, ev, &e);
-    if (ok)
-        app_say(app, ALERT_INFO, "saved (label %lld)", (long long)ev->seq);
-    else
-        app_say(app, ALERT_ERROR, "the label was not saved: %s", e.msg);
-    return ok;
+    return app_label(ctx, ev);
 }
 
 static void act_undo(void *ctx) {
-    struct app *app = ctx;
-    struct err e = {0};
-    char text[200];
-    if (!app->session) return;
-    if (session_undo(app->session, app->annotator, text, &e))
-        app_say(app, ALERT_INFO, "%s", text);
-    else
-        app_say(app, ALERT_ERROR, "%s", e.msg);
+    app_undo(ctx);
 }
 
 static void act_message(void *ctx, enum alert_level level, const char *text) {
@@ -324,6 +309,7 @@ int app_run(const struct session_config *c, bool ascii) {
         app_resize(app);
         draw_frame(app); /* before anything slower than it */
         app->prompt = prompt_new(has_history ? history : NULL, command_complete, app);
+        if (app->session) app_read_rc(app);
         loop(app);
         terminal_close(app->terminal);
         code = EXIT_DONE;

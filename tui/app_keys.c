@@ -7,8 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/strbuf.h"
 #include "tui/app_private.h"
+#include "tui/clipboard.h"
 #include "tui/commands.h"
+#include "tui/safe_text.h"
 
 #define BETA_FACTOR 1.25
 
@@ -40,7 +43,7 @@ static void search(struct app *app, const char *text) {
     v->search(app->view_state[app->view], app->search);
 }
 
-static void filter(struct app *app, const char *text) {
+void app_filter(struct app *app, const char *text) {
     const struct view_ops *v = VIEWS[app->view];
     if (v->filter)
         v->filter(app->view_state[app->view], text);
@@ -82,8 +85,25 @@ static void toggle_pause(struct app *app) {
         app_say(app, ALERT_INFO, paused ? "going on" : "pausing");
 }
 
-static void undo(struct app *app) {
-    if (app->session) app->actions.undo(app->actions.ctx);
+/* What models wrote goes into the clipboard as it is shown: a control byte pasted into a shell would be obeyed. */
+void app_yank(struct app *app) {
+    const struct view_ops *v = VIEWS[app->view];
+    const struct snapshot *s = app_shown(app);
+    char what[80];
+    char *text = v->copy && s ? v->copy(app->view_state[app->view], s, what, sizeof what) : NULL;
+    if (!text) {
+        app_say(app, ALERT_WARNING, "%s: nothing to copy here", v->title);
+        return;
+    }
+    struct err e = {0};
+    struct strbuf b = {0};
+    safe_text(&b, text, strlen(text), true);
+    if (clipboard_copy(strbuf_str(&b), b.len, &e))
+        app_say(app, ALERT_INFO, "%s (%zu bytes) sent to the terminal's clipboard", what, b.len);
+    else
+        app_say(app, ALERT_ERROR, "%s", e.msg);
+    strbuf_free(&b);
+    free(text);
 }
 
 static void ask_quit(struct app *app) {
@@ -123,7 +143,7 @@ static void run_action(struct app *app, const struct global_key *k, int key) {
         app_go_to(app, (app->view + N_VIEWS - 1) % N_VIEWS);
         break;
     case ACTION_HELP:
-        help_open(&app->help, app->session ? VIEWS[app->view] : NULL, NULL);
+        help_open(&app->help, app->session ? VIEWS[app->view] : NULL, &app->bindings, NULL);
         break;
     case ACTION_COMMAND:
         app_open_prompt(app, PROMPT_COMMAND, NULL);
@@ -153,7 +173,13 @@ static void run_action(struct app *app, const struct global_key *k, int key) {
         scale_beta(app, BETA_FACTOR);
         break;
     case ACTION_UNDO:
-        undo(app);
+        app_undo(app);
+        break;
+    case ACTION_REDO:
+        app_redo(app);
+        break;
+    case ACTION_YANK:
+        app_yank(app);
         break;
     case ACTION_CHECKPOINT:
         if (app_send_simple(app, COMMAND_CHECKPOINT, ""))
@@ -197,8 +223,7 @@ static void run_editor(struct app *app) {
     free(text);
 }
 
-/* Offer the key to the view; returns whether it took it. */
-static bool view_key(struct app *app, int key) {
+bool app_view_key(struct app *app, int key) {
     const struct snapshot *s = app_shown(app);
     if (!s) return start_key(app, key);
     const int r = VIEWS[app->view]->key(app->view_state[app->view], key, s, &app->actions);
@@ -212,10 +237,10 @@ static bool view_key(struct app *app, int key) {
 }
 
 static void press(struct app *app, int key) {
-    const struct global_key *k = key_find(key);
+    const struct global_key *k = key_find_bound(&app->bindings, key);
     if (k && k->always)
         run_action(app, k, key);
-    else if (!view_key(app, key) && k)
+    else if (!app_view_key(app, key) && k)
         run_action(app, k, key);
 }
 
@@ -242,7 +267,7 @@ static void prompt_step(struct app *app, int key, int next) {
         search(app, line);
         break;
     case PROMPT_FILTER:
-        filter(app, line);
+        app_filter(app, line);
         break;
     }
     free(line);

@@ -1,5 +1,6 @@
 /* The workbench's state and the calls its files share: app.c (loop), app_draw.c (frames), app_keys.c (what keys do),
- * commands.c (what typed commands do), start.c (the start screen). */
+ * commands.c (what typed commands do), command_files.c (those that read and write files), labels.c (saved, taken back, given
+ * again), start.c (the start screen). */
 #ifndef PBKD_TUI_APP_PRIVATE_H
 #define PBKD_TUI_APP_PRIVATE_H
 
@@ -11,6 +12,7 @@
 #include "tui/terminal.h"
 
 #define MAX_VIEWS 16
+#define MAX_UNDONE 64
 
 enum app_question { ASK_NOTHING, ASK_QUIT, ASK_INTERRUPT };
 
@@ -25,6 +27,7 @@ struct app {
     struct actions actions;
     struct prompt *prompt;
     struct help help;
+    struct key_bindings bindings;
     char search[256]; /* last '/' text, for n */
     char message[512];
     enum alert_level message_level;
@@ -38,8 +41,12 @@ struct app {
     int stop_signal; /* exit code 128 + it */
     bool gone;       /* the terminal went away */
     bool mouse;
+    int source_depth; /* files of commands that are being run */
+    bool rc_read;
     double drawn_at, draw_cost; /* seconds */
     char annotator[64];
+    int64_t undone[MAX_UNDONE]; /* labels taken back, newest last, by their number */
+    size_t n_undone;
     char run_path[1024];
     /* a run that the start screen asked for: session_config borrows from here */
     struct launch launch;
@@ -53,7 +60,18 @@ const struct snapshot *app_shown(const struct app *app);
 /* Send a command; a refusal is said. Returns whether it was taken. */
 bool app_send(struct app *app, const struct command *c);
 bool app_send_simple(struct app *app, enum command_kind kind, const char *value);
+/* Save a label (seq and time are filled in), take the newest back, give again what was taken back; each says what came
+ * of it. */
+bool app_label(struct app *app, struct label_event *ev);
+void app_undo(struct app *app);
+void app_redo(struct app *app);
 void app_go_to(struct app *app, int view);
+void app_filter(struct app *app, const char *text);
+void app_yank(struct app *app);
+/* Offer a key to the active view (or the start screen); returns whether it took it. */
+bool app_view_key(struct app *app, int key);
+/* Run $XDG_CONFIG_HOME/pbkd/rc (~/.config/pbkd/rc) where there is one; once, when there is a run. */
+void app_read_rc(struct app *app);
 void app_open_prompt(struct app *app, enum prompt_kind kind, const char *initial);
 /* Start leaving: save = checkpoint first. Without a session, or when the run is over, the loop ends at once. */
 void app_leave(struct app *app, bool save);

@@ -7,6 +7,7 @@
 #include "engine/base/mem.h"
 #include "engine/run/snapshot.h"
 #include "tui/commands.h"
+#include "tui/keys.h"
 #include "views/view.h"
 
 /* Call add for each "a|b|c". */
@@ -70,6 +71,11 @@ bool command_complete(void *ctx, const char *line, int start, const char *word,
         break;
     case WORDS_FILE:
         return before == 1;
+    case WORDS_ACTION:
+        for (int i = 0; before == 2 && i < N_KEYS; i++)
+            if (KEYS[i].name) add(to, KEYS[i].name);
+        if (before == 2) add_choices("none|default", add, to);
+        break;
     case WORDS_FORMAT_FILE:
         if (before == 1) add_choices(c->choices, add, to);
         return before == 2;

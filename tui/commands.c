@@ -2,15 +2,11 @@
  * own table (COMMANDS) says what it takes, this one says what a person types. */
 #include "tui/commands.h"
 
-#include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/file.h"
 #include "engine/base/mem.h"
-#include "engine/pref/dpref.h"
 #include "tui/app_private.h"
 
 /* ---- changing the run ---- */
@@ -77,6 +73,30 @@ static void do_undo(struct app *app, const char *argument) {
     app->actions.undo(app->actions.ctx);
 }
 
+static void do_redo(struct app *app, const char *argument) {
+    (void)argument;
+    app_redo(app);
+}
+
+/* Votes as words; what a key does in the Label view, its guards included. */
+static void do_label(struct app *app, const char *argument) {
+    static const struct {
+        const char *word;
+        int key;
+    } VOTES[] = {{"a", 'a'},   {"b", 'b'},   {"much-a", 'A'}, {"much-b", 'B'},
+                 {"tie", 't'}, {"bad", 'x'}, {"skip", 's'},   {"flag", 'f'}};
+    if (strcmp(VIEWS[app->view]->name, "label") != 0) {
+        app_say(app, ALERT_ERROR, "label votes on the pair that the Label view shows: go there first (2)");
+        return;
+    }
+    for (size_t i = 0; i < sizeof VOTES / sizeof VOTES[0]; i++)
+        if (strcmp(VOTES[i].word, argument) == 0) {
+            app_view_key(app, VOTES[i].key);
+            return;
+        }
+    app_say(app, ALERT_ERROR, "there is no label \"%s\"", argument);
+}
+
 static void do_checkpoint(struct app *app, const char *argument) {
     (void)argument;
     if (app_send_simple(app, COMMAND_CHECKPOINT, "")) app_say(app, ALERT_INFO, "a checkpoint at the next micro-step");
@@ -97,8 +117,31 @@ static void do_goto(struct app *app, const char *argument) {
     app_say(app, ALERT_ERROR, "there is no view \"%s\"", argument);
 }
 
+static void do_filter(struct app *app, const char *argument) {
+    app_filter(app, argument);
+}
+
+static void do_yank(struct app *app, const char *argument) {
+    (void)argument;
+    app_yank(app);
+}
+
+static void do_bind(struct app *app, const char *argument) {
+    struct err e = {0};
+    char key[16];
+    const size_t n = strcspn(argument, " ");
+    const char *action = argument + n + strspn(argument + n, " ");
+    snprintf(key, sizeof key, "%.*s", (int)(n < sizeof key ? n : sizeof key - 1), argument);
+    if (n == 0 || !action[0])
+        app_say(app, ALERT_ERROR, "bind KEY ACTION (Tab shows the actions; none, default)");
+    else if (key_bind(&app->bindings, key, action, &e))
+        app_say(app, ALERT_INFO, "%s: %s, where the view has no %s of its own", key, action, key);
+    else
+        app_say(app, ALERT_ERROR, "%s", e.msg);
+}
+
 static void do_help(struct app *app, const char *argument) {
-    help_open(&app->help, app->session ? VIEWS[app->view] : NULL, argument);
+    help_open(&app->help, app->session ? VIEWS[app->view] : NULL, &app->bindings, argument);
 }
 
 static void do_quit(struct app *app, const char *argument) {
@@ -110,78 +153,6 @@ static void do_quit(struct app *app, const char *argument) {
         app_leave(app, true);
     else
         app->question = ASK_QUIT;
-}
-
-/* ---- files ---- */
-
-static void do_save_screen(struct app *app, const char *argument) {
-    struct err e = {0};
-    if (!argument[0]) {
-        app_say(app, ALERT_ERROR, "save-screen needs a file name");
-        return;
-    }
-    app_draw(app); /* the picture without this command's line */
-    char *text = canvas_dump(&app->canvas, false);
-    if (atomic_write(argument, text, strlen(text), &e))
-        app_say(app, ALERT_INFO, "the screen is in %s", argument);
-    else
-        app_say(app, ALERT_ERROR, "%s", e.msg);
-    free(text);
-}
-
-/* Paths in a config file are relative to it, wherever it is put: written out in full they stay right. */
-static void full_paths(struct options *o) {
-    for (int i = 0; i < N_OPTIONS; i++) {
-        const char *dot = strrchr(OPTIONS[i].name, '.');
-        const bool is_path = OPTIONS[i].type == OPTION_TEXT && dot &&
-                             (strcmp(dot, ".model") == 0 ||
-                              (strncmp(OPTIONS[i].name, "prompts.", 8) == 0 && strcmp(dot, ".system") != 0));
-        char *text = (char *)o + OPTIONS[i].offset, full[PATH_MAX];
-        if (is_path && text[0] && realpath(text, full) && strlen(full) < OPTION_TEXT_MAX) strcpy(text, full);
-    }
-}
-
-static void do_write_config(struct app *app, const char *argument) {
-    struct err e = {0};
-    if (!argument[0]) {
-        app_say(app, ALERT_ERROR, "write-config needs a file name");
-        return;
-    }
-    struct options *o = mem_small(sizeof *o);
-    *o = app->newest->options;
-    full_paths(o);
-    char *json = options_to_json(o, true);
-    if (atomic_write(argument, json, strlen(json), &e))
-        app_say(app, ALERT_INFO, "the options that differ from their defaults are in %s", argument);
-    else
-        app_say(app, ALERT_ERROR, "%s", e.msg);
-    free(json);
-    free(o);
-}
-
-static void do_export(struct app *app, const char *argument) {
-    struct err e = {0};
-    struct db db = {0};
-    int64_t n = 0;
-    const size_t format_len = strcspn(argument, " ");
-    const char *path = argument + format_len + strspn(argument + format_len, " ");
-    char format[16], db_path[4096];
-    snprintf(format, sizeof format, "%.*s", (int)(format_len < sizeof format ? format_len : sizeof format - 1),
-             argument);
-    if ((strcmp(format, "trl") != 0 && strcmp(format, "audit") != 0) || !path[0]) {
-        app_say(app, ALERT_ERROR, "export trl FILE or export audit FILE");
-        return;
-    }
-    snprintf(db_path, sizeof db_path, "%s/run.db", app->run_path);
-    bool ok = db_open(&db, db_path, DB_READ, false, &e);
-    if (ok) {
-        ok = dpref_export(&db, format, path, &n, &e);
-        db_close(&db);
-    }
-    if (ok)
-        app_say(app, ALERT_INFO, "%" PRId64 " lines in %s", n, path);
-    else
-        app_say(app, ALERT_ERROR, "%s", e.msg);
 }
 
 static void do_demo(struct app *app, const char *argument) {
@@ -196,15 +167,25 @@ const struct ui_command UI_COMMANDS[] = {
     {"resume", "resume", "go on", WORDS_NONE, NULL, true, do_resume},
     {"step", "step [N]", "while paused: N micro-steps (1), then pause again", WORDS_NONE, NULL, true, do_step},
     {"undo", "undo", "take back my last label", WORDS_NONE, NULL, true, do_undo},
+    {"redo", "redo", "give the label that undo took back again", WORDS_NONE, NULL, true, do_redo},
+    {"label", "label a|b|much-a|much-b|tie|bad|skip|flag", "vote on the pair that the Label view shows", WORDS_CHOICE,
+     "a|b|much-a|much-b|tie|bad|skip|flag", true, do_label},
     {"checkpoint", "checkpoint", "write a checkpoint at the next micro-step", WORDS_NONE, NULL, true, do_checkpoint},
     {"gate", "gate continue|train|stop", "answer when the reward did not reach the gate", WORDS_CHOICE,
      "continue|train|stop", true, do_gate},
     {"goto", "goto VIEW", "go to a view", WORDS_VIEW, NULL, true, do_goto},
-    {"save-screen", "save-screen FILE", "write what is on the screen as text", WORDS_FILE, NULL, false, do_save_screen},
+    {"filter", "filter [TEXT]", "filter the view (without TEXT: show everything)", WORDS_NONE, NULL, true, do_filter},
+    {"yank", "yank", "copy what is selected to the terminal's clipboard (OSC 52)", WORDS_NONE, NULL, true, do_yank},
+    {"bind", "bind KEY ACTION", "let a key do what ACTION says (none: nothing, default: as in the table), this session",
+     WORDS_ACTION, NULL, false, do_bind},
+    {"save-screen", "save-screen FILE", "write what is on the screen as text", WORDS_FILE, NULL, false,
+     command_save_screen},
     {"write-config", "write-config FILE", "write the options in force as a configuration file", WORDS_FILE, NULL, true,
-     do_write_config},
+     command_write_config},
     {"export", "export trl|audit FILE", "write the preference records", WORDS_FORMAT_FILE, "trl|audit", true,
-     do_export},
+     command_export},
+    {"source", "source FILE", "run the commands in a file, one a line, # starts a comment; stops at the first error",
+     WORDS_FILE, NULL, false, command_source},
     {"demo", "demo", "start the built-in game (from the start screen)", WORDS_NONE, NULL, false, do_demo},
     {"run", "run CONFIG.json", "start a run (from the start screen)", WORDS_FILE, NULL, false, start_config},
     {"help", "help [TEXT]", "help, shown where TEXT occurs", WORDS_COMMAND, NULL, false, do_help},
@@ -245,6 +226,11 @@ void command_run(struct app *app, const char *line) {
     }
     char *argument = mem_strdup(line + n + strspn(line + n, " "));
     for (size_t k = strlen(argument); k > 0 && argument[k - 1] == ' '; k--) argument[k - 1] = '\0';
+    if (c->words == WORDS_FILE) {
+        char *path = command_path(argument);
+        free(argument);
+        argument = path;
+    }
     c->run(app, argument);
     free(argument);
 }

@@ -9,7 +9,7 @@ struct app;
 struct snapshot;
 
 /* How the words of a command complete. */
-enum command_words { WORDS_NONE, WORDS_OPTION, WORDS_CHOICE, WORDS_VIEW, WORDS_COMMAND, WORDS_FILE, WORDS_FORMAT_FILE };
+enum command_words { WORDS_NONE, WORDS_OPTION, WORDS_CHOICE, WORDS_VIEW, WORDS_COMMAND, WORDS_FILE, WORDS_FORMAT_FILE, WORDS_ACTION };
 
 struct ui_command {
     const char *name, *usage, *help;
@@ -25,6 +25,14 @@ extern const int N_UI_COMMANDS;
 const struct ui_command *command_find(const char *name, size_t n, int *n_fit);
 /* Run a line as typed; what goes wrong is said on the message line. */
 void command_run(struct app *app, const char *line);
+/* command_files.c */
+void command_save_screen(struct app *app, const char *argument);
+void command_write_config(struct app *app, const char *argument);
+void command_export(struct app *app, const char *argument);
+/* Run the commands in a file; the first error ends it and is said as FILE:LINE: message. */
+void command_source(struct app *app, const char *argument);
+/* A typed file name with ~/ written out; caller frees. */
+char *command_path(const char *text);
 /* Candidates for completion: the contract of prompt_complete_fn. ctx is the app (unused: everything comes from tables).
  */
 bool command_complete(void *ctx, const char *line, int start, const char *word,

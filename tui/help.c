@@ -8,7 +8,6 @@
 
 #include "engine/base/mem.h"
 #include "tui/commands.h"
-#include "tui/keys.h"
 
 static void add(struct help *h, const char *label, const char *text, int key, const char *command) {
     if (h->n == h->cap) {
@@ -18,13 +17,16 @@ static void add(struct help *h, const char *label, const char *text, int key, co
     h->line[h->n++] = (struct help_line){label, text, key, command};
 }
 
-void help_open(struct help *h, const struct view_ops *view, const char *topic) {
+void help_open(struct help *h, const struct view_ops *view, const struct key_bindings *b, const char *topic) {
     h->n = h->selected = h->top = 0;
     if (view) {
         add(h, view->title, NULL, 0, NULL);
         add(h, "", view->help, 0, NULL);
         for (const struct view_key *k = view->keys; k && k->key; k++) add(h, k->label, k->help, k->key, NULL);
     }
+    if (b->n) add(h, "Bound in this session", NULL, 0, NULL);
+    for (int i = 0; i < b->n; i++)
+        add(h, b->at[i].label, b->at[i].row ? b->at[i].row->help : "nothing", b->at[i].key, NULL);
     add(h, "In every view", NULL, 0, NULL);
     for (int i = 0; i < N_KEYS; i++)
         add(h, KEYS[i].label, KEYS[i].help, KEYS[i].first == KEYS[i].last ? KEYS[i].first : 0, NULL);

@@ -3,6 +3,7 @@
 #ifndef PBKD_TUI_HELP_H
 #define PBKD_TUI_HELP_H
 
+#include "tui/keys.h"
 #include "views/view.h"
 
 struct help_line {
@@ -19,8 +20,8 @@ struct help {
     bool typing; /* letters go to the filter */
 };
 
-/* view NULL: the start screen's help. topic (may be NULL) is the first filter. */
-void help_open(struct help *h, const struct view_ops *view, const char *topic);
+/* view NULL: the start screen's help. topic (may be NULL) is the first filter. The bindings must outlive the overlay. */
+void help_open(struct help *h, const struct view_ops *view, const struct key_bindings *b, const char *topic);
 void help_close(struct help *h);
 void help_draw(struct help *h, struct area a);
 

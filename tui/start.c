@@ -61,7 +61,7 @@ bool start_key(struct app *app, int key) {
 static void start(struct app *app) {
     struct err e = {0};
     if (app_start_session(app, &app->launch.session, &e))
-        app->view = 0;
+        app->view = 0, app_read_rc(app);
     else
         app_say(app, ALERT_ERROR, "%s", e.msg);
 }

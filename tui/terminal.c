@@ -267,8 +267,8 @@ static int special_key(wint_t k) {
     } map[] = {{KEY_UP, KEY_UP_},       {KEY_DOWN, KEY_DOWN_},    {KEY_LEFT, KEY_LEFT_},
                {KEY_RIGHT, KEY_RIGHT_}, {KEY_PPAGE, KEY_PAGE_UP}, {KEY_NPAGE, KEY_PAGE_DOWN},
                {KEY_HOME, KEY_HOME_},   {KEY_END, KEY_END_},      {KEY_BTAB, KEY_BACK_TAB},
-               {KEY_ENTER, KEY_ENTER_}, {KEY_DC, KEY_DELETE_},    {KEY_BACKSPACE, KEY_BACKSPACE_},
-               {KEY_F(1), KEY_F1_}};
+               {KEY_ENTER, KEY_ENTER_}, {KEY_DC, KEY_DELETE_},    {KEY_BACKSPACE, KEY_BACKSPACE_}};
+    if (k >= KEY_F(1) && k <= KEY_F(12)) return KEY_F1_ + (int)(k - KEY_F(1));
     if (k == KEY_MOUSE) {
         MEVENT m;
         if (getmouse(&m) != OK) return KEY_CODE_NONE;

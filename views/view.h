@@ -10,7 +10,7 @@
 
 /* Keys as views see them: a Unicode code point, or one of these. */
 enum { KEY_CODE_NONE = 0, KEY_CODE_BASE = 0x110000, KEY_UP_, KEY_DOWN_, KEY_LEFT_, KEY_RIGHT_, KEY_PAGE_UP, KEY_PAGE_DOWN, KEY_HOME_, KEY_END_,
-       KEY_TAB, KEY_BACK_TAB, KEY_ENTER_, KEY_ESCAPE, KEY_BACKSPACE_, KEY_DELETE_, KEY_F1_ };
+       KEY_TAB, KEY_BACK_TAB, KEY_ENTER_, KEY_ESCAPE, KEY_BACKSPACE_, KEY_DELETE_, KEY_F1_, KEY_F12_ = KEY_F1_ + 11 };
 #define KEY_CTRL(c) ((c) & 0x1f)
 
 /* What a key did; several may be or-ed. */
@@ -55,6 +55,9 @@ struct view_ops {
     /* Give the view its search text (`/`); NULL function: the view has no search. */
     void (*search)(void *state, const char *text);
     void (*filter)(void *state, const char *text);
+    /* The selected thing as text for the clipboard (caller frees; NULL: nothing is selected); what says what it is
+     * ("pair 12: prompt and both answers"). NULL function: the view selects nothing. */
+    char *(*copy)(void *state, const struct snapshot *s, char *what, size_t size);
     const struct view_key *keys; /* ends with key 0 */
 };
 

@@ -2,6 +2,7 @@
  * first; any panel can be focused and shown alone. */
 #include "views/chart.h"
 #include "views/dashboard.h"
+#include "views/pair_text.h"
 #include "views/views.h"
 
 enum { MAX_ROWS = 4, MAX_IN_ROW = 3 };
@@ -139,6 +140,11 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
     }
 }
 
+static char *copy(void *state, const struct snapshot *s, char *what, size_t size) {
+    (void)state;
+    return s->n_shown ? pair_text(&s->pair[0], what, size) : NULL;
+}
+
 static const struct view_key KEYS_DASHBOARD[] = {
     {KEY_ENTER_, "Enter", "enlarge", "show the focused panel alone, or all again"},
     {KEY_TAB, "Tab", "next panel", "focus the next panel; S-Tab the one before"},
@@ -146,6 +152,7 @@ static const struct view_key KEYS_DASHBOARD[] = {
     {'h', "h l", "pan", "move the shown ticks back or forth (arrows too)"},
     {'0', "0", "all", "show all ticks and follow the run"},
     {'j', "j k", NULL, "scroll the newest pair"},
+    {'y', "y", NULL, "copy the newest pair: prompt and both answers"},
     {0, NULL, NULL, NULL},
 };
 
@@ -159,5 +166,6 @@ const struct view_ops VIEW_DASHBOARD = {
     .init = init,
     .draw = draw,
     .key = key,
+    .copy = copy,
     .keys = KEYS_DASHBOARD,
 };

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/strbuf.h"
 #include "views/list.h"
 #include "views/views.h"
 
@@ -85,6 +86,22 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
     return REACT_REDRAW;
 }
 
+/* The line that a search found, else the lines on the screen. */
+static char *copy(void *state, const struct snapshot *s, char *what, size_t size) {
+    struct log_view *v = state;
+    struct strbuf b = {0};
+    collect(v, s);
+    const bool one = v->found >= 0 && v->found < v->n;
+    const int first = one ? v->found : v->top, end = one                       ? first + 1
+                                                     : v->top + v->page < v->n ? v->top + v->page
+                                                                               : v->n;
+    if (first >= end) return NULL;
+    for (int i = first; i < end; i++)
+        strbuf_printf(&b, "%lld %s\n", (long long)s->log[v->row[i]].tick, s->log[v->row[i]].text);
+    snprintf(what, size, "%d log line%s", end - first, end - first == 1 ? "" : "s");
+    return strbuf_take(&b);
+}
+
 static void search(void *state, const char *text) {
     struct log_view *v = state;
     snprintf(v->search, sizeof v->search, "%s", text);
@@ -102,6 +119,7 @@ static const struct view_key KEYS_LOG[] = {
     {'G', "G", "newest", "go to the newest line and follow"},
     {'/', "/", "search", "search; n next, N previous match"},
     {'&', "&", "filter", "show only lines with a text"},
+    {'y', "y", NULL, "copy the line that a search found, or the lines on the screen"},
     {'g', "g", "oldest", "go to the oldest line kept"},
     {0, NULL, NULL, NULL},
 };
@@ -115,6 +133,7 @@ const struct view_ops VIEW_LOG = {
     .init = init,
     .draw = draw,
     .key = key,
+    .copy = copy,
     .search = search,
     .filter = filter,
     .keys = KEYS_LOG,

@@ -6,6 +6,7 @@
 
 #include "views/format.h"
 #include "views/list.h"
+#include "views/pair_text.h"
 #include "views/views.h"
 #include "views/word_diff.h"
 
@@ -208,6 +209,13 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
     return REACT_REDRAW;
 }
 
+static char *copy(void *state, const struct snapshot *s, char *what, size_t size) {
+    struct pairs_view *v = state;
+    collect(v, s);
+    if (!v->n) return NULL;
+    return pair_text(&s->pair[v->row[selected_row(v, s)]], what, size);
+}
+
 static void search(void *state, const char *text) {
     struct pairs_view *v = state;
     snprintf(v->search, sizeof v->search, "%s", text);
@@ -226,6 +234,7 @@ static const struct view_key KEYS_PAIRS[] = {
     {'J', "J K", "scroll pair", "scroll the selected pair"},
     {'g', "g", "newest", "select the newest pair and stay with the newest"},
     {'2', "2", "label", "go to the Label view"},
+    {'y', "y", NULL, "copy the selected pair: prompt and both answers"},
     {'/', "/", "search", "search prompts and answers; n next, N previous"},
     {'&', "&", "filter", "show only pairs with a text in prompt, answers or label source"},
     {0, NULL, NULL, NULL},
@@ -239,6 +248,7 @@ const struct view_ops VIEW_PAIRS = {
     .state_size = sizeof(struct pairs_view),
     .draw = draw,
     .key = key,
+    .copy = copy,
     .search = search,
     .filter = filter,
     .keys = KEYS_PAIRS,

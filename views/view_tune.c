@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/strbuf.h"
 #include "views/list.h"
 #include "views/styled.h"
 #include "views/views.h"
@@ -277,6 +278,20 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
     return REACT_REDRAW;
 }
 
+/* As --set takes it. */
+static char *copy(void *state, const struct snapshot *s, char *what, size_t size) {
+    struct tune_view *v = state;
+    collect(v);
+    const struct option_info *o = selected_option(v);
+    if (!o) return NULL;
+    char value[OPTION_TEXT_MAX];
+    struct strbuf b = {0};
+    option_format(&s->options, o, value, sizeof value);
+    strbuf_printf(&b, "%s=%s", o->name, value);
+    snprintf(what, size, "%s and its value", o->name);
+    return strbuf_take(&b);
+}
+
 static void search(void *state, const char *text) {
     struct tune_view *v = state;
     snprintf(v->search, sizeof v->search, "%s", text);
@@ -293,6 +308,7 @@ static void filter(void *state, const char *text) {
 static const struct view_key KEYS_TUNE[] = {
     {KEY_ENTER_, "Enter", "edit", "open the command line with set NAME for the selected option"},
     {'[', "[ ]", "beta", "beta divided or multiplied by 1.25 (works everywhere)"},
+    {'y', "y", NULL, "copy the selected option as NAME=VALUE, which --set takes"},
     {'/', "/", "search", "search option names; n next, N previous"},
     {'&', "&", "filter", "show only options whose name or help has a text"},
     {0, NULL, NULL, NULL},
@@ -309,6 +325,7 @@ const struct view_ops VIEW_TUNE = {
     .destroy = destroy,
     .draw = draw,
     .key = key,
+    .copy = copy,
     .search = search,
     .filter = filter,
     .keys = KEYS_TUNE,

@@ -338,8 +338,9 @@ class World:
                               stderr=subprocess.PIPE, universal_newlines=True, timeout=300)
 
     def start(self, args, **kw):
-        """In a terminal, with a history file of its own."""
-        env = {"XDG_STATE_HOME": os.path.join(self.path, "state"), "USER": "tester", "INPUTRC": "/dev/null"}
+        """In a terminal, with a history file and a folder for an rc file of its own."""
+        env = {"XDG_STATE_HOME": os.path.join(self.path, "state"),
+               "XDG_CONFIG_HOME": os.path.join(self.path, "config"), "USER": "tester", "INPUTRC": "/dev/null"}
         env.update(kw.pop("env", {}))
         return Program(args, cwd=self.path, env=env, **kw)
 

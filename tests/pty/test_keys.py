@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What keys and typed commands do, seen on the screen of the real program."""
+import base64
 import json
 import os
 import re
@@ -317,6 +318,168 @@ def labels(world, p):
     assert stats["events"] == 2 and stats["by_source"]["human"] == 0, stats
 
 
+def events(world, run_dir):
+    """Label events of a run as they stand on disk."""
+    world.run(["prefs", "export", run_dir, "--format", "audit", "-o", "events.jsonl"])
+    with open(os.path.join(world.path, "events.jsonl"), encoding="utf-8") as f:
+        return [e for e in map(json.loads, f) if "decision" in e]
+
+
+@on_game("redo")
+def redo(world, p):
+    """What u takes back U gives again, with the same contents; a new label ends that."""
+    p.type("U")
+    p.sees("nothing to give again")
+    p.type("2")
+    for key in "ab":
+        p.sees("Which answer is better?")
+        p.settle(0.9)
+        p.type(key)
+        p.sees("saved")
+    p.type("u")
+    p.sees("(U gives it again)")
+    p.type(":undo\r")
+    p.until(lambda: "labels 0" in p.row(0), "both labels taken back")
+    p.type("U")
+    p.sees("(A) given again")
+    p.type(":redo\r")
+    p.sees("(B) given again")
+    p.until(lambda: "labels 2" in p.row(0), "both labels again")
+    e = events(world, "keys-redo")
+    assert [x["decision"] for x in e] == ["A", "B", "undo", "undo", "A", "B"], e
+    for old, new in ((e[0], e[4]), (e[1], e[5])):
+        differ = {k for k in old if old[k] != new[k]}
+        assert differ <= {"seq", "time", "used_tick"}, differ
+    p.type("u")
+    p.sees("(U gives it again)")
+    p.settle(0.9)
+    p.type("t")
+    p.sees("saved")
+    p.type("U")
+    p.sees("nothing to give again")
+
+
+@on_game("votes")
+def typed_votes(world, p):
+    p.type(":label a\r")
+    p.sees("go there first")
+    p.type("2")
+    p.sees("Which answer is better?")
+    p.settle(0.4)
+    p.type(":label much")
+    p.key("Tab")
+    p.sees("much-a  much-b")
+    p.type("b\r")
+    p.sees("saved")
+    p.sees("Which answer is better?")
+    p.settle(0.4)
+    p.type(":label nothing\r")
+    p.sees('there is no label "nothing"')
+    e = events(world, "keys-votes")
+    assert len(e) == 1 and e[0]["decision"] == "B" and e[0]["strength"] == 2, e
+
+
+def clipboard(p):
+    """The text of the last OSC 52 sequence."""
+    found = re.findall(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07", p.raw)
+    return base64.b64decode(found[-1]).decode() if found else None
+
+
+@on_game("yank")
+def yank(world, p):
+    p.type("6y")
+    p.sees("and its value (")
+    assert re.fullmatch(r"[a-z_.]+=.*", clipboard(p)), clipboard(p)
+    p.type("3")
+    p.until(lambda: re.search(r"t [2-9]/", p.row(0)), "some pairs")
+    p.type("pjy")
+    p.sees("prompt and both answers (")
+    assert re.fullmatch(r"prompt:\n.+\n\nteacher:\n.*\n\nstudent:\n.*\n", clipboard(p), re.S), clipboard(p)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", clipboard(p)), "control characters in the clipboard"
+    p.type(":yank\r")
+    p.sees("prompt and both answers (")
+
+
+@on_game("filter")
+def filter_command(world, p):
+    p.type("9:filter no-such-line\r")
+    p.sees("no line passes the filter")
+    p.type(":filter\r")
+    p.gone("no line passes the filter")
+
+
+@on_game("source")
+def source(world, p):
+    world.write("good.pbkd", "# a comment\n\nfilter\r\n  :goto log\nsource inner.pbkd\n")
+    world.write("zeta.pbkd", "set zeta 0.03")
+    world.write("inner.pbkd", "bind F2 freeze\n")
+    world.write("bad.pbkd", "goto tune\n\nset beta -1\ngoto log\n")
+    world.write("loop.pbkd", "source loop.pbkd\n")
+    p.type(":source good.pbkd\r")
+    p.sees("3 commands from good.pbkd")
+    p.sees("Log, ")
+    p.type(":source zeta.pbkd\r")
+    p.sees("zeta 0.01 -> 0.03 at tick")
+    p.type("\x1bOQ")  # F2
+    p.sees("DISPLAY FROZEN")
+    p.type("\x1bOQ")
+    p.gone("DISPLAY FROZEN")
+    p.type(":source bad.pbkd\r")
+    p.sees("bad.pbkd:3: beta")
+    p.sees("Options")  # the line after the error did not run
+    p.type(":source missing\r")
+    p.sees("missing: ")
+    p.type(":source loop.pbkd\r")
+    p.sees("loop.pbkd:1: loop.pbkd:1: ")
+
+
+@on_game("bind")
+def bind(world, p):
+    p.type(":bind F3 pau")
+    p.key("Tab")
+    p.type("\r")
+    p.sees("F3: pause")
+    p.type("\x1bOR")
+    p.sees(" PAUSED ")
+    p.type("?")
+    p.sees("Bound in this session")
+    p.key("Esc")
+    p.type(":bind p none\r")
+    p.sees("p: none")
+    p.type("p")
+    p.settle(0.5)
+    assert " PAUSED " in p.row(0), "a key bound to nothing does something"
+    p.type(":bind p default\r")
+    p.sees("p: default")
+    p.type("p")
+    p.sees(" RUN ")
+    p.type(":bind : quit\r")
+    p.sees(": cannot be bound")
+
+
+def test_rc(world):
+    """The rc file runs by itself; a fault in it is said and keeps nothing from starting."""
+    config = os.path.join(world.path, "config", "pbkd")
+    os.makedirs(config)
+    rc = os.path.join(config, "rc")
+    try:
+        for text, seen in (("goto log\nbind F2 freeze\n", "2 commands from "), ("goto log\nbind\n", "rc:2: bind KEY")):
+            with open(rc, "w") as f:
+                f.write(text)
+            p = world.start(["run", "game.json", "--run-dir", "keys-rc-%d" % len(text)], cols=160)
+            try:
+                p.sees(seen)
+                p.sees("Log, ")
+                p.until(lambda: " RUN " in p.row(0), "the game to run")
+                p.type(":quit discard\r")
+                assert p.wait() == 0
+                p.sane()
+            finally:
+                p.close()
+    finally:
+        os.remove(rc)
+
+
 def editor(world, name, script):
     path = os.path.join(world.path, name)
     with open(path, "w") as f:
@@ -404,7 +567,7 @@ def test_start_screen(world):
     os.makedirs(empty)
     p = world.start([])
     p.close()
-    p = ptylib.Program([], cwd=empty, env={"XDG_STATE_HOME": empty})
+    p = ptylib.Program([], cwd=empty, env={"XDG_STATE_HOME": empty, "XDG_CONFIG_HOME": empty})
     try:
         p.sees("There is no run under runs/ yet.")
         p.type("?")
@@ -427,7 +590,7 @@ def test_start_screen(world):
         assert len(os.listdir(os.path.join(empty, "runs"))) == 1
     finally:
         p.close()
-    p = ptylib.Program([], cwd=empty, env={"XDG_STATE_HOME": empty})
+    p = ptylib.Program([], cwd=empty, env={"XDG_STATE_HOME": empty, "XDG_CONFIG_HOME": empty})
     try:
         p.until(lambda: " RUN " in p.row(0), "the newest run to go on")
         p.type(":quit discard\r")
@@ -439,5 +602,5 @@ def test_start_screen(world):
 if __name__ == "__main__":
     ptylib.main([views, help_overlay, set_option, completion, wide_characters, long_line, history, pause_and_step,
                  freeze, beta_keys, checkpoint, files, sizes, redraw, mouse, no_color, cube_colours, plain_locale,
-                 hostile_output, labels, test_editor, test_editor_fails, test_people_label, test_ascii_flag,
-                 test_start_screen])
+                 hostile_output, labels, redo, typed_votes, yank, filter_command, source, bind,
+                 test_rc, test_editor, test_editor_fails, test_people_label, test_ascii_flag, test_start_screen])

@@ -155,11 +155,15 @@ static void arguments_tables(struct strbuf *b) {
 }
 
 static void keys_table(struct strbuf *b) {
-    head(b, "| key | what it does |", 2);
+    head(b, "| key | what it does | action |", 3);
     for (int i = 0; i < N_KEYS; i++) {
         start_row(b);
         code_cell(b, KEYS[i].label);
         cell(b, KEYS[i].help);
+        if (KEYS[i].name)
+            code_cell(b, KEYS[i].name);
+        else
+            cell(b, "");
         strbuf_puts(b, "\n");
     }
 }
