@@ -1,6 +1,7 @@
 /* Evaluation on held-out prompts, never on those just trained on: greedy accuracy where answers can be checked, and the performance gap under the
  * adversary (worst case) and the fitted reward, each with a bootstrap interval over prompts (algorithms.md section 5). */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,6 +155,16 @@ static void publish_gaps(struct game *g) {
     game_series(g, SERIES_GAP_TRUE, t.mean);
 }
 
+/* What was measured, and nothing else: a run without a checker has no accuracy, one without a reward no gap. */
+static void log_evaluation(struct game *g, bool gaps) {
+    const struct game_state *st = &g->st;
+    char accuracy[60] = "", gap[80] = "";
+    if (g->n_eval_prompts > 0) snprintf(accuracy, sizeof accuracy, " held-out accuracy %.1f %%", 100 * st->accuracy_now);
+    if (gaps)
+        snprintf(gap, sizeof gap, "%s worst-case gap %.3f [%.3f, %.3f]", accuracy[0] ? "," : "", st->worst_mean, st->worst_lo, st->worst_hi);
+    game_log(g, ALERT_INFO, "iteration %d:%s%s%s", (int)st->iteration, accuracy, gap, accuracy[0] || gap[0] ? "" : " done");
+}
+
 enum game_result evaluate_step(struct game *g, bool *finished, struct err *e) {
     const int n_student = chunks(g->n_eval_prompts, CHUNK_GREEDY), step = (int)g->st.step;
     const int n_gap = g->o->algorithm == ALGORITHM_PBKD ? chunks(g->n_gap_prompts, CHUNK_SAMPLES) : 0;
@@ -165,8 +176,7 @@ enum game_result evaluate_step(struct game *g, bool *finished, struct err *e) {
     if (*finished) {
         publish_accuracy(g);
         if (n_gap > 0) publish_gaps(g);
-        game_log(g, ALERT_INFO, "iteration %d: held-out accuracy %.1f %%, worst-case gap %.3f [%.3f, %.3f]", (int)g->st.iteration,
-                 100 * g->st.accuracy_now, g->st.worst_mean, g->st.worst_lo, g->st.worst_hi);
+        log_evaluation(g, n_gap > 0);
     }
     return GAME_OK;
 }

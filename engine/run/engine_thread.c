@@ -393,8 +393,11 @@ static enum loop wait_for_person(struct session *s, const char *why) {
 }
 
 static enum loop one_step(struct session *s, struct err *e) {
+    const int64_t phase = s->game.st.phase;
+    const double began = clock_seconds();
     if (checkpoint_is_due(s) && !write_checkpoint(s, e)) return LOOP_FAIL;
     const enum game_result r = game_step(&s->game, !s->headless, e);
+    s->phase_seconds[phase] += clock_seconds() - began;
     if (r != GAME_OK) s->n_metrics = 0;
     switch (r) {
     case GAME_OK:
@@ -459,55 +462,4 @@ void *engine_thread(void *session) {
     atomic_store(&s->ended, true);
     publish(s, true);
     return NULL;
-}
-
-/* ---- the result ---- */
-
-static void add_real(struct strbuf *b, const char *key, double v) {
-    if (isfinite(v)) strbuf_printf(b, "\"%s\":%.6g", key, v);
-    else strbuf_printf(b, "\"%s\":null", key);
-}
-
-static void add_interval(struct strbuf *b, const char *key, double mean, double lo, double hi) {
-    strbuf_printf(b, "\"%s\":{", key);
-    add_real(b, "mean", mean);
-    strbuf_putc(b, ',');
-    add_real(b, "lo", lo);
-    strbuf_putc(b, ',');
-    add_real(b, "hi", hi);
-    strbuf_putc(b, '}');
-}
-
-char *engine_result_json(const struct session *s) {
-    if (!s->game_is_open) return NULL;
-    const struct game_state *st = &s->game.st;
-    struct strbuf b = {0};
-    const double seconds = s->draft->elapsed_seconds;
-    strbuf_printf(&b, "{\"iterations\":%lld,\"reward\":{", (long long)(st->phase == PHASE_END || st->iteration == 0 ? st->iteration : st->iteration - 1));
-    add_real(&b, "accuracy_train", st->rm_train);
-    strbuf_putc(&b, ',');
-    add_real(&b, "accuracy_heldout", st->rm_heldout);
-    strbuf_putc(&b, ',');
-    add_real(&b, "accuracy_heldout_first", st->rm_heldout_first);
-    strbuf_putc(&b, ',');
-    add_real(&b, "length_only", st->rm_length);
-    strbuf_puts(&b, "},\"gap\":{");
-    add_interval(&b, "worst", st->worst_mean, st->worst_lo, st->worst_hi);
-    strbuf_putc(&b, ',');
-    add_interval(&b, "fitted", st->fitted_mean, st->fitted_lo, st->fitted_hi);
-    strbuf_putc(&b, ',');
-    add_interval(&b, "true", st->true_mean, st->true_lo, st->true_hi);
-    strbuf_puts(&b, "},");
-    add_real(&b, "beta", s->options.beta);
-    strbuf_puts(&b, ",\"student\":{");
-    add_real(&b, "accuracy_before", st->accuracy_before);
-    strbuf_putc(&b, ',');
-    add_real(&b, "accuracy_after", st->accuracy_now);
-    strbuf_puts(&b, "},");
-    strbuf_printf(&b, "\"pairs\":%d,\"labels_human\":%d,", s->game.dpref.n, s->game.dpref.n_by_source[SOURCE_HUMAN]);
-    add_real(&b, "seconds", seconds);
-    strbuf_putc(&b, ',');
-    add_real(&b, "tokens_per_second", seconds > 0 ? st->tokens / seconds : 0);
-    strbuf_printf(&b, ",\"weights_hash\":\"%016llx\"}", (unsigned long long)game_weights_hash(&s->game));
-    return strbuf_take(&b);
 }

@@ -181,11 +181,11 @@ void session_interrupt(struct session *s) { atomic_store(&s->interrupt, 1); }
 
 bool session_ended(const struct session *s) { return atomic_load(&s->ended); }
 
-void session_finish(struct session *s, bool *ok, char **result_json, struct err *e) {
+void session_finish(struct session *s, bool *ok, char **json, struct err *e) {
     pthread_join(s->thread, NULL);
     if (ok) *ok = !s->failed;
     if (s->failed && e) *e = s->failure;
-    if (result_json) *result_json = engine_result_json(s);
+    if (json) *json = result_json(s);
     if (s->game_is_open) game_close(&s->game);
     db_close(&s->label_db);
     rundir_close(&s->rd);

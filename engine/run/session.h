@@ -70,7 +70,7 @@ void session_interrupt(struct session *s);
 /* True once the engine thread has ended. */
 bool session_ended(const struct session *s);
 /* Wait for the thread, close files, free everything (a quit or interrupt must have been sent, or the run be over). *ok: the run ended without failure, e: why not.
- * result_json (may be NULL) gets the one-line result object, caller frees. */
-void session_finish(struct session *s, bool *ok, char **result_json, struct err *e);
+ * json (may be NULL) gets the one-line result object, caller frees. */
+void session_finish(struct session *s, bool *ok, char **json, struct err *e);
 
 #endif

@@ -61,6 +61,7 @@ struct session {
     struct series *series;      /* [N_SERIES] */
     bool series_changed[N_SERIES];
     struct series_block *block[N_SERIES];
+    double phase_seconds[N_PHASES]; /* of this session: where the time went, for the record only */
     double began, published, tokens_before, rate_time, rate_tokens, done_at_start;
     struct metric_row *metric;
     int n_metrics, cap_metrics;
@@ -69,7 +70,9 @@ struct session {
 
 /* engine_thread.c */
 void *engine_thread(void *session);
-char *engine_result_json(const struct session *s);
+
+/* result.c: the one-line JSON object that a run ends with; NULL when no game was opened. Caller frees. */
+char *result_json(const struct session *s);
 
 /* publisher.c: the draft of the next snapshot, and publication */
 void publisher_init(struct session *s);
