@@ -37,9 +37,7 @@ int launch_run(struct launch *l) {
 }
 
 int launch_start_screen(bool ascii) {
-    const char *why;
     signals_install();
-    if (!launch_has_screen(&why)) return verb_usage("", "%s: name what to do", why);
     return app_run(NULL, ascii);
 }
 

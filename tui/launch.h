@@ -3,6 +3,7 @@
 #define PBKD_TUI_LAUNCH_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "engine/run/session.h"
 
@@ -17,6 +18,10 @@ bool launch_has_screen(const char **why);
 /* Run to the end; returns the exit code. l = NULL: the workbench's start screen. */
 int launch_run(struct launch *l);
 int launch_start_screen(bool ascii);
+/* What the workbench would show, as text for where there is no screen: the facts of a run, read from its folder (tui/
+ * verbs/overview.c), or what can be done when there is none (tui/start.c). Nothing is started. */
+bool overview_print(FILE *out, const char *folder, struct err *e);
+void start_print(FILE *out);
 
 /* A file of sample_data/, looked for beside the program, in the current folder, beside the program's share/ folder, in
  * the installed share/, then in $PBKD_DATA (which names a folder that holds sample_data's contents). */

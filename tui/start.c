@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "tui/app_private.h"
+#include "tui/safe_text.h"
 
 static const struct {
     int key;
@@ -17,22 +18,47 @@ static const struct {
 };
 enum { N_CHOICES = sizeof CHOICES / sizeof CHOICES[0] };
 
-/* GGUF files at hand, to name in a configuration; returns the rows used. */
-static int draw_models(struct area a, int row) {
-    glob_t g = {0};
-    glob("models/*.gguf", 0, NULL, &g);
-    glob("sample_data/*/*.gguf", GLOB_APPEND, NULL, &g);
+/* GGUF files at hand, to name in a configuration. */
+static void find_models(glob_t *g) {
+    *g = (glob_t){0};
+    glob("models/*.gguf", 0, NULL, g);
+    glob("sample_data/*/*.gguf", GLOB_APPEND, NULL, g);
+}
+
+static double mebibytes(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 ? (double)st.st_size / 1048576.0 : 0.0;
+}
+
+#define NO_MODELS "none in models/ (GGUF files of the llama architecture; pbkd info FILE shows one)"
+
+static void draw_models(struct area a, int row) {
+    glob_t g;
+    find_models(&g);
     area_text(a, row++, 2, a.cols - 2, ROLE_TITLE_FOCUS, ATTR_BOLD, "Models");
-    if (g.gl_pathc == 0)
-        area_text(a, row++, 4, a.cols - 4, ROLE_DIM, 0,
-                  "none in models/ (GGUF files of the llama architecture; pbkd info FILE shows one)");
-    for (size_t i = 0; i < g.gl_pathc && row < a.rows; i++) {
-        struct stat st;
-        const double mib = stat(g.gl_pathv[i], &st) == 0 ? (double)st.st_size / 1048576.0 : 0.0;
-        area_printf(a, row++, 4, ROLE_TEXT, 0, "%s  %.1f MiB", g.gl_pathv[i], mib);
+    if (g.gl_pathc == 0) area_text(a, row++, 4, a.cols - 4, ROLE_DIM, 0, NO_MODELS);
+    for (size_t i = 0; i < g.gl_pathc && row < a.rows; i++)
+        area_printf(a, row++, 4, ROLE_TEXT, 0, "%s  %.1f MiB", g.gl_pathv[i], mebibytes(g.gl_pathv[i]));
+    globfree(&g);
+}
+
+void start_print(FILE *out) {
+    glob_t g;
+    find_models(&g);
+    fputs("There is no run under runs/ yet.\n\n"
+          "  pbkd demo              the built-in game, a small teacher and a smaller student on arithmetic\n"
+          "  pbkd run CONFIG.json   start from a configuration file\n"
+          "  pbkd --help            every command\n\n"
+          "models:\n",
+          out);
+    if (g.gl_pathc == 0) fputs("  " NO_MODELS "\n", out);
+    for (size_t i = 0; i < g.gl_pathc; i++) {
+        struct strbuf b = {0};
+        safe_text(&b, g.gl_pathv[i], strlen(g.gl_pathv[i]), true);
+        fprintf(out, "  %s  %.1f MiB\n", strbuf_str(&b), mebibytes(g.gl_pathv[i]));
+        strbuf_free(&b);
     }
     globfree(&g);
-    return row;
 }
 
 void start_draw(struct app *app, struct area a) {

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "engine/eval/study.h"
+
 /* clang-format off */
 #define SET_ARG {"--set", "NAME=VALUE", ARG_LIST, 0, 0, NULL, \
                  "set an option; may be repeated (names: the manual's option table)"}
@@ -79,7 +81,17 @@ static const struct arg_spec EXPORT_ARGS[] = {
      "trl: prompt, chosen, rejected; audit: every field of every pair and label"},
     {"-o", "FILE.jsonl", ARG_TEXT, 0, 0, NULL, "the file to write"},
     {0}};
+static const struct arg_spec STUDY_ARGS[] = {
+    {"--seeds", "N", ARG_INT, 1, 1000, "3", "runs of each variant, on seeds from the configuration's on"},
+    {"--jobs", "N", ARG_INT, 1, 64, "1", "runs at the same time; they share the threads"},
+    {"--out", "DIR", ARG_TEXT, 0, 0, NULL, "folder of the study (default: runs/study-KIND-HASH)"},
+    SET_ARG,
+    ASCII_ARG,
+    {0}};
+static const struct arg_spec COMPARE_ARGS[] = {{"--json", NULL, ARG_FLAG, 0, 0, NULL, "one JSON object instead of text"},
+                                               {0}};
 
+#define KIND_HELP(id, name, help, x_title, note) " " name ": " help ";"
 #define STOPPING                                                                                                       \
     "TERM, INT, HUP and QUIT write a checkpoint before the program ends; `pbkd run --resume --run-dir DIR` goes on "   \
     "from there. When standard input or output is no terminal, or the terminal cannot move its cursor, the run is "    \
@@ -87,7 +99,9 @@ static const struct arg_spec EXPORT_ARGS[] = {
 
 const struct verb VERBS[] = {
     {"", "", 0, "open the workbench on the newest run under runs/",
-     "Without a run under runs/ a start screen says what can be done. A run that was interrupted goes on.",
+     "Without a run under runs/ a start screen says what can be done. A run that was interrupted goes on. When standard "
+     "input or output is no terminal, or the terminal cannot move its cursor, the same facts are printed as text and "
+     "nothing is started.",
      WORKBENCH_ARGS, verb_workbench},
     {"demo", "", 0, "play the built-in game: a small teacher and a smaller student on arithmetic",
      "The configuration and data are those of sample_data/arithmetic, looked for beside the program, in the current "
@@ -118,6 +132,14 @@ const struct verb VERBS[] = {
      STATS_ARGS, verb_prefs_stats},
     {"prefs export", "RUNDIR", 1, "write the preference records of a run to a file",
      "Reads run.db only; the file is replaced as a whole.", EXPORT_ARGS, verb_prefs_export},
+    {"study", "KIND CONFIG.json", 2, "run variants of a configuration over seeds: table, intervals, figure",
+     "Kinds:" STUDY_KINDS(
+         KIND_HELP) " each variant and seed is a run of its own under DIR. What is done is not run again, what was cut "
+                    "off goes on. The exit status is 1 when a run failed, or when sanity says no.",
+     STUDY_ARGS, verb_study},
+    {"compare", "RUN RUN...", ARGS_POSITIONAL_MAX, "show runs beside each other: accuracy, gap, options that differ",
+     "Runs that answered the same held-out prompts are compared with the first one prompt by prompt. Reads run.db only.",
+     COMPARE_ARGS, verb_compare},
 };
 const int N_VERBS = sizeof VERBS / sizeof VERBS[0];
 

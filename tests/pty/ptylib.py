@@ -331,10 +331,10 @@ class World:
         assert p.returncode == 0, "pbkd %s: exit status %d\n%s" % (" ".join(args), p.returncode, p.stderr)
         return p
 
-    def try_run(self, args, env=None, stdin=subprocess.DEVNULL):
+    def try_run(self, args, env=None, stdin=subprocess.DEVNULL, cwd=None):
         e = dict(os.environ)
         e.update(env or {})
-        return subprocess.run([PBKD] + args, cwd=self.path, env=e, stdin=stdin, stdout=subprocess.PIPE,
+        return subprocess.run([PBKD] + args, cwd=cwd or self.path, env=e, stdin=stdin, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, universal_newlines=True, timeout=300)
 
     def start(self, args, **kw):

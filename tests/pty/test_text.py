@@ -28,8 +28,35 @@ def test_no_terminal_means_headless(world):
     p = world.run(["run", "game.json", "--run-dir", "text-3", "--set", "iterations=1"])
     assert result(p)["iterations"] == 1
     assert "running as text" in p.stderr
-    p = world.try_run([])
-    assert p.returncode == 2 and "pbkd:" in p.stderr, "nothing was named, nothing may start"
+
+
+def test_facts_without_a_screen(world):
+    """Nothing was named, nothing may start: the facts that the workbench would show, as text."""
+    empty = os.path.join(world.path, "text-empty")
+    os.makedirs(empty)
+    p = world.try_run([], cwd=empty)
+    assert p.returncode == 0 and "no terminal" in p.stderr, p.stderr
+    assert "There is no run under runs/ yet." in p.stdout and "pbkd demo" in p.stdout, p.stdout
+    assert not os.listdir(empty), "something was started"
+    run_dir = os.path.join(empty, "runs", "one")
+    world.run(["run", "game.json", "--headless", "--run-dir", run_dir, "--set", "iterations=2"])
+    p = world.try_run([], cwd=empty)
+    assert p.returncode == 0, p.stderr
+    for text in ("run          runs/one (game.json), started 20", "iteration 2 of 2, tick ", ", ended\n", "gap.worst ",
+                 "student.accuracy ", "iteration 2: held-out", "pbkd run --resume --run-dir runs/one"):
+        assert text in p.stdout, "%r is missing:\n%s" % (text, p.stdout)
+    going = start_headless(world, os.path.join(empty, "runs", "two"))
+    p = world.try_run([], cwd=empty)
+    assert "going on in process %d\n" % going.pid in p.stdout, p.stdout
+    going.kill()
+    going.communicate()
+    p = world.try_run([], cwd=empty)
+    assert "runs/two" in p.stdout and ", stopped" in p.stdout, p.stdout
+    with open(os.path.join(run_dir, "run.db"), "wb") as f:
+        f.write(b"no database")
+    os.utime(os.path.join(run_dir, "lock"))
+    p = world.try_run([], cwd=empty)
+    assert p.returncode == 1 and "run.db" in p.stderr, p.stderr
 
 
 def test_dumb_terminal(world):
@@ -254,7 +281,7 @@ def test_first_frame_and_keys(world):
 
 
 if __name__ == "__main__":
-    ptylib.main([test_headless_result, test_no_terminal_means_headless, test_dumb_terminal, test_unknown_terminal,
-                 test_signals, test_closed_pipe, test_resume_is_exact, test_wrong_usage, test_failures,
-                 test_full_disk, test_help, test_generate, test_training_verbs, test_training_interrupted,
+    ptylib.main([test_headless_result, test_no_terminal_means_headless, test_facts_without_a_screen, test_dumb_terminal,
+                 test_unknown_terminal, test_signals, test_closed_pipe, test_resume_is_exact, test_wrong_usage,
+                 test_failures, test_full_disk, test_help, test_generate, test_training_verbs, test_training_interrupted,
                  test_preferences, test_sample_data_elsewhere, test_first_frame_and_keys])

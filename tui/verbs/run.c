@@ -77,9 +77,15 @@ int verb_workbench(const struct args *a) {
     struct err e = {0};
     char path[PATH_MAX];
     const char *why;
+    const bool screen = launch_has_screen(&why), found = take_newest(&l, path, sizeof path, &e);
+    if (!found && e.msg[0]) return verb_fail(&e);
     /* Without a screen nothing was asked for: a run is not started behind somebody's back. */
-    if (!launch_has_screen(&why)) return launch_start_screen(l.ascii);
-    if (!take_newest(&l, path, sizeof path, &e)) return e.msg[0] ? verb_fail(&e) : launch_start_screen(l.ascii);
+    if (!screen) {
+        fprintf(stderr, "pbkd: %s: the facts as text\n", why);
+        if (!found) start_print(stdout);
+        return !found || overview_print(stdout, path, &e) ? EXIT_DONE : verb_fail(&e);
+    }
+    if (!found) return launch_start_screen(l.ascii);
     options_default(&l.session.options);
     return launch_run(&l);
 }

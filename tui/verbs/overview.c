@@ -1,0 +1,191 @@
+/* `pbkd` where there is no screen: the newest run's facts as text, read from its folder alone. Nothing is started and
+ * no lock is taken, so the run may be going on in another process; whether it is, its lock says. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "engine/base/db.h"
+#include "engine/base/json.h"
+#include "engine/base/mem.h"
+#include "engine/base/strbuf.h"
+#include "engine/game/series.h"
+#include "engine/option/option.h"
+#include "engine/pref/dpref.h"
+#include "tui/launch.h"
+#include "tui/safe_text.h"
+#include "views/format.h"
+
+#define LOG_ROWS 5
+
+/* The process that holds the run's lock; 0: nobody does. */
+static long writer(const char *folder) {
+    char path[4096], text[32] = "";
+    long pid = 0;
+    if ((size_t)snprintf(path, sizeof path, "%s/lock", folder) >= sizeof path) return 0;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK && read(fd, text, sizeof text - 1) > 0)
+        pid = strtol(text, NULL, 10);
+    close(fd);
+    return pid;
+}
+
+/* Print text that files hold: control bytes shown, not obeyed. */
+static void print_safe(FILE *out, const char *text) {
+    struct strbuf b = {0};
+    safe_text(&b, text ? text : "", text ? strlen(text) : 0, true);
+    fputs(strbuf_str(&b), out);
+    strbuf_free(&b);
+}
+
+/* A value of table run; caller frees, NULL when it is missing or an error was met. */
+static char *run_value(struct db *db, const char *key, struct err *e) {
+    bool row = false;
+    char *text = NULL;
+    sqlite3_stmt *s = db_prepare(db, e, "SELECT value FROM run WHERE key=?", "s", key);
+    if (s && db_step(db, s, &row, e) && row) text = mem_strdup((const char *)sqlite3_column_text(s, 0));
+    sqlite3_finalize(s);
+    return text;
+}
+
+/* The options in force: those of the start with every `set` of the journal. */
+static bool options_now(struct db *db, struct options *o, struct err *e) {
+    char *json = run_value(db, "options", e);
+    if (!json) return e->msg[0] ? false : err_set(e, "%s: \"options\" is missing", db->path);
+    options_default(o);
+    bool ok = options_from_json(o, json, db->path, e), row = true;
+    free(json);
+    sqlite3_stmt *s = ok ? db_prepare(db, e, "SELECT payload FROM journal WHERE kind='set' ORDER BY seq", "") : NULL;
+    ok = s != NULL;
+    while (ok && (ok = db_step(db, s, &row, e)) && row)
+        ok = option_set_assignment(o, (const char *)sqlite3_column_text(s, 0), e);
+    sqlite3_finalize(s);
+    return ok;
+}
+
+/* Where the run stands. Its newest checkpoint, from which a resume goes on, knows whether the game has ended. */
+static bool print_progress(FILE *out, struct db *db, const struct options *o, long pid, struct err *e) {
+    int64_t tick, iteration, saved, phase;
+    if (!db_get_int(db, e, &tick, 0,
+                    "SELECT max(tick) FROM (SELECT tick FROM metric UNION ALL SELECT tick FROM checkpoint"
+                    " UNION ALL SELECT tick FROM log)",
+                    "") ||
+        !db_get_int(db, e, &iteration, 0, "SELECT max(iteration) FROM metric", "") ||
+        !db_get_int(db, e, &saved, -1, "SELECT max(tick) FROM checkpoint", "") ||
+        !db_get_int(db, e, &phase, -1,
+                    "SELECT json_extract(state,'$.game.state.phase') FROM checkpoint ORDER BY tick DESC LIMIT 1", ""))
+        return false;
+    fprintf(out, "%-12s iteration %" PRId64 " of %d, tick %" PRId64 ", ", "progress", iteration, o->iterations, tick);
+    if (pid)
+        fprintf(out, "going on in process %ld\n", pid);
+    else if (phase == PHASE_END)
+        fputs("ended\n", out);
+    else if (saved > 0)
+        fprintf(out, "stopped, checkpoint of tick %" PRId64 "\n", saved);
+    else
+        fputs("stopped without a checkpoint\n", out);
+    return true;
+}
+
+static bool print_head(FILE *out, struct db *db, const char *folder, struct err *e) {
+    struct options *o = mem_small(sizeof *o);
+    bool ok = options_now(db, o, e);
+    char *title = ok ? run_value(db, "title", e) : NULL, *started = ok ? run_value(db, "started", e) : NULL;
+    if (ok) {
+        fprintf(out, "%-12s %s (", "run", folder);
+        print_safe(out, title);
+        fprintf(out, "), started %s\n", started ? started : "-");
+        ok = print_progress(out, db, o, writer(folder), e);
+    }
+    free(title);
+    free(started);
+    free(o);
+    return ok;
+}
+
+/* "preferences  288 pairs (27 held out), 3 labelled by people, 0 wait" */
+static bool print_preferences(FILE *out, struct db *db, struct err *e) {
+    char *json = dpref_stats_json(db, e);
+    if (!json) return false;
+    cJSON *o = cJSON_Parse(json);
+    const cJSON *by = cJSON_GetObjectItem(o, "by_source");
+    fprintf(out, "%-12s %.0f pairs (%.0f held out), %.0f labelled by people, %.0f wait\n", "preferences",
+            cJSON_GetNumberValue(cJSON_GetObjectItem(o, "records")),
+            cJSON_GetNumberValue(cJSON_GetObjectItem(o, "heldout")),
+            cJSON_GetNumberValue(cJSON_GetObjectItem(by, "human")),
+            cJSON_GetNumberValue(cJSON_GetObjectItem(by, "none")));
+    cJSON_Delete(o);
+    free(json);
+    return true;
+}
+
+static int series_of(const char *name) {
+    for (int i = 0; i < N_SERIES; i++)
+        if (strcmp(series_name((enum series_id)i), name) == 0) return i;
+    return -1;
+}
+
+/* The newest value of every metric, in the order of their table. One pass over the file's table, which has no index;
+ * SQLite takes the other columns from the row where max() was found. */
+static bool print_metrics(FILE *out, struct db *db, struct err *e) {
+    double value[N_SERIES];
+    int64_t tick[N_SERIES] = {0};
+    bool ok, row = true, any = false;
+    for (int i = 0; i < N_SERIES; i++) value[i] = (double)NAN;
+    sqlite3_stmt *s =
+        db_prepare(db, e, "SELECT name,value,tick,max(rowid) FROM metric WHERE value IS NOT NULL GROUP BY name", "");
+    ok = s != NULL;
+    while (ok && (ok = db_step(db, s, &row, e)) && row) {
+        const int i = series_of((const char *)sqlite3_column_text(s, 0));
+        if (i >= 0) value[i] = sqlite3_column_double(s, 1), tick[i] = sqlite3_column_int64(s, 2);
+    }
+    sqlite3_finalize(s);
+    for (int i = 0; i < N_SERIES && ok; i++) {
+        const enum series_id id = (enum series_id)i;
+        if (isnan(value[i])) continue;
+        if (!any) fprintf(out, "\n%-28s %9s %-10s %8s\n", "metric", "newest", "", "tick");
+        any = true;
+        fprintf(out, "%-28s %9s %-10s %8" PRId64 "  %s\n", series_name(id), format_number(value[i]).s, series_unit(id),
+                tick[i], series_help(id));
+    }
+    return ok;
+}
+
+static bool print_log(FILE *out, struct db *db, struct err *e) {
+    bool row = true, any = false;
+    sqlite3_stmt *s = db_prepare(db, e,
+                                 "SELECT tick,level,text FROM (SELECT rowid AS n,* FROM log ORDER BY rowid DESC"
+                                 " LIMIT ?) ORDER BY n",
+                                 "i", (int64_t)LOG_ROWS);
+    bool ok = s != NULL;
+    while (ok && (ok = db_step(db, s, &row, e)) && row) {
+        const char *level = (const char *)sqlite3_column_text(s, 1);
+        if (!any) fputs("\nnewest log lines\n", out);
+        any = true;
+        fprintf(out, "[%" PRId64 "] %s%s", (int64_t)sqlite3_column_int64(s, 0), strcmp(level, "info") ? level : "",
+                strcmp(level, "info") ? ": " : "");
+        print_safe(out, (const char *)sqlite3_column_text(s, 2));
+        fputc('\n', out);
+    }
+    sqlite3_finalize(s);
+    return ok;
+}
+
+bool overview_print(FILE *out, const char *folder, struct err *e) {
+    char path[4096];
+    struct db db = {0};
+    if ((size_t)snprintf(path, sizeof path, "%s/run.db", folder) >= sizeof path)
+        return err_set(e, "%s: the path is too long", folder);
+    if (!db_open(&db, path, DB_READ, false, e)) return false;
+    const bool ok = print_head(out, &db, folder, e) && print_preferences(out, &db, e) && print_metrics(out, &db, e) &&
+                    print_log(out, &db, e);
+    db_close(&db);
+    if (ok) fprintf(out, "\nGo on with: pbkd run --resume --run-dir %s\n", folder);
+    return ok;
+}
