@@ -71,6 +71,21 @@ struct session {
 /* engine_thread.c */
 void *engine_thread(void *session);
 
+void session_log(void *session, enum alert_level level, const char *text);
+
+/* commands.c: acts of a person take effect. All are called between two micro-steps; false: the run cannot go on (disk). */
+bool commands_process(struct session *s, struct err *e); /* everything that waits in the queue */
+void commands_wait(struct session *s);                   /* until a command comes, at most a tenth of a second */
+bool commands_replay_due(struct session *s, struct err *e); /* entries of an earlier session whose tick has come */
+/* One label of an earlier session; `again`: its pairs exist already (see game_apply_label). */
+bool commands_replay_label(struct session *s, const struct journal_entry *j, bool again, struct err *e);
+
+/* resume.c */
+bool session_write_checkpoint(struct session *s, struct err *e);
+bool session_save_student(struct session *s, struct err *e);
+/* Open the game at its start or, when resuming, at the newest checkpoint. */
+bool session_open_game(struct session *s, const struct game_observer *see, struct err *e);
+
 /* result.c: the one-line JSON object that a run ends with; NULL when no game was opened. Caller frees. */
 char *result_json(const struct session *s);
 
