@@ -45,7 +45,7 @@ class Screen:
 
     def resize(self, cols, rows):
         self.cols, self.rows, self.y, self.x = cols, rows, 0, 0
-        self.top, self.bottom = 0, rows - 1
+        self.top, self.bottom, self.saved = 0, rows - 1, (0, 0)
         self.grid = [[" "] * cols for _ in range(rows)]
 
     def feed(self, data):
@@ -112,6 +112,13 @@ class Screen:
                 self.scroll(self.top, -1)
             else:
                 self.y = max(0, self.y - 1)
+        elif c == "7":
+            self.saved = self.y, self.x
+        elif c == "8":
+            self.y, self.x = self.saved
+        elif c in "DE":
+            self.linefeed()
+            self.x = 0 if c == "E" else self.x
 
     def csi(self, private, args, final):
         p = [int(a) if a else 0 for a in re.split("[;:]", args)] if args else []
