@@ -170,9 +170,28 @@ static void draw_x_axis(struct area a, const struct raster *r, const struct char
             area_fill(a, row, left + raster_column(r, c->mark[i].tick) / r->dots_x, 1, "▲", ROLE_MARK, ATTR_BOLD);
 }
 
+static bool level_row(const struct raster *r, const struct chart *c, int *row) {
+    if (!isfinite(c->level) || c->level < r->y0 || c->level > r->y1) return false;
+    *row = (r->height - 1 - raster_height(r, c->level)) / r->dots_y;
+    return true;
+}
+
 static void draw_level(const struct raster *r, const struct chart *c) {
-    if (!isfinite(c->level) || c->level < r->y0 || c->level > r->y1) return;
-    area_fill(r->plot, (r->height - 1 - raster_height(r, c->level)) / r->dots_y, 0, r->plot.cols, "╌", ROLE_AXIS, 0);
+    int row;
+    if (level_row(r, c, &row)) area_fill(r->plot, row, 0, r->plot.cols, "╌", ROLE_AXIS, 0);
+}
+
+/* The level's name on its line, as far right as no data hide it; false when they hide it everywhere. */
+static bool name_level(const struct raster *r, const struct chart *c) {
+    int row;
+    if (!level_row(r, c, &row)) return false;
+    const int n = text_cells(c->level_name);
+    for (int col = r->plot.cols - n; col >= 0; col--) {
+        if (!raster_is_free(r, row, col, n)) continue;
+        area_text(r->plot, row, col, n, ROLE_AXIS, 0, c->level_name);
+        return true;
+    }
+    return false;
 }
 
 /* ---- legend ---- */
@@ -200,7 +219,7 @@ static void legend_text(const struct chart_line *l, enum legend_form form, char 
 }
 
 /* Cells that the legend takes in a form; draws it when `draw`. */
-static int put_legend(struct area a, const struct chart *c, enum legend_form form, bool draw) {
+static int put_legend(struct area a, const struct chart *c, enum legend_form form, bool level, bool draw) {
     int col = 0;
     char text[96];
     for (int i = 0; i < c->n_lines; i++) {
@@ -211,7 +230,7 @@ static int put_legend(struct area a, const struct chart *c, enum legend_form for
         }
         col += text_cells(text) + 2;
     }
-    if (isfinite(c->level) && c->level_name) {
+    if (level) {
         snprintf(text, sizeof text, "╌ %s", c->level_name);
         if (draw) area_text(a, 0, col, a.cols - col, ROLE_AXIS, 0, text);
         col += text_cells(text) + 2;
@@ -223,10 +242,17 @@ static int put_legend(struct area a, const struct chart *c, enum legend_form for
     return col - 2;
 }
 
-static void draw_legend(struct area a, const struct chart *c) {
+static bool has_level_name(const struct chart *c) {
+    return isfinite(c->level) && c->level_name;
+}
+
+/* The fullest form that fits, cut when even the briefest does not. Returns whether it fits. */
+static bool draw_legend(struct area a, const struct chart *c, bool level) {
     int form = LEGEND_FULL;
-    while (form + 1 < N_LEGEND_FORMS && put_legend(a, c, form, false) > a.cols) form++;
-    put_legend(a, c, form, true);
+    while (form + 1 < N_LEGEND_FORMS && put_legend(a, c, form, level, false) > a.cols) form++;
+    area_fill(a, 0, 0, a.cols, " ", ROLE_TEXT, 0);
+    put_legend(a, c, form, level, true);
+    return put_legend(a, c, form, level, false) <= a.cols;
 }
 
 static void draw_empty(struct area a, const char *text) {
@@ -246,22 +272,23 @@ void chart_draw(struct area a, const struct chart *c) {
     const bool labels_below = a.rows >= 6;
     const int rows = a.rows - 2 - labels_below; /* legend, axis */
     if (rows < 2 || a.cols < 16) {
-        draw_legend(a, c);
+        draw_legend(a, c, has_level_name(c));
         return;
     }
     const double step = finish_range(&r, c, rows);
     const int label_cols = widest_label(&r, step), left = label_cols + 1, cols = a.cols - left - TAG_COLS;
     if (cols < 4 || !raster_open(&r, a.canvas->glyphs, area_sub(a, 1, left, rows, cols))) {
-        draw_legend(a, c);
+        draw_legend(a, c, has_level_name(c));
         return;
     }
-    draw_legend(a, c);
     draw_y_axis(area_sub(a, 1, 0, rows, left), &r, step, label_cols);
     draw_x_axis(a, &r, c, left, 1 + rows);
     draw_level(&r, c);
     for (int i = c->n_lines - 1; i >= 0; i--) raster_line(&r, &c->line[i], (unsigned char)i);
     raster_band(&r, c);
     raster_put(&r, c, a.canvas->glyphs);
+    /* Where the legend has no room for the level's name it stands on the level's line. */
+    if (!draw_legend(a, c, has_level_name(c)) && has_level_name(c) && name_level(&r, c)) draw_legend(a, c, false);
     raster_tags(area_sub(a, 1, left + cols, rows, TAG_COLS), &r, c);
     free(r.bits);
 }

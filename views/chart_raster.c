@@ -82,10 +82,15 @@ struct pen {
     struct raster *r;
     unsigned char owner;
     int column, lo, hi, last; /* column < 0: lifted */
+    bool linked;              /* to the column before */
 };
 
+/* A point without neighbours is four dots: one alone is easily missed. */
 static void pen_lift(struct pen *p) {
-    if (p->column >= 0) draw_span(p->r, p->column, p->lo, p->hi, p->owner);
+    if (p->column < 0) return;
+    draw_span(p->r, p->column, p->lo, p->hi, p->owner);
+    if (!p->linked && p->hi - p->lo < 2 && p->r->dots_x == 2)
+        for (int i = 0; i < 2; i++) draw_span(p->r, p->column ^ i, p->lo ^ 1, p->lo, p->owner);
     p->column = -1;
 }
 
@@ -95,9 +100,11 @@ static void pen_to(struct pen *p, int64_t tick, double v) {
     if (x == p->column) {
         p->lo = h < p->lo ? h : p->lo, p->hi = h > p->hi ? h : p->hi;
     } else {
-        const int from = p->column;
-        pen_lift(p);
-        if (from >= 0) draw_link(p->r, from, p->last, x, h, p->owner);
+        p->linked = p->column >= 0;
+        if (p->linked) {
+            draw_span(p->r, p->column, p->lo, p->hi, p->owner);
+            draw_link(p->r, p->column, p->last, x, h, p->owner);
+        }
         p->column = x, p->lo = p->hi = h;
     }
     p->last = h;
@@ -158,6 +165,13 @@ void raster_put(const struct raster *r, const struct chart *c, enum glyphs glyph
         }
         area_fill(r->plot, i / r->plot.cols, i % r->plot.cols, 1, glyph, role, 0);
     }
+}
+
+bool raster_is_free(const struct raster *r, int row, int col, int n) {
+    const unsigned char *owner = r->owner + row * r->plot.cols + col;
+    for (int i = 0; i < n; i++)
+        if (owner[i] != NO_LINE) return false;
+    return true;
 }
 
 /* The row nearest to `wanted` that is not taken; -1: none. */

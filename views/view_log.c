@@ -7,11 +7,13 @@
 #include "views/views.h"
 
 struct log_view {
-    int top, page;
+    int top, page; /* line at the top; rows of the screen */
+    int last;      /* top at which the newest line is the lowest on the screen */
+    int shown;     /* lines on the screen: a long one takes several rows */
     bool scrolled; /* away from the tail */
     char filter[64], search[64];
     int jump;              /* +1, -1: go to the next match at the next draw */
-    int found;             /* row of the match, -1 none */
+    int found;             /* line of the match, -1 none */
     int row[LOG_LINES], n; /* lines that pass the filter, as of the last draw */
 };
 
@@ -25,8 +27,28 @@ static void collect(struct log_view *v, const struct snapshot *s) {
         if (text_has(s->log[i].text, v->filter)) v->row[v->n++] = i;
 }
 
+/* Columns before the text: mark, tick, blank. */
+static int text_column(struct area a) {
+    return a.cols >= 40 ? 10 : 2;
+}
+
+/* Rows that a line takes. */
+static int height(const struct log_view *v, struct area a, const struct snapshot *s, int line) {
+    struct wrapped w;
+    wrap_text(&w, s->log[v->row[line]].text, a.cols - text_column(a));
+    const int n = w.n < 1 ? 1 : w.n;
+    wrapped_free(&w);
+    return n;
+}
+
+/* The line from which on everything up to `line` (not included) fits in so many rows. */
+static int first_that_fits(const struct log_view *v, struct area a, const struct snapshot *s, int line, int rows) {
+    while (line > 0 && (rows -= height(v, a, s, line - 1)) >= 0) line--;
+    return line;
+}
+
 /* Search from the last match (or the end) in the direction of the jump, around the ends. */
-static void follow_jump(struct log_view *v, const struct snapshot *s) {
+static void follow_jump(struct log_view *v, struct area a, const struct snapshot *s) {
     if (!v->jump || !v->search[0] || !v->n) return;
     const int from = v->found >= 0 && v->found < v->n ? v->found : v->jump > 0 ? v->n - 1 : 0;
     v->found = -1;
@@ -37,19 +59,22 @@ static void follow_jump(struct log_view *v, const struct snapshot *s) {
     v->jump = 0;
     if (v->found < 0) return;
     v->scrolled = true;
-    if (v->found < v->top || v->found >= v->top + v->page) v->top = v->found - v->page / 2;
+    if (v->found < v->top || v->found >= v->top + v->shown) v->top = first_that_fits(v, a, s, v->found, v->page / 2);
 }
 
-static void draw_line(struct area a, int row, const struct log_line *l, bool found) {
+/* Returns the rows used. */
+static int draw_line(struct area a, const struct log_line *l, bool found) {
     static const char *const MARKS[] = {" ", "!", "E"};
     static const enum role ROLES[] = {ROLE_TEXT, ROLE_WARNING, ROLE_ERROR};
-    const int level = l->level <= ALERT_ERROR ? (int)l->level : 2;
-    area_text(a, row, 0, 1, found ? ROLE_SELECTED : ROLES[level], ATTR_BOLD, found ? ">" : MARKS[level]);
-    const int cols = a.cols >= 40 ? 8 : 0;
-    char tick[32];
-    snprintf(tick, sizeof tick, "%*lld", cols ? cols - 1 : 0, (long long)l->tick);
-    if (cols) area_text(a, row, 1, cols, ROLE_DIM, 0, tick);
-    area_text(a, row, cols + 2, a.cols - cols - 2, found ? ROLE_SELECTED : ROLES[level], 0, l->text);
+    const int level = l->level <= ALERT_ERROR ? (int)l->level : 2, col = text_column(a);
+    area_text(a, 0, 0, 1, found ? ROLE_SELECTED : ROLES[level], ATTR_BOLD, found ? ">" : MARKS[level]);
+    if (col > 2) area_printf(a, 0, 1, ROLE_DIM, 0, "%*lld", col - 3, (long long)l->tick);
+    struct wrapped w;
+    wrap_text(&w, l->text, a.cols - col);
+    const int n =
+        area_wrapped(area_sub(a, 0, col, a.rows, a.cols - col), &w, l->text, 0, found ? ROLE_SELECTED : ROLES[level]);
+    wrapped_free(&w);
+    return n < 1 ? 1 : n;
 }
 
 static void draw(void *state, struct area a, const struct snapshot *s, const struct actions *act) {
@@ -61,12 +86,14 @@ static void draw(void *state, struct area a, const struct snapshot *s, const str
              v->scrolled ? " (G follows again)" : "");
     struct area in = a.rows >= 6 ? area_box(a, title, true) : a;
     v->page = in.rows;
-    follow_jump(v, s);
-    const int last = v->n > in.rows ? v->n - in.rows : 0;
-    if (!v->scrolled || v->top > last) v->top = last;
-    if (v->top < 0) v->top = 0;
-    for (int i = 0; i < in.rows && v->top + i < v->n; i++)
-        draw_line(in, i, &s->log[v->row[v->top + i]], v->top + i == v->found);
+    v->last = first_that_fits(v, in, s, v->n, in.rows);
+    if (v->last == v->n && v->n) v->last--; /* a line of more rows than there are */
+    follow_jump(v, in, s);
+    if (!v->scrolled || v->top > v->last) v->top = v->last;
+    int row = 0, line = v->top;
+    for (; row < in.rows && line < v->n; line++)
+        row += draw_line(area_sub(in, row, 0, in.rows - row, in.cols), &s->log[v->row[line]], line == v->found);
+    v->shown = line - v->top;
     if (!v->n)
         area_text(in, 0, 1, in.cols - 1, ROLE_DIM, 0,
                   s->n_log ? "no line passes the filter: & and Enter shows all" : "nothing has happened yet");
@@ -80,8 +107,8 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
         v->jump = key == 'n' ? 1 : -1;
         return REACT_REDRAW;
     }
-    if (!scroll_key(key, &v->top, v->page, v->n)) return REACT_UNHANDLED;
-    v->scrolled = v->top < v->n - v->page;
+    if (!scroll_key(key, &v->top, v->page, v->last + v->page)) return REACT_UNHANDLED;
+    v->scrolled = v->top < v->last;
     if (!v->scrolled) v->found = -1;
     return REACT_REDRAW;
 }
