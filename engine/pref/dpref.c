@@ -32,7 +32,8 @@ static bool create_tables(struct db *db, struct err *e) {
         " prompt INTEGER NOT NULL REFERENCES prompt(id), pair_hash INTEGER NOT NULL, heldout INTEGER NOT NULL,"
         " source INTEGER NOT NULL, active INTEGER NOT NULL, o REAL NOT NULL, weight REAL NOT NULL, flip REAL NOT NULL,"
         " n_x INTEGER NOT NULL, n_y0 INTEGER NOT NULL, n_y1 INTEGER NOT NULL, truncated0 INTEGER NOT NULL,"
-        " truncated1 INTEGER NOT NULL, edit INTEGER NOT NULL, text0 TEXT NOT NULL, text1 TEXT NOT NULL, tokens BLOB NOT NULL);"
+        " truncated1 INTEGER NOT NULL, edit INTEGER NOT NULL, text0 TEXT NOT NULL, text1 TEXT NOT NULL, tokens BLOB "
+        "NOT NULL);"
         "CREATE INDEX IF NOT EXISTS pair_prompt ON pair(prompt);"
         "CREATE TABLE IF NOT EXISTS label_event(seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL,"
         " annotator TEXT NOT NULL, pair_id INTEGER NOT NULL, pair_hash INTEGER NOT NULL, left INTEGER NOT NULL,"
@@ -50,8 +51,9 @@ static bool create_tables(struct db *db, struct err *e) {
 bool pair_check_columns(struct db *db, struct err *e) {
     int64_t there;
     return db_get_int(db, e, &there, 1, "SELECT max(name='edit') FROM pragma_table_info('pair')", "") &&
-           (there || err_set(e, "%s: the table of pairs has no column \"edit\": the run was made by an older version of pbkd",
-                             db->path));
+           (there ||
+            err_set(e, "%s: the table of pairs has no column \"edit\": the run was made by an older version of pbkd",
+                    db->path));
 }
 
 bool dpref_create_tables(struct db *db, struct err *e) {

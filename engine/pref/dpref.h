@@ -47,8 +47,8 @@ struct dpref {
     sqlite3_stmt *insert_pair, *find_prompt; /* private: prepared at the first use */
 };
 
-/* Create the tables (IF NOT EXISTS). Also called by whoever opens the file for labels only. A file whose pairs were made
- * by an older version, which lack a column, is refused. */
+/* Create the tables (IF NOT EXISTS). Also called by whoever opens the file for labels only. A file whose pairs were
+ * made by an older version, which lack a column, is refused. */
 bool dpref_create_tables(struct db *db, struct err *e);
 /* Load every pair (d is overwritten) with automatic labels only; events are applied afterwards by the journal's replay.
  */
@@ -109,9 +109,9 @@ bool label_event_read(struct db *db, int64_t seq, struct label_event *ev, struct
 bool label_event_last(struct db *db, const char *annotator, int64_t *seq, struct err *e);
 
 /* Apply an event to the pairs in memory: A/B/tie (o = 1, 0 or 1/2 in terms of y0, seen through `left`), bad/flag (pair
- * inactive), skip and note (no change), undo (back to the label before; of an edit: its pairs are withdrawn). strength 2
- * doubles the weight. human_flip and human_weight come from the options. Events whose pair does not exist (yet) are an
- * error. DECISION_EDIT changes no pair and makes none here (the game tokenises: engine/game/edit.h). */
+ * inactive), skip and note (no change), undo (back to the label before; of an edit: its pairs are withdrawn). strength
+ * 2 doubles the weight. human_flip and human_weight come from the options. Events whose pair does not exist (yet) are
+ * an error. DECISION_EDIT changes no pair and makes none here (the game tokenises: engine/game/edit.h). */
 bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double human_flip, double human_weight,
                        struct err *e);
 

@@ -183,7 +183,8 @@ static void put_event(struct export *x, const struct label_event *ev) {
 static bool export_pair(struct export *x, struct pref_pair *p, bool audit, struct err *e) {
     const struct pref_pair automatic = *p;
     int64_t undo = 0;
-    if (p->edit && !db_get_int(x->db, e, &undo, 0, "SELECT seq FROM label_event WHERE undo_of=?", "i", p->edit)) return false;
+    if (p->edit && !db_get_int(x->db, e, &undo, 0, "SELECT seq FROM label_event WHERE undo_of=?", "i", p->edit))
+        return false;
     if (undo) label_withdraw(p, undo);
     /* Weight and flip rate are not exported for a person's label; any value does here. */
     if (!label_fold_all(x->db, x->events, INT64_MAX, p, 0.0, 1.0, e)) return false;

@@ -1,5 +1,5 @@
 /* Written answers in D_pref: the pairs of an edit through the file and back, its undo before and after other labels, what counts and exports make
- * of them, files of an older version; and which texts become tokens. What the running game makes of an edit is in test_session.c. */
+ * of them, files of an older version; which texts become tokens; and the batch that an answer enters. The running game is in test_session.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/hash.h"
 #include "engine/base/json.h"
 #include "engine/base/mem.h"
 #include "engine/game/edit.h"
+#include "engine/game/game_private.h"
 #include "engine/pref/dpref.h"
 
 #define FLIP 0.02
@@ -402,6 +404,101 @@ static void texts_become_tokens_or_are_refused(void **state) {
     tokenizer_free(t);
 }
 
+/* ---- the game ---- */
+
+/* As much of a game as labels need: no models. Takes the fixture's pairs; give them back with end_game. */
+static struct game begin_game(struct fixture *f, struct options *o) {
+    options_default(o);
+    return (struct game){.o = o, .db = &f->db, .tok = small_vocabulary(f), .chat = CHAT_RAW, .dpref = f->d, .st = {.tick = 20, .iteration = 2}};
+}
+
+static void end_game(struct fixture *f, struct game *g) {
+    f->d = g->dpref;
+    tokenizer_free(g->tok);
+    pref_space_free(&g->pairs);
+    free(g->group);
+}
+
+static struct label_event new_edit(struct game *g, int64_t pair, char *text, double strength) {
+    struct err e;
+    struct label_event ev = {.annotator = "ann", .pair_id = pair, .pair_hash = dpref_find(&g->dpref, pair)->pair_hash,
+                             .decision = DECISION_EDIT, .strength = strength, .sampler = "newest", .text = text};
+    must(label_event_commit(g->db, &ev, &e), &e);
+    return ev;
+}
+
+static void an_answer_enters_the_very_next_batch(void **state) {
+    struct fixture *f = *state;
+    struct options o;
+    struct err e;
+    char text[] = "abab", twice[] = "ba";
+    for (int i = 0; i < 20; i++) add_game_pair(f);
+    struct game g = begin_game(f, &o);
+    struct label_event ev = new_edit(&g, 5, text, 1);
+    assert_false(game_apply_label(&g, &ev, FLIP, WEIGHT, true, &e)); /* nothing was made before any checkpoint */
+    assert_non_null(strstr(e.msg, "are missing"));
+    must(db_begin(g.db, &e) && game_apply_label(&g, &ev, FLIP, WEIGHT, false, &e) && db_commit(g.db, &e), &e);
+    assert_int_equal(g.dpref.n, 22);
+    assert_int_equal(game_draw_pairs(&g, 8), 8);
+    for (int i = 0; i < 2; i++) {
+        const struct pref_pair *p = g.pairs.pair[i];
+        label_is(&g.dpref, 21 + i, true, 1.0, ev.seq, 0);
+        assert_ptr_equal(p, &g.dpref.pair[20 + i]);
+        assert_true(p->tick == 19 && p->iteration == 2 && p->n_x == 2 && p->n_y0 == 5 && p->n_y1 == 2);
+        assert_string_equal(p->text1, i ? "five" : "four");
+        assert_memory_equal(p->tokens + 2, ((int32_t[]){0, 1, 0, 1, 2}), 5 * sizeof(int32_t));
+        assert_memory_equal(p->tokens + 7, i ? TOKENS + 4 : TOKENS + 2, 2 * sizeof(int32_t));
+    }
+    assert_int_equal(g.n_fresh, 0);
+    for (int again = 0; again < 2; again++) { /* as a resume does: the pairs are there, and new only if it came after the checkpoint */
+        must(game_apply_label(&g, &ev, FLIP, WEIGHT, again, &e), &e);
+        assert_int_equal(g.dpref.n, 22);
+        assert_int_equal(g.n_fresh, again ? 0 : 2);
+        g.n_fresh = 0;
+    }
+    ev = new_edit(&g, 5, twice, 2);
+    must(game_apply_label(&g, &ev, FLIP, WEIGHT, false, &e), &e);
+    assert_true(g.dpref.pair[22].weight == 2 * WEIGHT);
+    end_game(f, &g);
+}
+
+static void an_answer_to_a_held_out_prompt_never_trains(void **state) {
+    struct fixture *f = *state;
+    struct options o;
+    struct err e;
+    char text[] = "ab", prompt[24];
+    bool made;
+    for (int i = 0; i == 0 || !dpref_is_heldout(hash_text(prompt)); i++) snprintf(prompt, sizeof prompt, "prompt %d", i);
+    const struct pref_pair label = {.source = SOURCE_TEACHER, .active = true, .o = 1, .weight = 1};
+    const struct passage x = {prompt, TOKENS, 2, false}, y0 = {"four", TOKENS + 2, 2, false}, y1 = {"five", TOKENS + 4, 2, false};
+    must(pair_add(&f->d, &label, &x, &y0, &y1, &made, &e), &e);
+    add_game_pair(f);
+    struct game g = begin_game(f, &o);
+    struct label_event ev = new_edit(&g, 1, text, 1);
+    must(game_apply_label(&g, &ev, FLIP, WEIGHT, false, &e), &e);
+    assert_true(g.dpref.n == 4 && g.dpref.pair[2].heldout && g.dpref.pair[3].heldout);
+    assert_int_equal(g.n_fresh, 2);
+    const int n = game_draw_pairs(&g, 4);
+    assert_true(n > 0);
+    for (int i = 0; i < n; i++) assert_ptr_equal(g.pairs.pair[i], &g.dpref.pair[1]);
+    end_game(f, &g);
+}
+
+static void a_refused_answer_changes_nothing(void **state) {
+    struct fixture *f = *state;
+    struct options o;
+    struct err e;
+    char blank[] = " ", same[] = "four";
+    add_game_pair(f);
+    struct game g = begin_game(f, &o);
+    struct label_event ev = new_edit(&g, 1, blank, 1);
+    assert_false(game_apply_label(&g, &ev, FLIP, WEIGHT, false, &e));
+    ev = new_edit(&g, 1, same, 1);
+    assert_false(game_apply_label(&g, &ev, FLIP, WEIGHT, false, &e)); /* no letter of it has a token */
+    assert_true(g.dpref.n == 1 && g.n_fresh == 0 && g.dpref.n_by_source[SOURCE_HUMAN] == 0);
+    end_game(f, &g);
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -416,6 +513,9 @@ int main(void) {
         TEST(a_file_of_an_older_version_is_refused),
         TEST(a_hostile_edit_is_refused),
         TEST(texts_become_tokens_or_are_refused),
+        TEST(an_answer_enters_the_very_next_batch),
+        TEST(an_answer_to_a_held_out_prompt_never_trains),
+        TEST(a_refused_answer_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

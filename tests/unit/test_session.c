@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/mem.h"
 #include "engine/base/strbuf.h"
 #include "engine/formats/quant.h"
 #include "engine/model/model_io.h"
@@ -304,12 +305,447 @@ static void run_in_use_is_refused(void **state) {
     assert_non_null(strstr(e.msg, "--resume"));
 }
 
+/* ---- written answers ---- */
+
+static bool is_waiting(const struct snapshot *n) { return n->state == RUN_WAITING; }
+static bool has_two_human(const struct snapshot *n) { return n->labels_human == 2; }
+static bool has_no_human(const struct snapshot *n) { return n->labels_human == 0; }
+
+static bool has_training_pair(const struct snapshot *n) {
+    for (int i = 0; i < n->n_shown; i++)
+        if (!n->pair[i].heldout) return true;
+    return false;
+}
+
+/* The newest pair that is held out or not: always the same one of a run that stands at the same tick. */
+static struct label_event edit_of(struct session *s, bool heldout, char *text) {
+    const struct snapshot *n = session_snapshot(s);
+    int i = 0;
+    while (i < n->n_shown && n->pair[i].heldout != heldout) i++;
+    assert_true(i < n->n_shown);
+    const struct label_event ev = {.annotator = "tester", .pair_id = n->pair[i].id, .pair_hash = n->pair[i].pair_hash, .left = 1,
+                                   .decision = DECISION_EDIT, .strength = 1, .sampler = "newest", .propensity = 1, .text = text};
+    snapshot_release(n);
+    return ev;
+}
+
+/* Wait for the engine's answer to a label; *applied and the words. */
+static bool answered(struct session *s, int64_t seq, char text[160]) {
+    char label[40];
+    snprintf(label, sizeof label, "label #%lld ", (long long)seq);
+    for (int tries = 0; tries < 3000; tries++) {
+        const struct snapshot *n = session_snapshot(s);
+        for (int i = n->n_acks - 1; i >= 0; i--) {
+            if (strncmp(n->ack[i].text, label, strlen(label)) != 0) continue;
+            const bool applied = n->ack[i].applied;
+            snprintf(text, 160, "%s", n->ack[i].text);
+            snapshot_release(n);
+            return applied;
+        }
+        snapshot_release(n);
+        usleep(5000);
+    }
+    fail_msg("label %lld was never answered", (long long)seq);
+    return false;
+}
+
+static int64_t write_answer(struct session *s, bool heldout, char *text) {
+    struct err e = {0};
+    char words[160];
+    struct label_event ev = edit_of(s, heldout, text);
+    if (!session_label(s, &ev, &e)) fail_msg("%s", e.msg);
+    if (!answered(s, ev.seq, words)) fail_msg("%s", words);
+    return ev.seq;
+}
+
+static struct session *start_and_pause(const char *name) {
+    struct options o = tiny_options();
+    o.iterations = 1000;
+    struct session *s = start(name, &o, false, false);
+    assert_true(wait_until(s, has_training_pair));
+    send(s, COMMAND_PAUSE, "", "");
+    assert_true(wait_until(s, is_paused));
+    return s;
+}
+
+/* One more iteration after the one under way. */
+static void finish_after_next(struct session *s, char hash[32]) {
+    char value[24];
+    const struct snapshot *n = session_snapshot(s);
+    snprintf(value, sizeof value, "%d", n->iteration + 1);
+    snapshot_release(n);
+    send(s, COMMAND_SET, "iterations", value);
+    send(s, COMMAND_RESUME, "", "");
+    assert_true(wait_until(s, is_over));
+    finish(s, hash);
+}
+
+static void in_database(const char *name, const char *sql) {
+    char path[160];
+    struct db db;
+    struct err e = {0};
+    run_path(path, name);
+    strcat(path, "/run.db");
+    if (!db_open(&db, path, DB_WRITE, false, &e) || !db_exec(&db, sql, &e)) fail_msg("%s", e.msg);
+    db_close(&db);
+}
+
+static int64_t number_in_database(const char *name, const char *sql) {
+    char path[160];
+    struct db db;
+    struct err e = {0};
+    int64_t x = -1;
+    run_path(path, name);
+    strcat(path, "/run.db");
+    if (!db_open(&db, path, DB_READ, false, &e) || !db_get_int(&db, &e, &x, -1, sql, "")) fail_msg("%s", e.msg);
+    db_close(&db);
+    return x;
+}
+
+/* Every pair with its tick, edit and automatic label; caller frees. */
+static char *pairs_of(const char *name) {
+    char path[160];
+    struct db db;
+    struct err e = {0};
+    struct strbuf b = {0};
+    run_path(path, name);
+    strcat(path, "/run.db");
+    if (!db_open(&db, path, DB_READ, false, &e)) fail_msg("%s", e.msg);
+    sqlite3_stmt *q = db_prepare(&db, &e, "SELECT id||' '||tick||' '||edit||' '||source||' '||weight||' '||pair_hash FROM pair ORDER BY id", "");
+    assert_non_null(q);
+    for (bool row = true; db_step(&db, q, &row, &e) && row;) strbuf_printf(&b, "%s\n", (const char *)sqlite3_column_text(q, 0));
+    sqlite3_finalize(q);
+    db_close(&db);
+    return strbuf_take(&b);
+}
+
+static void same_pairs(const char *name, const char *expected) {
+    char *pairs = pairs_of(name);
+    assert_string_equal(pairs, expected);
+    free(pairs);
+}
+
+static void a_written_answer_trains_and_comes_back(void **state) {
+    (void)state;
+    char a[32], b[32], text[] = "yes";
+    struct options o = tiny_options();
+    struct session *s = start_and_pause("written");
+    const struct label_event ev = edit_of(s, false, text);
+    const int64_t seq = write_answer(s, false, text);
+    assert_true(wait_until(s, has_two_human));
+    const struct snapshot *n = session_snapshot(s);
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(n->pair[i].teacher, "yes");
+        assert_true(n->pair[i].source == SOURCE_HUMAN && n->pair[i].event == seq && n->pair[i].o == 1.0 && !n->pair[i].truncated0);
+        assert_int_equal(n->pair[i].id, n->n_pairs - i);
+        assert_true(n->pair[i].reward_teacher == n->pair[!i].reward_teacher); /* scored: no NAN */
+    }
+    for (int i = 2; i < n->n_shown; i++) {
+        if (n->pair[i].id != ev.pair_id) continue;
+        assert_string_equal(n->pair[1].student, n->pair[i].teacher); /* the first new pair is the one against the teacher */
+        assert_string_equal(n->pair[0].student, n->pair[i].student);
+        assert_true(n->pair[i].source == SOURCE_TEACHER && n->pair[i].event == 0);
+    }
+    snapshot_release(n);
+    finish_after_next(s, a);
+    char *pairs = pairs_of("written");
+    in_database("written", "DELETE FROM checkpoint");
+    finish(start("written", &o, true, true), b);
+    assert_string_equal(a, b);
+    same_pairs("written", pairs);
+    assert_int_equal(number_in_database("written", "SELECT count(*) FROM pair WHERE edit>0"), 2);
+    in_database("written", "DELETE FROM checkpoint; DELETE FROM journal WHERE kind='label'");
+    finish(start("written", &o, true, true), b);
+    assert_string_not_equal(a, b); /* the student did learn from it */
+    free(pairs);
+}
+
+/* Ways to leave a run at the tick of an edit; the game waits there for labels. */
+enum leave { LEAVE_EDITED, LEAVE_CHECKPOINT_EDITED, LEAVE_PAUSED_EDITED_CHECKPOINT, LEAVE_PAUSED_CHECKPOINT_EDITED, N_LEAVES };
+
+static struct options human_options(void) {
+    struct options o = tiny_options();
+    o.labeller = LABELLER_HUMAN;
+    o.labeller_min_labels = 1;
+    return o;
+}
+
+static bool has_checkpoint(const struct snapshot *n) {
+    for (int i = 0; i < n->n_acks; i++)
+        if (strncmp(n->ack[i].text, "checkpoint", 10) == 0) return true;
+    return false;
+}
+
+static void checkpoint(struct session *s) {
+    send(s, COMMAND_CHECKPOINT, "", "");
+    assert_true(wait_until(s, has_checkpoint));
+}
+
+/* In a child, whose failed assertions end it with a status. */
+static void edit_and_die(const char *name, enum leave how) {
+    struct options o = human_options();
+    char text[] = "yes";
+    struct session *s = start(name, &o, false, false);
+    assert_true(wait_until(s, is_waiting));
+    if (how >= LEAVE_PAUSED_EDITED_CHECKPOINT) send(s, COMMAND_PAUSE, "", "");
+    if (how >= LEAVE_PAUSED_EDITED_CHECKPOINT) assert_true(wait_until(s, is_paused));
+    if (how == LEAVE_CHECKPOINT_EDITED || how == LEAVE_PAUSED_CHECKPOINT_EDITED) checkpoint(s);
+    write_answer(s, false, text);
+    if (how == LEAVE_PAUSED_EDITED_CHECKPOINT) checkpoint(s);
+    _exit(0);
+}
+
+static void a_written_answer_survives_death_at_its_tick(void **state) {
+    (void)state;
+    struct options o = human_options();
+    char expected[32], hash[32], text[] = "yes", name[32];
+    struct session *s = start("edit-whole", &o, false, false);
+    assert_true(wait_until(s, is_waiting));
+    const struct snapshot *n = session_snapshot(s);
+    const int undecided = n->labels_waiting;
+    snapshot_release(n);
+    write_answer(s, false, text);
+    finish(s, expected);
+    assert_true(undecided > 0);
+    assert_int_equal(number_in_database("edit-whole", "SELECT count(*) FROM pair WHERE iteration=1 AND source=0"), undecided);
+    assert_int_equal(number_in_database("edit-whole", "SELECT count(*) FROM pair WHERE edit>0"), 2);
+    char *pairs = pairs_of("edit-whole");
+    for (enum leave how = 0; how < N_LEAVES; how++) {
+        snprintf(name, sizeof name, "edit-left-%d", (int)how);
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) edit_and_die(name, how);
+        int status;
+        waitpid(child, &status, 0);
+        assert_int_equal(status, 0);
+        assert_int_equal(number_in_database(name, "SELECT count(*) FROM pair WHERE edit>0"), 2);
+        finish(start(name, &o, true, false), hash);
+        assert_string_equal(hash, expected);
+        same_pairs(name, pairs);
+    }
+    free(pairs);
+}
+
+static void a_quit_after_an_answer_ends_at_the_same_bytes(void **state) {
+    (void)state;
+    struct options o = human_options();
+    char expected[32], hash[32], text[] = "yes";
+    struct session *s = start("edit-on", &o, false, false);
+    assert_true(wait_until(s, is_waiting));
+    write_answer(s, false, text);
+    finish(s, expected);
+    char *pairs = pairs_of("edit-on");
+    s = start("edit-quit", &o, false, false);
+    assert_true(wait_until(s, is_waiting));
+    send(s, COMMAND_PAUSE, "", "");
+    write_answer(s, false, text);
+    send(s, COMMAND_QUIT, "", "save");
+    finish(s, hash);
+    assert_string_not_equal(hash, expected);
+    finish(start("edit-quit", &o, true, false), hash);
+    assert_string_equal(hash, expected);
+    same_pairs("edit-quit", pairs);
+    free(pairs);
+}
+
+static int n_lines_with(const char *name, const char *word) {
+    char path[160], run[128];
+    struct db db;
+    struct err e = {0};
+    int64_t n;
+    size_t len;
+    char *text = NULL;
+    run_path(run, name);
+    snprintf(path, sizeof path, "%s/run.db", run);
+    if (!db_open(&db, path, DB_READ, false, &e)) fail_msg("%s", e.msg);
+    snprintf(path, sizeof path, "%s/out.jsonl", run);
+    if (!dpref_export(&db, "trl", path, &n, &e) || !file_read_all(path, 1 << 24, &text, &len, &e)) fail_msg("%s", e.msg);
+    db_close(&db);
+    int found = 0;
+    for (const char *at = text; (at = strstr(at, word)); at++) found++;
+    mem_free(text);
+    return found;
+}
+
+static void undo_of_an_answer_holds_after_a_resume(void **state) {
+    (void)state;
+    char a[32], b[32], text[] = "yes", message[200];
+    struct options o = tiny_options();
+    struct err e = {0};
+    struct session *s = start_and_pause("undone");
+    write_answer(s, false, text);
+    send(s, COMMAND_QUIT, "", "save");
+    finish(s, a);
+    assert_int_equal(n_lines_with("undone", "\"chosen\":\"yes\""), 2);
+    s = start("undone", &o, true, false);
+    assert_true(wait_until(s, has_two_human));
+    if (!session_undo(s, "tester", message, &e)) fail_msg("%s", e.msg);
+    assert_non_null(strstr(message, "retracted"));
+    assert_true(wait_until(s, has_no_human));
+    finish_after_next(s, a);
+    assert_int_equal(n_lines_with("undone", "\"chosen\":\"yes\""), 0);
+    char *pairs = pairs_of("undone");
+    for (int i = 0; i < 2; i++) { /* from the last checkpoint, then from the start */
+        if (i == 1) in_database("undone", "DELETE FROM checkpoint");
+        s = start("undone", &o, true, true);
+        assert_true(wait_until(s, is_over));
+        const struct snapshot *n = session_snapshot(s);
+        assert_int_equal(n->labels_human, 0);
+        snapshot_release(n);
+        finish(s, b);
+        assert_string_equal(a, b);
+        same_pairs("undone", pairs);
+    }
+    free(pairs);
+}
+
+static void refused(struct session *s, char *text, const char *why) {
+    struct err e = {0};
+    char words[160];
+    struct label_event ev = edit_of(s, false, text);
+    if (!session_label(s, &ev, &e)) fail_msg("%s", e.msg);
+    if (answered(s, ev.seq, words) || !strstr(words, "is saved but cannot be used") || !strstr(words, why)) fail_msg("\"%s\"", words);
+}
+
+static void answers_that_nobody_can_read_are_refused(void **state) {
+    (void)state;
+    char empty[] = "", blank[] = " \n\t\xC2\xA0", bytes[] = "yes\xFF", message[200], hash[32], text[] = "yes";
+    struct err e = {0};
+    struct session *s = start_and_pause("hostile");
+    const struct snapshot *n = session_snapshot(s);
+    const int n_pairs = n->n_pairs;
+    snapshot_release(n);
+    refused(s, NULL, "empty");
+    refused(s, empty, "empty");
+    refused(s, blank, "empty");
+    refused(s, bytes, "not valid UTF-8 (byte 4)");
+    n = session_snapshot(s);
+    assert_int_equal(n->n_pairs, n_pairs);
+    assert_int_equal(n->labels_human, 0);
+    snapshot_release(n);
+    assert_int_equal(number_in_database("hostile", "SELECT count(*) FROM label_event"), 4); /* saved all the same */
+    assert_int_equal(number_in_database("hostile", "SELECT count(*) FROM journal WHERE kind='label'"), 0);
+    if (!session_undo(s, "tester", message, &e)) fail_msg("%s", e.msg);
+    assert_non_null(strstr(message, "training had not used it"));
+    write_answer(s, false, text); /* the game goes on as if nothing had been */
+    finish_after_next(s, hash);
+}
+
+static void answers_that_are_long_or_held_out(void **state) {
+    (void)state;
+    char hash[32], text[] = "yes", words[160];
+    struct options o = human_options();
+    struct err e = {0};
+    struct session *s = start("kinds", &o, false, false); /* waits for labels: all pairs of the first iteration are shown */
+    assert_true(wait_until(s, is_waiting));
+    send(s, COMMAND_PAUSE, "", "");
+    struct label_event ev = edit_of(s, true, text);
+    char *long_text = mem_small(100001); /* cut inside a character: that is the tokenizer's business */
+    for (int i = 0; i < 100000; i += 2) memcpy(long_text + i, "\xC3\xA9", 2);
+    write_answer(s, false, long_text);
+    const struct snapshot *n = session_snapshot(s);
+    assert_true(n->pair[0].truncated0 && n->pair[1].truncated0);
+    assert_int_equal(strlen(n->pair[0].teacher), 100000);
+    assert_non_null(strstr(n->log[n->n_log - 1].text, "cut at max_new_tokens (6)"));
+    snapshot_release(n);
+    assert_true(session_label(s, &ev, &e));
+    assert_true(answered(s, ev.seq, words));
+    n = session_snapshot(s);
+    assert_true(n->pair[0].heldout && n->pair[1].heldout && !n->pair[2].heldout);
+    snapshot_release(n);
+    send(s, COMMAND_RESUME, "", "");
+    finish(s, hash);
+    assert_int_equal(number_in_database("kinds", "SELECT count(*) FROM pair WHERE edit>0 AND heldout"), 2);
+    free(long_text);
+}
+
+/* An answer that somebody gave already goes against the other one only. */
+static void an_answer_makes_no_pair_against_itself(void **state) {
+    (void)state;
+    char yes[] = "yes", no[] = "no", words[160], hash[32];
+    struct err e = {0};
+    struct session *s = start_and_pause("itself");
+    write_answer(s, false, yes);
+    write_answer(s, false, no); /* for the newest pair, "yes" against the student's: makes "no" against "yes" */
+    const struct snapshot *n = session_snapshot(s);
+    const struct shown_pair *p = &n->pair[1];
+    assert_string_equal(p->teacher, "no");
+    assert_string_equal(p->student, "yes");
+    for (int k = 0; k < 2; k++) {
+        struct label_event ev = {.annotator = "tester", .pair_id = p->id, .pair_hash = p->pair_hash, .decision = DECISION_EDIT, .strength = 1,
+                                 .sampler = "newest", .text = k ? yes : no};
+        assert_true(session_label(s, &ev, &e));
+        if (!answered(s, ev.seq, words)) fail_msg("%s", words);
+        const struct snapshot *after = session_snapshot(s);
+        assert_int_equal(after->n_pairs, n->n_pairs + k + 1);
+        assert_string_equal(after->pair[0].teacher, k ? "yes" : "no");
+        assert_string_equal(after->pair[0].student, k ? "no" : "yes");
+        snapshot_release(after);
+    }
+    snapshot_release(n);
+    finish_after_next(s, hash);
+}
+
+/* The second pair of an edit, then its line in the journal, do not fit on the disk. */
+static void an_answer_is_stored_whole_or_not_at_all(void **state) {
+    (void)state;
+    char hash[32], text[] = "yes", words[160];
+    struct options o = tiny_options();
+    struct err e = {0};
+    bool ok = true;
+    struct session *s = start_and_pause("atomic");
+    in_database("atomic", "CREATE TRIGGER no_pair BEFORE INSERT ON pair WHEN NEW.edit>0 AND EXISTS(SELECT 1 FROM pair WHERE edit=NEW.edit)"
+                          " BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+    refused(s, text, "disk full");
+    assert_int_equal(number_in_database("atomic", "SELECT count(*) FROM pair WHERE edit>0"), 0);
+    const struct snapshot *n = session_snapshot(s);
+    assert_int_equal(n->labels_human, 0);
+    assert_int_equal(n->n_pairs, number_in_database("atomic", "SELECT count(*) FROM pair"));
+    snapshot_release(n);
+    in_database("atomic", "DROP TRIGGER no_pair; CREATE TRIGGER no_line BEFORE INSERT ON journal WHEN NEW.kind='label'"
+                          " BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+    struct label_event ev = edit_of(s, false, text);
+    assert_true(session_label(s, &ev, &e));
+    session_finish(s, &ok, NULL, &e); /* what a person did cannot be kept: the run stops */
+    assert_false(ok);
+    assert_non_null(strstr(e.msg, "disk full"));
+    assert_int_equal(number_in_database("atomic", "SELECT count(*) FROM pair WHERE edit>0"), 0);
+    in_database("atomic", "DROP TRIGGER no_line");
+    s = start("atomic", &o, true, false);
+    assert_true(wait_until(s, has_training_pair));
+    ev = edit_of(s, false, text);
+    assert_true(session_label(s, &ev, &e));
+    assert_true(answered(s, ev.seq, words));
+    finish_after_next(s, hash);
+    assert_int_equal(number_in_database("atomic", "SELECT count(*) FROM pair WHERE edit>0"), 2);
+}
+
+static void a_run_of_an_older_version_is_refused(void **state) {
+    (void)state;
+    char hash[32], path[128];
+    struct options o = tiny_options();
+    struct err e = {0};
+    o.iterations = 1;
+    finish(start("older", &o, false, true), hash);
+    in_database("older", "ALTER TABLE pair DROP COLUMN edit");
+    run_path(path, "older");
+    const struct session_config c = {.options = o, .run_dir = path, .headless = true, .resume = true};
+    assert_null(session_start(&c, &e));
+    if (!strstr(e.msg, "older/run.db") || !strstr(e.msg, "made by an older version")) fail_msg("%s", e.msg);
+    assert_true(file_exists(path));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_seed_same_bytes),          cmocka_unit_test(resumed_run_ends_at_the_same_bytes),
         cmocka_unit_test(commands_and_labels_take_effect), cmocka_unit_test(failed_start_leaves_nothing),
         cmocka_unit_test(damaged_model_leaves_nothing),  cmocka_unit_test(run_in_use_is_refused),
-        cmocka_unit_test(overrides_of_a_resumed_run_hold),
+        cmocka_unit_test(overrides_of_a_resumed_run_hold), cmocka_unit_test(a_written_answer_trains_and_comes_back),
+        cmocka_unit_test(a_written_answer_survives_death_at_its_tick), cmocka_unit_test(a_quit_after_an_answer_ends_at_the_same_bytes),
+        cmocka_unit_test(undo_of_an_answer_holds_after_a_resume), cmocka_unit_test(answers_that_nobody_can_read_are_refused),
+        cmocka_unit_test(answers_that_are_long_or_held_out), cmocka_unit_test(an_answer_makes_no_pair_against_itself),
+        cmocka_unit_test(an_answer_is_stored_whole_or_not_at_all),
+        cmocka_unit_test(a_run_of_an_older_version_is_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
