@@ -18,7 +18,7 @@ struct arg_spec {      /* a table of these ends with name NULL */
 
 #define ARGS_MAX 24
 #define ARGS_LIST_MAX 64
-#define ARGS_POSITIONAL_MAX 4
+#define ARGS_POSITIONAL_MAX 32
 
 struct args {
     const struct arg_spec *spec;

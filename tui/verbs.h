@@ -46,5 +46,7 @@ int verb_generate(const struct args *a);
 int verb_info(const struct args *a);
 int verb_prefs_stats(const struct args *a);
 int verb_prefs_export(const struct args *a);
+int verb_study(const struct args *a);
+int verb_compare(const struct args *a);
 
 #endif
