@@ -627,7 +627,12 @@ static void answers_that_nobody_can_read_are_refused(void **state) {
     assert_int_equal(number_in_database("hostile", "SELECT count(*) FROM journal WHERE kind='label'"), 0);
     if (!session_undo(s, "tester", message, &e)) fail_msg("%s", e.msg);
     assert_non_null(strstr(message, "training had not used it"));
-    write_answer(s, false, text); /* the game goes on as if nothing had been */
+    const int64_t seq = write_answer(s, false, text); /* the game goes on as if nothing had been */
+    if (!session_undo(s, "tester", message, &e)) fail_msg("%s", e.msg);
+    assert_true(wait_until(s, has_no_human));
+    n = session_snapshot(s);
+    for (int i = 0; i < 2; i++) assert_true(n->pair[i].event == seq + 1); /* the undo: such a pair is never asked about */
+    snapshot_release(n);
     finish_after_next(s, hash);
 }
 
