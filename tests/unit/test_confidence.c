@@ -369,7 +369,7 @@ static void duality_holds(void **state) {
 /* No point and no beta get a bound below the truth, and only the right ones a small one. */
 static void certificate_is_rigorous(void **state) {
     (void)state;
-    int points = 0;
+    int points = 0, outside = 0;
     for (uint64_t seed = 3000; seed < 3030; seed++) {
         struct problem *p = problem_new(seed, 30, 2 + (int)(seed % 6));
         p->bound = fmax(p->bound, 3);
@@ -382,17 +382,23 @@ static void certificate_is_rigorous(void **state) {
             const double reach = pow(10, -3.0 * uniform(p)) * p->bound;
             for (int j = 0; j < p->d; j++) w[j] = (k % 2 ? w_max : p->w_hat)[j] + reach * normal(p);
             confidence_certify(p->c, p->g, p->zeta, max.beta * exp(0.3 * normal(p)), w, true, &o);
-            const bool inside = o.slack <= 0 && o.norm <= p->bound;
-            points += inside;
-            if (inside) assert_true(o.duality_gap >= max.gap - o.gap - 1e-9 * width);
-            assert_true(o.gap + o.duality_gap >= max.gap - 1e-9 * width || !inside);
-            if (inside && max.gap - o.gap > 1e-3 * width) assert_true(o.kkt > 1e-9);
+            if (o.norm > p->bound) continue;
+            /* The point of R that the gap is measured from. */
+            const double t = o.slack > 0 ? p->zeta / (p->zeta + o.slack) : 1;
+            for (int j = 0; j < p->d; j++) w[j] = p->w_hat[j] + t * (w[j] - p->w_hat[j]);
+            assert_true(reference_loss(p, w, NULL) <= p->fit.loss + p->zeta + 1e-13);
+            const double short_by = max.gap - dot(p->g, w, p->d);
+            assert_true(o.objective + o.penalty_gap >= max.gap - 1e-9 * width);
+            assert_true(o.duality_gap >= short_by - 1e-9 * width);
+            if (short_by > 1e-3 * width) assert_true(o.kkt > 1e-9);
+            points += t == 1;
+            outside += t < 1;
         }
         confidence_certify(p->c, p->g, p->zeta, max.beta, w_max, true, &o);
         assert_true(o.gap == max.gap && o.kkt == max.kkt && o.duality_gap == max.duality_gap);
         problem_free(p);
     }
-    assert_true(points > 100);
+    assert_true(points > 100 && outside > 100);
 }
 
 static void curve_falls_and_agrees_with_fixed_beta(void **state) {
@@ -583,6 +589,15 @@ static void results_do_not_depend_on_threads_or_history(void **state) {
     struct answers one, other;
     answer_all(p, &one);
     answer_all(p, &other); /* after everything above */
+    assert_memory_equal(&one, &other, sizeof one);
+    /* Another question in between, far out, changes nothing of the next answers. */
+    struct confidence_optimum far;
+    double w[MAX_D];
+    memcpy(w, p->w_hat, sizeof w);
+    ascend(p, 0.1 * one.max.beta, w, &far);
+    assert_true(far.hessians > 0);
+    other.min.beta = other.max.beta = 0;
+    solve_interval(p, other.w_min, &other.min, other.w_max, &other.max);
     assert_memory_equal(&one, &other, sizeof one);
     for (int threads = 2; threads <= 5; threads++) {
         parallel_init(threads);
