@@ -32,7 +32,7 @@ static bool hash_files(const struct options *o, uint64_t *out, struct err *e) {
         const char *path = path_option(o, &OPTIONS[i]);
         if (path[0] && !file_map(path, &m, e)) return err_wrap(e, "%s", OPTIONS[i].name);
         h = hash_bytes(h, &m.len, sizeof m.len);
-        h = hash_bytes(h, m.data, m.len);
+        if (m.len > 0) h = hash_bytes(h, m.data, m.len);
         file_unmap(&m);
     }
     *out = h;

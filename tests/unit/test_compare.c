@@ -165,7 +165,7 @@ static void answers_were(const char *name, const char *right) {
 static double metric(const char *run, const char *name) {
     struct db db;
     struct err e;
-    double v;
+    double v = 0;
     if (!run_read_open(&db, path_to(run), &e) || !run_read_metric(&db, name, true, &v, &e)) fail_msg("%s", e.msg);
     db_close(&db);
     return v;
