@@ -65,32 +65,66 @@ static const struct help_line *visible(const struct help *h, int i, int *n) {
     return found;
 }
 
-static void draw_line(struct area a, int row, const struct help_line *l, bool selected) {
-    const int label_cols = a.cols >= 60 ? 24 : a.cols / 3;
+static int label_cols(struct area a) {
+    return a.cols >= 60 ? 24 : a.cols / 3;
+}
+
+/* Draw text in a column of its own, wrapped; returns the rows it takes. */
+static int draw_column(struct area a, enum role role, const char *text) {
+    struct wrapped w;
+    wrap_text(&w, text, a.cols);
+    area_wrapped(a, &w, text, 0, role);
+    const int n = w.n < 1 ? 1 : w.n;
+    wrapped_free(&w);
+    return n;
+}
+
+/* Rows that a line takes. Drawing on nothing only measures. */
+static int draw_line(struct area a, const struct help_line *l, bool selected) {
+    const int cols = label_cols(a);
     if (!l->text) {
-        area_text(a, row, 0, a.cols, ROLE_TITLE_FOCUS, ATTR_BOLD, l->label);
-        return;
+        if (a.rows) area_text(a, 0, 0, a.cols, ROLE_TITLE_FOCUS, ATTR_BOLD, l->label);
+        return 1;
     }
-    if (selected) area_fill(a, row, 0, a.cols, " ", ROLE_SELECTED, 0);
-    area_text(a, row, 1, label_cols - 2, selected ? ROLE_SELECTED : ROLE_HINT_KEY, 0, l->label);
-    area_text(a, row, label_cols, a.cols - label_cols, selected ? ROLE_SELECTED : ROLE_TEXT, 0, l->text);
+    struct area label = area_sub(a, 0, 1, a.rows, cols - 2), text = area_sub(a, 0, cols, a.rows, a.cols - cols);
+    const int n = draw_column(label, selected ? ROLE_SELECTED : ROLE_HINT_KEY, l->label);
+    const int m = draw_column(text, selected ? ROLE_SELECTED : ROLE_TEXT, l->text);
+    return n > m ? n : m;
+}
+
+static int line_rows(struct area a, const struct help_line *l) {
+    return draw_line(area_sub(a, 0, 0, 0, a.cols), l, false);
+}
+
+/* Let the window follow the selection: all of its rows are in sight where they fit. */
+static void follow_selection(struct help *h, struct area a) {
+    int n, rows = 0;
+    if (h->selected < h->top) h->top = h->selected;
+    for (int i = h->selected; i >= h->top; i--) {
+        rows += line_rows(a, visible(h, i, &n));
+        if (rows > a.rows && i < h->selected) {
+            h->top = i + 1;
+            return;
+        }
+    }
 }
 
 void help_draw(struct help *h, struct area a) {
     char title[128];
-    snprintf(title, sizeof title, h->typing || h->filter[0] ? "Help: %s%s" : "Help (/ search, Enter run, q close)",
-             h->filter, h->typing ? "_" : "");
+    snprintf(title, sizeof title, h->typing || h->filter[0] ? "Help: %s%s" : "Help", h->filter, h->typing ? "_" : "");
     struct area in = area_box(a, title, true);
-    area_fill(in, 0, 0, in.cols, " ", ROLE_TEXT, 0);
-    int n;
+    for (int row = 0; row < in.rows; row++) area_fill(in, row, 0, in.cols, " ", ROLE_TEXT, 0);
+    int n, row = 0;
     visible(h, -1, &n);
     if (h->selected >= n) h->selected = n > 0 ? n - 1 : 0;
-    if (h->selected < h->top) h->top = h->selected;
-    if (h->selected >= h->top + in.rows) h->top = h->selected - in.rows + 1;
-    for (int row = 0; row < in.rows; row++) {
-        area_fill(in, row, 0, in.cols, " ", ROLE_TEXT, 0);
-        const struct help_line *l = visible(h, h->top + row, &n);
-        if (l) draw_line(in, row, l, h->top + row == h->selected);
+    if (n) follow_selection(h, in);
+    for (int i = h->top; i < n && row < in.rows; i++) {
+        const struct help_line *l = visible(h, i, &n);
+        const int rows = line_rows(in, l);
+        if (i == h->selected && l->text)
+            for (int k = 0; k < rows; k++) area_fill(in, row + k, 0, in.cols, " ", ROLE_SELECTED, 0);
+        draw_line(area_sub(in, row, 0, in.rows - row, in.cols), l, i == h->selected);
+        row += rows;
     }
     if (n == 0) area_printf(in, 0, 1, ROLE_DIM, 0, "nothing about \"%s\"", h->filter);
 }

@@ -11,7 +11,7 @@ static const struct {
     int key;
     const char *label, *text;
 } CHOICES[] = {
-    {'d', "d", "demo: the built-in game, a small teacher and a smaller student on arithmetic"},
+    {'d', "d", "demo: the built-in game, arithmetic with a small teacher and student"},
     {'r', "r", "run: start from a configuration file (:run CONFIG.json)"},
     {'?', "?", "help: every key and command"},
     {'q', "q", "leave"},
@@ -30,7 +30,7 @@ static double mebibytes(const char *path) {
     return stat(path, &st) == 0 ? (double)st.st_size / 1048576.0 : 0.0;
 }
 
-#define NO_MODELS "none in models/ (GGUF files of the llama architecture; pbkd info FILE shows one)"
+#define NO_MODELS "none in models/ or sample_data/ (pbkd info FILE shows a GGUF file)"
 
 static void draw_models(struct area a, int row) {
     glob_t g;

@@ -206,14 +206,15 @@ enum legend_form {
     LEGEND_FULL,
     LEGEND_SHORT,
     LEGEND_NAMES,
+    LEGEND_DENSE,
     N_LEGEND_FORMS
-}; /* names with values; first words with values; first words */
+}; /* names with values; first words with values; first words; the same with one blank between them */
 
 static void legend_text(const struct chart_line *l, enum legend_form form, char out[96]) {
     const double v = l->n ? (double)l->value[l->n - 1] : (double)NAN;
     const int name = (int)(form == LEGEND_FULL ? strlen(l->name) : strcspn(l->name, " ")), gaps = gaps_in(l);
     int n = snprintf(out, 96, "%.*s", name > 40 ? 40 : name, l->name);
-    if (form != LEGEND_NAMES)
+    if (form < LEGEND_NAMES)
         n += snprintf(out + n, 96 - (size_t)n, " %s", l->percent ? format_percent(v).s : format_number(v).s);
     if (gaps) snprintf(out + n, 96 - (size_t)n, " (%d not finite)", gaps);
 }
@@ -221,6 +222,7 @@ static void legend_text(const struct chart_line *l, enum legend_form form, char 
 /* Cells that the legend takes in a form; draws it when `draw`. */
 static int put_legend(struct area a, const struct chart *c, enum legend_form form, bool level, bool draw) {
     int col = 0;
+    const int gap = form == LEGEND_DENSE ? 1 : 2;
     char text[96];
     for (int i = 0; i < c->n_lines; i++) {
         legend_text(&c->line[i], form, text);
@@ -228,18 +230,18 @@ static int put_legend(struct area a, const struct chart *c, enum legend_form for
             area_text(a, 0, col, a.cols - col, c->line[i].role, 0, text);
             area_text_n(a, 0, col, 1, c->line[i].role, ATTR_BOLD | ATTR_UNDERLINE, c->line[i].name, 1);
         }
-        col += text_cells(text) + 2;
+        col += text_cells(text) + gap;
     }
     if (level) {
         snprintf(text, sizeof text, "╌ %s", c->level_name);
         if (draw) area_text(a, 0, col, a.cols - col, ROLE_AXIS, 0, text);
-        col += text_cells(text) + 2;
+        col += text_cells(text) + gap;
     }
     if (c->note) {
         if (draw) area_text(a, 0, col, a.cols - col, ROLE_MARK, 0, c->note);
-        col += text_cells(c->note) + 2;
+        col += text_cells(c->note) + gap;
     }
-    return col - 2;
+    return col - gap;
 }
 
 static bool has_level_name(const struct chart *c) {

@@ -61,7 +61,7 @@ static void draw_reward(struct area a, const struct snapshot *s, struct dashboar
     chart_add(&c, s->series[SERIES_RM_LENGTH], "length alone", ROLE_SERIES4);
     chart_add(&c, s->series[SERIES_RM_TRAIN], "train", ROLE_SERIES2);
     for (int i = 0; i < c.n_lines; i++) c.line[i].percent = true;
-    snprintf(gate, sizeof gate, "gate %s", format_percent(s->options.reward_gate).s);
+    snprintf(gate, sizeof gate, "%s%s", a.cols >= 40 ? "gate " : "", format_percent(s->options.reward_gate).s);
     c.level = s->options.reward_gate;
     c.level_name = gate;
     c.top = 1;

@@ -159,18 +159,20 @@ static void draw(void *state, struct area a, const struct snapshot *s, const str
                              : "no pairs yet: the first come with the first collection");
         return;
     }
+    char title[128];
+    snprintf(title, sizeof title, "Pairs%s%s, newest first", v->filter[0] ? " with " : "", v->filter);
     if (v->full) {
         draw_boxed_detail(a, v, s, true);
     } else if (a.rows < 8) {
         draw_list(a, v, s);
     } else if (a.cols >= 150) {
         const int left = a.cols * 9 / 20;
-        draw_list(area_box(area_sub(a, 0, 0, a.rows, left), "Pairs, newest first", true), v, s);
+        draw_list(area_box(area_sub(a, 0, 0, a.rows, left), title, true), v, s);
         draw_boxed_detail(area_sub(a, 0, left, a.rows, a.cols - left), v, s, false);
     } else {
         const int top = a.rows >= 20 ? a.rows * 2 / 5 : a.rows / 2;
         struct area list = area_sub(a, 0, 0, top, a.cols);
-        draw_list(a.rows >= 16 ? area_box(list, "Pairs, newest first", true) : list, v, s);
+        draw_list(a.rows >= 16 ? area_box(list, title, true) : list, v, s);
         draw_boxed_detail(area_sub(a, top, 0, a.rows - top, a.cols), v, s, false);
     }
 }

@@ -234,8 +234,9 @@ static void draw(void *state, struct area a, const struct snapshot *s, const str
     const int bottom = a.rows >= 28 ? 12 : 6, list_cols = beside ? a.cols - 50 : a.cols;
     const bool history = beside || a.rows >= 28;
     const int list_rows = a.rows - (beside ? 6 : bottom);
-    draw_list(area_box(area_sub(a, 0, 0, list_rows, list_cols), v->filter[0] ? "Options, filtered" : "Options", true),
-              v, s);
+    char title[128];
+    snprintf(title, sizeof title, "Options%s%s", v->filter[0] ? " with " : "", v->filter);
+    draw_list(area_box(area_sub(a, 0, 0, list_rows, list_cols), title, true), v, s);
     draw_detail(area_box(area_sub(a, list_rows, 0, 6, list_cols), "Selected", false), v, s);
     if (!history) return;
     struct area h =

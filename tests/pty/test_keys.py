@@ -135,6 +135,24 @@ def long_line(world, p):
     p.key("Esc")
 
 
+@on_game("rows", cols=80, rows=24)
+def long_texts(world, p):
+    """What does not fit on a row takes more rows: candidates, messages, help."""
+    p.type(":set ")
+    p.key("Tab")
+    p.sees("game.rounds")
+    assert p.row(22) and p.row(21) and p.row(20) and p.row(23) == ":set", p.screen.text()
+    p.key("Esc")
+    p.gone("game.rounds")
+    p.type(":save-screen missing/%s-end\r" % ("a" * 60))
+    p.sees("No such file")
+    assert p.row(22).startswith("missing/") and "-end: " in p.row(22) + p.row(23), p.screen.text()
+    p.type("?")
+    p.sees("gaps with their intervals,")
+    p.sees("student, the newest pair.")
+    p.key("Esc")
+
+
 @on_game("history")
 def history(world, p):
     p.type(":set zeta 0.02\r")
@@ -600,7 +618,7 @@ def test_start_screen(world):
 
 
 if __name__ == "__main__":
-    ptylib.main([views, help_overlay, set_option, completion, wide_characters, long_line, history, pause_and_step,
-                 freeze, beta_keys, checkpoint, files, sizes, redraw, mouse, no_color, cube_colours, plain_locale,
-                 hostile_output, labels, redo, typed_votes, yank, filter_command, source, bind,
-                 test_rc, test_editor, test_editor_fails, test_people_label, test_ascii_flag, test_start_screen])
+    ptylib.main([views, help_overlay, set_option, completion, wide_characters, long_line, long_texts, history,
+                 pause_and_step, freeze, beta_keys, checkpoint, files, sizes, redraw, mouse, no_color, cube_colours,
+                 plain_locale, hostile_output, labels, redo, typed_votes, yank, filter_command, source, bind, test_rc,
+                 test_editor, test_editor_fails, test_people_label, test_ascii_flag, test_start_screen])

@@ -1,5 +1,6 @@
 /* Whole screens compared with golden text: header, view, hints, at every size that must work. UPDATE_GOLDEN=1 writes
  * the files again; read the difference before you keep it. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include "engine/base/mem.h"
 #include "tests/support/make_snapshot.h"
+#include "views/chart.h"
 #include "views/view.h"
 
 static bool accept_label(void *ctx, struct label_event *ev) {
@@ -148,6 +150,35 @@ static void test_any_size_any_key(void **state) {
         }
 }
 
+/* One measurement is four dots wherever it falls, and the level keeps its name where the legend has no room for it. */
+static void test_lone_points_and_levels(void **state) {
+    (void)state;
+    static const int64_t tick[] = {0, 10};
+    for (int i = 0; i < 40; i++) {
+        const float value[] = {(float)i, NAN};
+        struct chart c = chart_make();
+        struct canvas canvas;
+        int dots = 0;
+        c.line[c.n_lines++] = (struct chart_line){.name = "a", .role = ROLE_A, .n = 2, .tick = tick, .value = value};
+        c.x0 = -i, c.x1 = 40;
+        c.level = 50;
+        c.level_name = "the level";
+        canvas_init(&canvas, 12, 20, GLYPHS_BRAILLE);
+        chart_draw(canvas_area(&canvas), &c);
+        for (int k = 0; k < 12 * 20; k++) {
+            const unsigned char *s = (const unsigned char *)canvas.cell[k].text;
+            if (s[0] == 0xe2 && s[1] >= 0xa0 && s[1] <= 0xa3)
+                dots += __builtin_popcount((unsigned)(s[1] & 3) << 6 | (s[2] & 0x3f));
+        }
+        assert_int_equal(dots, 4);
+        char *text = canvas_dump(&canvas, false);
+        assert_non_null(strstr(text, "the level"));
+        assert_true(strchr(text, '\n') < strstr(text, "the level"));
+        free(text);
+        canvas_free(&canvas);
+    }
+}
+
 static const struct shot SHOTS[] = {
 #define EVERY_SIZE(view, kind, keys)                                                                                   \
     {view "-200x60", view, kind, 60, 200, GLYPHS_BRAILLE, keys, NULL, false, false},                                   \
@@ -158,7 +189,11 @@ static const struct shot SHOTS[] = {
     EVERY_SIZE("dashboard", SNAPSHOT_PLAYING, NULL),
     EVERY_SIZE("label", SNAPSHOT_PLAYING, "b"),
     EVERY_SIZE("pairs", SNAPSHOT_PLAYING, "jj"),
-    EVERY_SIZE("tune", SNAPSHOT_PLAYING, "j"),
+    /* Filtered: a new option should not change what these are about. */
+    {"tune-200x60", "tune", SNAPSHOT_PLAYING, 60, 200, GLYPHS_BRAILLE, "j", "label", false, false},
+    {"tune-120x36", "tune", SNAPSHOT_PLAYING, 36, 120, GLYPHS_BRAILLE, "j", "label", false, false},
+    {"tune-80x24", "tune", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, "j", NULL, false, false},
+    {"tune-40x12", "tune", SNAPSHOT_PLAYING, 12, 40, GLYPHS_BRAILLE, "j", NULL, false, false},
     EVERY_SIZE("log", SNAPSHOT_PLAYING, NULL),
     {"dashboard-20x5", "dashboard", SNAPSHOT_PLAYING, 5, 20, GLYPHS_BRAILLE, NULL, NULL, false, false},
     {"label-20x5", "label", SNAPSHOT_PLAYING, 5, 20, GLYPHS_BRAILLE, NULL, NULL, false, false},
@@ -182,10 +217,11 @@ static const struct shot SHOTS[] = {
 
 int main(void) {
     enum { N = sizeof SHOTS / sizeof *SHOTS };
-    struct CMUnitTest tests[N + 1];
+    struct CMUnitTest tests[N + 2];
     tests[N] = (struct CMUnitTest)cmocka_unit_test(test_any_size_any_key);
+    tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(test_lone_points_and_levels);
     for (int i = 0; i < N; i++)
         tests[i] =
             (struct CMUnitTest){.name = SHOTS[i].name, .test_func = check_shot, .initial_state = (void *)&SHOTS[i]};
-    return _cmocka_run_group_tests("screens", tests, N + 1, NULL, NULL);
+    return _cmocka_run_group_tests("screens", tests, N + 2, NULL, NULL);
 }
