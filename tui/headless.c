@@ -15,12 +15,13 @@
 #include "engine/base/strbuf.h"
 #include "tui/safe_text.h"
 #include "tui/signals.h"
+#include "tui/terminal.h"
 #include "tui/verbs.h"
 #include "views/format.h"
 
 struct headless {
     struct session *session;
-    bool live;      /* progress line on a terminal */
+    bool live;      /* progress line on a terminal that can rewrite it */
     bool line_open; /* such a line stands there, unfinished */
     double next_status;
     struct log_line last; /* newest log line printed */
@@ -101,9 +102,9 @@ static void print_status(struct headless *h, const struct snapshot *s) {
     safe_text(&b, strbuf_str(&text), text.len, true);
     if (h->live) {
         /* Cut rather than wrapped: a wrapped line could not be rewritten. */
-        size_t n = b.len < 79 ? b.len : 79;
+        size_t n = b.len <= 79 ? b.len : 76;
         while (n > 0 && n < b.len && ((unsigned char)b.s[n] & 0xC0) == 0x80) n--;
-        fprintf(stderr, "\r%.*s\033[K", (int)n, strbuf_str(&b));
+        fprintf(stderr, "\r%.*s%s\033[K", (int)n, strbuf_str(&b), n < b.len ? "..." : "");
         fflush(stderr);
         h->line_open = true;
     } else {
@@ -162,7 +163,7 @@ static int end(struct headless *h) {
 
 int headless_run(const struct session_config *c) {
     struct err e = {0};
-    struct headless h = {.live = isatty(STDERR_FILENO), .phase = -1};
+    struct headless h = {.live = isatty(STDERR_FILENO) && terminal_can_draw(), .phase = -1};
     signals_block(true);
     h.session = session_start(c, &e);
     signals_block(false);
