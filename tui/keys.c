@@ -80,7 +80,7 @@ int key_named(const char *name) {
     }
     utf8proc_int32_t c;
     const utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)name, -1, &c);
-    return n > 0 && name[n] == '\0' && c > ' ' && c != 127 ? (int)c : KEY_CODE_NONE;
+    return n > 0 && c > ' ' && c != 127 && name[n] == '\0' ? (int)c : KEY_CODE_NONE;
 }
 
 static const struct global_key *row_of(const char *action) {
