@@ -8,21 +8,12 @@
 #include <stdlib.h>
 
 #include "engine/base/mem.h"
-#include "engine/base/rng.h"
 #include "engine/game/game_private.h"
 
 /* Packed (prompt, sample) sequences of n prompts with k samples each. */
 static void pack(struct sequences *s, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, bool last) {
     sequences_clear(s);
     for (int i = 0; i < n * k; i++) sequences_add(s, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
-}
-
-static bool reference_hidden(struct game *g, const struct sequences *s, struct head_rows *rows, struct err *e) {
-    const struct batch b = sequences_batch(s);
-    const float *hidden;
-    if (!model_forward(g->reference, g->ref_acts, &b, false, &hidden, e)) return false;
-    *rows = sequences_rows(s, hidden);
-    return true;
 }
 
 static bool exact_gradient(struct game *g, int n_samples, struct err *e) {
@@ -36,7 +27,7 @@ static bool exact_gradient(struct game *g, int n_samples, struct err *e) {
     const struct head_rows rs = sequences_rows(s, hs), rr = sequences_rows(s, hr);
     struct head_rows rf = rs;
     const bool kl = g->o->game_kl > 0;
-    if (kl && !reference_hidden(g, s, &rf, e)) return false;
+    if (kl && !game_reference_rows(g, s, &rf, e)) return false;
     for (int i = 0; i < rs.n; i++) t->row_value[i] = g->adversary.scale / (float)n_samples;
     struct exact_terms terms;
     if (!head_exact_descent(t->model, &rs, g->adversary.t.model, &rr, g->adversary.bound, kl ? g->reference : NULL, kl ? &rf : NULL,
@@ -83,17 +74,12 @@ static bool sampled_gradient(struct game *g, const struct gen_output *y, double 
     struct sequences *s = &g->seqs;
     const struct batch b = sequences_batch(s);
     const float *hidden;
-    if (s->n_rows > g->cap_ref_row) {
-        mem_free(g->ref_row);
-        g->cap_ref_row = 0;
-        if (!(g->ref_row = mem_alloc((size_t)s->n_rows * 4, sizeof *g->ref_row, "reference log-probabilities", e))) return false;
-        g->cap_ref_row = s->n_rows * 2;
-    }
-    float *log_prob = g->ref_row, *ref = g->ref_row + g->cap_ref_row;
+    if (!game_reserve_rows(g, s->n_rows, e)) return false;
+    float *log_prob = g->row_policy, *ref = g->row_ref;
     const bool kl = g->o->game_kl > 0;
     if (kl) {
         struct head_rows rf;
-        if (!reference_hidden(g, s, &rf, e) || !head_log_prob(g->reference, &rf, t->space, ref, NULL, e)) return false;
+        if (!game_reference_rows(g, s, &rf, e) || !head_log_prob(g->reference, &rf, t->space, ref, NULL, e)) return false;
     }
     if (!trainee_prepare(t, s, e) || !model_forward(t->model, t->acts, &b, true, &hidden, e)) return false;
     const struct head_rows rows = sequences_rows(s, hidden);
@@ -105,25 +91,17 @@ static bool sampled_gradient(struct game *g, const struct gen_output *y, double 
            model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e);
 }
 
-static bool apply_step(struct game *g, struct err *e) {
-    struct adamw_config c = ADAMW_DEFAULTS;
-    const int64_t total = (int64_t)g->o->game_rounds * g->o->game_policy_steps;
-    c.lr = (float)schedule_lr(g->o->game_policy_lr, g->st.policy_step, total, g->o->game_warmup, g->o->game_final_lr);
-    return adamw_step(&g->student.opt, &c, g->student.model->params, g->student.grads, NULL, e);
-}
-
 /* gamma * cross-entropy on teacher outputs, accumulated before the step. */
 static bool add_cross_entropy(struct game *g, int n, struct err *e) {
     struct trainee *t = &g->student;
+    const struct teacher_output **out = mem_small((size_t)n * sizeof *out);
+    const int found = game_draw_outputs(g, true, out, n);
     sequences_clear(&g->seqs_ref);
-    for (uint64_t draw = 0, have = 0; have < (uint64_t)n && draw < 64 * (uint64_t)n; draw++) {
-        const uint64_t at = rng_below((uint64_t)g->outputs.n, (uint64_t)g->o->seed, RNG_SHUFFLE, (uint64_t)g->st.tick, draw);
-        const struct teacher_output *y = &g->outputs.output[at];
-        if (!game_is_sft_example(g, y)) continue;
-        const struct prompt *x = game_output_prompt(g, y);
-        sequences_add(&g->seqs_ref, x->token, x->n, y->token, y->n, false);
-        have++;
+    for (int i = 0; i < found; i++) {
+        const struct prompt *x = game_output_prompt(g, out[i]);
+        sequences_add(&g->seqs_ref, x->token, x->n, out[i]->token, out[i]->n, false);
     }
+    free(out);
     if (g->seqs_ref.n_seq == 0) return true;
     if (!trainee_prepare(t, &g->seqs_ref, e)) return false;
     const struct batch b = sequences_batch(&g->seqs_ref);
@@ -137,13 +115,22 @@ static bool add_cross_entropy(struct game *g, int n, struct err *e) {
            model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e);
 }
 
-static bool descend_exact(struct game *g, int n_samples, int n_prompts, struct err *e) {
-    return exact_gradient(g, n_samples, e) && (g->o->game_sft <= 0 || add_cross_entropy(g, n_prompts, e)) && apply_step(g, e);
+/* One step on the gradient accumulated so far, with cross-entropy on n teacher outputs where it is asked for. */
+static bool finish_step(struct game *g, int n, struct err *e) {
+    return (g->o->game_sft <= 0 || add_cross_entropy(g, n, e)) && game_student_step(g, g->st.policy_step, e);
 }
 
-static bool descend_sampled(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, struct err *e) {
+static enum game_result descend_exact(struct game *g, struct err *e) {
+    const int n = g->o->game_policy_batch;
+    const enum game_result r = game_draw_states(g, &g->seqs, n, 1.0, e);
+    if (r != GAME_OK) return r;
+    return exact_gradient(g, n, e) && finish_step(g, n, e) ? GAME_OK : GAME_FAILED;
+}
+
+static bool train_on_samples(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, struct err *e) {
     const int n_samples = n * k;
     double *r = mem_small((size_t)n_samples * sizeof *r), mean = 0;
+    pack(&g->seqs, prompt, y, n, k, false);
     pack(&g->seqs_reward, prompt, y, n, k, g->adversary.level == REWARD_SEQUENCE);
     bool ok = reward_score(&g->adversary, &g->seqs_reward, false, r, e);
     for (int i = 0; ok && i < n_samples; i++) {
@@ -151,39 +138,36 @@ static bool descend_sampled(struct game *g, const struct prompt *const *prompt, 
         if (y[i].truncated) r[i] -= g->o->game_truncation_penalty;
     }
     if (ok) leave_one_out(g, r, n, k);
-    for (int epoch = 0; ok && epoch < g->o->game_policy_epochs; epoch++)
-        ok = sampled_gradient(g, y, r, n_samples, e) && (g->o->game_sft <= 0 || add_cross_entropy(g, n, e)) && apply_step(g, e);
+    for (int epoch = 0; ok && epoch < g->o->game_policy_epochs; epoch++) ok = sampled_gradient(g, y, r, n_samples, e) && finish_step(g, n, e);
     if (ok) game_series(g, SERIES_STUDENT_REWARD, mean);
     free(r);
     return ok;
 }
 
-enum game_result descent_step(struct game *g, bool *finished, struct err *e) {
-    if (g->o->game_policy_steps == 0) {
-        *finished = true;
-        return GAME_OK;
-    }
-    const bool exact = g->o->game_descent == DESCENT_EXACT && g->adversary.level == REWARD_TOKEN;
-    const int n = g->o->game_policy_batch, k = exact ? 1 : g->o->samples_per_prompt;
+static enum game_result descend_sampled(struct game *g, struct err *e) {
+    const int n = g->o->game_policy_batch, k = g->o->samples_per_prompt;
     const struct prompt **prompt = mem_small((size_t)n * sizeof *prompt);
     struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
-    for (int i = 0; i < n; i++)
-        prompt[i] = &g->train.prompt[g->descent_prompt[rng_below((uint64_t)g->n_descent_prompt, (uint64_t)g->o->seed, RNG_PROMPTS,
-                                                                 (uint64_t)g->st.tick + (1ull << 41), (uint64_t)i)]];
+    game_fresh_prompts(g, prompt, n);
     enum game_result r = game_generate(g, prompt, n, k, g->o->temperature, y, e);
     if (r == GAME_OK) {
-        pack(&g->seqs, prompt, y, n, k, false);
-        const bool ok = exact ? descend_exact(g, n, n, e) : descend_sampled(g, prompt, y, n, k, e);
-        if (!ok) r = GAME_FAILED;
+        if (!train_on_samples(g, prompt, y, n, k, e)) r = GAME_FAILED;
         for (int i = 0; i < n * k; i++) {
             g->st.sampled++;
             g->st.truncated += y[i].truncated;
         }
-        g->st.policy_step++;
         gen_output_free(y, n * k);
     }
     free(prompt);
     free(y);
+    return r;
+}
+
+enum game_result descent_step(struct game *g, bool *finished, struct err *e) {
     *finished = g->st.step + 1 >= g->o->game_policy_steps;
+    if (g->o->game_policy_steps == 0) return GAME_OK;
+    const bool exact = g->o->game_descent == DESCENT_EXACT && g->adversary.level == REWARD_TOKEN;
+    const enum game_result r = exact ? descend_exact(g, e) : descend_sampled(g, e);
+    if (r == GAME_OK) g->st.policy_step++;
     return r;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/game/algorithm.h"
 #include "engine/game/game_private.h"
 #include "engine/math/stats.h"
 
@@ -167,7 +168,7 @@ static void log_evaluation(struct game *g, bool gaps) {
 
 enum game_result evaluate_step(struct game *g, bool *finished, struct err *e) {
     const int n_student = chunks(g->n_eval_prompts, CHUNK_GREEDY), step = (int)g->st.step;
-    const int n_gap = g->o->algorithm == ALGORITHM_PBKD ? chunks(g->n_gap_prompts, CHUNK_SAMPLES) : 0;
+    const int n_gap = algorithm_has_adversary(g->o) ? chunks(g->n_gap_prompts, CHUNK_SAMPLES) : 0;
     const enum game_result r = step < n_student           ? student_accuracy_chunk(g, step, e)
                                : step < n_student + n_gap ? gap_chunk(g, step - n_student, e)
                                                           : GAME_OK;

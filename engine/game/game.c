@@ -9,6 +9,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/eval/checker.h"
+#include "engine/game/algorithm.h"
 #include "engine/game/edit.h"
 #include "engine/game/game_private.h"
 
@@ -67,15 +68,16 @@ static void begin_iteration(struct game *g) {
     st->first_pair = g->dpref.n;
     st->round = st->policy_step = st->gate_tries = st->gate_answer = st->identical = 0;
     st->sum_correct = st->sum_decided = 0;
-    enter(g, PHASE_COLLECT);
+    enter(g, algorithm_first_phase(g->o, st->iteration));
 }
 
 /* The student has just been trained for the first time: it is the reference from here, and the reward starts from it unless it has a file. */
 static void adopt_first_student(struct game *g) {
     const struct model *m = g->student.model;
+    struct reward *rewards[] = {&g->fitted, &g->adversary};
     memcpy(g->reference->params, m->params, m->n_params * sizeof *m->params);
-    if (g->o->reward_model[0]) return;
-    memcpy(g->fitted.t.model->params, m->params, m->n_params * sizeof *m->params);
+    for (int i = 0; i < 2; i++)
+        if (rewards[i]->t.model && !g->o->reward_model[0]) memcpy(rewards[i]->t.model->params, m->params, m->n_params * sizeof *m->params);
 }
 
 /* The adversary starts every iteration from the fitted reward. */
@@ -85,7 +87,7 @@ static void start_adversary(struct game *g) {
 }
 
 /* The gate: no game on a reward that cannot tell the answers apart. */
-static enum game_result gate(struct game *g, bool may_wait, struct err *e) {
+static enum game_result gate(struct game *g, bool may_wait, bool *finished, struct err *e) {
     struct game_state *st = &g->st;
     enum { ANSWER_NONE, ANSWER_CONTINUE, ANSWER_TRAIN, ANSWER_STOP };
     const double accuracy = st->rm_heldout;
@@ -113,33 +115,21 @@ static enum game_result gate(struct game *g, bool may_wait, struct err *e) {
         return GAME_OK;
     }
     start_adversary(g);
-    enter(g, g->o->game_rounds > 0 ? PHASE_ASCENT : PHASE_EVALUATE);
-    st->step = -1;
+    *finished = true;
     return GAME_OK;
 }
 
 /* What follows a finished phase. */
 static void next_phase(struct game *g) {
     struct game_state *st = &g->st;
-    const bool sft = g->o->algorithm == ALGORITHM_SFT;
-    switch ((enum run_phase)st->phase) {
-    case PHASE_EVALUATE_START: begin_iteration(g); return;
-    case PHASE_COLLECT: enter(g, sft || (st->iteration == 1 && g->o->sft_steps > 0) ? PHASE_SFT : PHASE_SAMPLE); return;
-    case PHASE_SFT:
-        if (!sft) adopt_first_student(g);
-        enter(g, sft ? PHASE_EVALUATE : PHASE_SAMPLE);
+    const enum run_phase done = (enum run_phase)st->phase;
+    if (done == PHASE_EVALUATE_START || done == PHASE_CHECKPOINT) {
+        begin_iteration(g);
         return;
-    case PHASE_SAMPLE: enter(g, PHASE_FIT); return;
-    case PHASE_FIT: enter(g, PHASE_GATE); return;
-    case PHASE_ASCENT: enter(g, PHASE_DESCENT); return;
-    case PHASE_DESCENT:
-        st->round++;
-        enter(g, st->round < g->o->game_rounds ? PHASE_ASCENT : PHASE_EVALUATE);
-        return;
-    case PHASE_EVALUATE: enter(g, PHASE_CHECKPOINT); return;
-    case PHASE_CHECKPOINT: begin_iteration(g); return;
-    default: return;
     }
+    if (done == PHASE_SFT && algorithm_info(g->o)->trains != PHASE_SFT) adopt_first_student(g);
+    const bool again = done == PHASE_DESCENT && ++st->round < g->o->game_rounds;
+    enter(g, again ? algorithm_round_phase(g->o, st->iteration) : algorithm_next_phase(g->o, st->iteration, done));
 }
 
 enum game_result game_step(struct game *g, bool may_wait, struct err *e) {
@@ -153,9 +143,10 @@ enum game_result game_step(struct game *g, bool may_wait, struct err *e) {
     case PHASE_SFT: r = game_sft_step(g, &finished, e); break;
     case PHASE_SAMPLE: r = sample_step(g, &finished, e); break;
     case PHASE_FIT: r = fit_phase_step(g, &finished, e); break;
-    case PHASE_GATE: r = gate(g, may_wait, e); break;
+    case PHASE_GATE: r = gate(g, may_wait, &finished, e); break;
     case PHASE_ASCENT: r = ascent_step(g, &finished, e); break;
     case PHASE_DESCENT: r = descent_step(g, &finished, e); break;
+    case PHASE_DISTIL: r = distil_step(g, &finished, e); break;
     case PHASE_EVALUATE: r = evaluate_step(g, &finished, e); break;
     case PHASE_CHECKPOINT: finished = true; break; /* the owner writes it before this step */
     default: return GAME_DONE;
@@ -176,8 +167,8 @@ double game_phase_done(const struct game *g) {
     case PHASE_COLLECT: return ratio(g->outputs.n - (double)st->first_output, g->o->prompts_per_iteration);
     case PHASE_SAMPLE: return ratio(step * CHUNK_SAMPLES, g->o->prompts_per_iteration);
     case PHASE_FIT: return ratio(step, g->o->reward_steps + 1.0);
-    case PHASE_SFT:
-        return ratio(step, g->o->algorithm == ALGORITHM_SFT ? (double)g->o->game_rounds * g->o->game_policy_steps : g->o->sft_steps);
+    case PHASE_SFT: return ratio(step, (double)game_sft_steps(g));
+    case PHASE_DISTIL: return ratio(step, (double)game_student_steps(g));
     case PHASE_ASCENT:
     case PHASE_DESCENT: return ratio((double)st->round + (st->phase == PHASE_DESCENT ? ratio(step, g->o->game_policy_steps) : 0), g->o->game_rounds);
     case PHASE_EVALUATE:
@@ -195,7 +186,9 @@ double game_run_done(const struct game *g) {
                                            [PHASE_ASCENT] = 0.2, [PHASE_DESCENT] = 0.2, [PHASE_EVALUATE] = 0.92, [PHASE_CHECKPOINT] = 0.99};
     static const double LENGTH[N_PHASES] = {[PHASE_COLLECT] = 0.05, [PHASE_SFT] = 0.01, [PHASE_SAMPLE] = 0.05, [PHASE_FIT] = 0.1,
                                             [PHASE_ASCENT] = 0.72, [PHASE_DESCENT] = 0.72, [PHASE_EVALUATE] = 0.07};
-    const double within = BEGIN[g->st.phase] + LENGTH[g->st.phase] * game_phase_done(g);
+    const bool trains = algorithm_info(g->o)->trains == g->st.phase; /* the bulk of the work, from the gate to the evaluation */
+    const double begin = trains ? BEGIN[PHASE_DESCENT] : BEGIN[g->st.phase], length = trains ? LENGTH[PHASE_DESCENT] : LENGTH[g->st.phase];
+    const double within = begin + length * game_phase_done(g);
     return fmin(1.0, ((double)g->st.iteration - 1 + within) / g->o->iterations);
 }
 

@@ -7,7 +7,7 @@
  *   start: EVALUATE_START
  *   pbkd:  COLLECT (teacher outputs) -> SFT (first iteration, if asked) -> SAMPLE (student samples, pairs, labels) -> FIT -> GATE
  *          -> rounds of (ASCENT, DESCENT) -> EVALUATE -> CHECKPOINT -> next iteration or END
- *   sft:   COLLECT -> SFT -> EVALUATE -> CHECKPOINT -> ...
+ * The other algorithms have other phases: algorithm.h.
  */
 #ifndef PBKD_GAME_GAME_H
 #define PBKD_GAME_GAME_H
@@ -48,8 +48,10 @@ struct game {
     struct trainee student;
     struct model *reference;   /* the student at the start of the game */
     struct activations *ref_acts;
-    struct reward fitted;      /* phi-hat */
-    struct reward adversary;   /* phi */
+    const struct model *expert; /* the teacher's model where its probabilities are needed, else NULL; of the student's vocabulary; borrowed */
+    struct activations *expert_acts;
+    struct reward fitted;      /* phi-hat; empty where the algorithm fits none */
+    struct reward adversary;   /* phi; empty where no reward trains the student */
     struct prompt_set train, heldout, recorded_prompts;
     int *descent_prompt, n_descent_prompt; /* training prompts that are not held out */
     int *order;             /* [train.n] permutation of the current epoch */
@@ -69,8 +71,8 @@ struct game {
 
     struct sequences seqs, seqs_reward, seqs_ref;
     struct pref_space pairs;
-    float *ref_row; /* scratch for reference log-probabilities */
-    int cap_ref_row;
+    float *row_policy, *row_ref; /* [cap_row] scratch: log-probabilities under the student and the reference */
+    int cap_row;
 };
 
 enum game_result { GAME_OK, GAME_ABANDONED, GAME_NEEDS_LABELS, GAME_NEEDS_DECISION, GAME_DONE, GAME_FAILED };
@@ -95,7 +97,7 @@ bool game_apply_label(struct game *g, const struct label_event *ev, double flip,
 bool game_show_pairs(struct game *g, int first, struct err *e);
 
 /* Checkpoints: arrays of weights and moments by file, and back. The arrays borrow from g. */
-#define GAME_FILES 4
+#define GAME_FILES 4 /* at most: the student, the rewards that there are, the reference */
 struct game_arrays {
     struct st_array *array[GAME_FILES];
     int n[GAME_FILES];

@@ -8,23 +8,26 @@
 #include "engine/base/mem.h"
 #include "engine/game/game_private.h"
 
-static void trainee_arrays(struct trainee *t, struct st_array **array, int *n) {
-    struct st_array *a = mem_small(3 * sizeof *a);
-    a[0] = (struct st_array){"params", t->model->params, t->model->n_params};
-    a[1] = (struct st_array){"adam_m", t->opt.m, t->opt.n};
-    a[2] = (struct st_array){"adam_v", t->opt.v, t->opt.n};
-    *array = a;
-    *n = 3;
+static void add_file(struct game_arrays *a, const char *name, const struct st_array *array, int n) {
+    a->name[a->n_files] = name;
+    a->n[a->n_files] = n;
+    a->array[a->n_files] = mem_small((size_t)n * sizeof *array);
+    memcpy(a->array[a->n_files++], array, (size_t)n * sizeof *array);
+}
+
+static void add_trainee(struct game_arrays *a, const char *name, struct trainee *t) {
+    if (!t->model) return;
+    const struct st_array array[] = {
+        {"params", t->model->params, t->model->n_params}, {"adam_m", t->opt.m, t->opt.n}, {"adam_v", t->opt.v, t->opt.n}};
+    add_file(a, name, array, 3);
 }
 
 void game_arrays(struct game *g, struct game_arrays *a) {
-    *a = (struct game_arrays){.n_files = GAME_FILES, .name = {"student", "fitted", "adversary", "reference"}};
-    trainee_arrays(&g->student, &a->array[0], &a->n[0]);
-    trainee_arrays(&g->fitted.t, &a->array[1], &a->n[1]);
-    trainee_arrays(&g->adversary.t, &a->array[2], &a->n[2]);
-    a->array[3] = mem_small(sizeof *a->array[3]);
-    a->array[3][0] = (struct st_array){"params", g->reference->params, g->reference->n_params};
-    a->n[3] = 1;
+    *a = (struct game_arrays){0};
+    add_trainee(a, "student", &g->student);
+    add_trainee(a, "fitted", &g->fitted.t);
+    add_trainee(a, "adversary", &g->adversary.t);
+    add_file(a, "reference", &(struct st_array){"params", g->reference->params, g->reference->n_params}, 1);
 }
 
 void game_arrays_free(struct game_arrays *a) {
@@ -73,8 +76,10 @@ char *game_state_json(const struct game *g) {
     return text;
 }
 
+/* A model that this algorithm does not have is not looked for. */
 static bool read_trainee(struct trainee *t, const char *folder, const char *name, struct err *e) {
     char path[4200];
+    if (!t->model) return true;
     snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
     struct st_file *f = st_open(path, e);
     if (!f) return false;

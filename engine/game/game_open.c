@@ -4,6 +4,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/mem.h"
+#include "engine/game/algorithm.h"
 #include "engine/game/game_private.h"
 #include "engine/model/model_io.h"
 
@@ -29,10 +30,18 @@ static bool open_student(struct game *g, struct err *e) {
     return true;
 }
 
-/* The reward's starting model: its own file, or the student. Both must speak the student's vocabulary. */
+/* A reward of its own copy of `from`. */
+static bool open_reward(struct game *g, struct reward *r, const struct model *from, struct err *e) {
+    const enum reward_level level = g->o->reward_level == LEVEL_SEQUENCE ? REWARD_SEQUENCE : REWARD_TOKEN;
+    struct model *m = model_copy(from, level == REWARD_SEQUENCE, e);
+    return m && reward_init(r, m, level, g->o->reward_bound, g->o->max_new_tokens, e);
+}
+
+/* The rewards that the algorithm needs, and their starting model: its own file, or the student. Both must speak the student's vocabulary. */
 static bool open_rewards(struct game *g, struct err *e) {
     const struct options *o = g->o;
     struct model *start = NULL;
+    if (!algorithm_has_adversary(o)) return true;
     if (o->reward_model[0]) {
         struct tokenizer *tok = NULL;
         if (!model_open(o->reward_model, &start, &tok, e)) return err_wrap(e, "reward");
@@ -43,22 +52,10 @@ static bool open_rewards(struct game *g, struct err *e) {
             return err_set(e, "reward: the vocabulary of %s differs from the student's", o->reward_model);
         }
     }
-    const enum reward_level level = o->reward_level == LEVEL_SEQUENCE ? REWARD_SEQUENCE : REWARD_TOKEN;
     const struct model *from = start ? start : g->student.model;
-    struct model *a = model_copy(from, level == REWARD_SEQUENCE, e);
-    struct model *b = a ? model_copy(from, level == REWARD_SEQUENCE, e) : NULL;
+    const bool ok = (!algorithm_has_fitted(o) || open_reward(g, &g->fitted, from, e)) && open_reward(g, &g->adversary, from, e);
     model_free(start);
-    bool ok = b != NULL;
-    if (!ok) {
-        model_free(a);
-        return false;
-    }
-    ok = reward_init(&g->fitted, a, level, o->reward_bound, o->max_new_tokens, e);
-    if (!ok) {
-        model_free(b);
-        return false;
-    }
-    return reward_init(&g->adversary, b, level, o->reward_bound, o->max_new_tokens, e);
+    return ok;
 }
 
 static bool open_prompts(struct game *g, struct err *e) {
@@ -112,12 +109,35 @@ static bool add_recorded(void *ctx, const cJSON *obj, const char *where, struct 
     return outputs_add(&g->outputs, NULL, 0, OUTPUT_RECORDED, s->n - 1, 0, response, false, g->tok, g->chat, g->o->max_new_tokens, e);
 }
 
+/* Where the teacher's probabilities are needed, its model reads the student's tokens: they must mean the same to it. */
+static bool adopt_expert(struct game *g, struct err *e) {
+    const struct options *o = g->o;
+    if (!options_need_expert(o)) return true;
+    const struct model *m = teacher_model(g->teacher);
+    if (tokenizer_hash(teacher_tokenizer(g->teacher)) != tokenizer_hash(g->tok) || m->cfg.n_vocab != g->student.model->cfg.n_vocab)
+        return err_set(e, "the vocabularies of %s (%d rows) and %s (%d rows) differ", o->teacher_model, m->cfg.n_vocab, o->student_model,
+                       g->student.model->cfg.n_vocab);
+    if (teacher_chat(g->teacher) != g->chat)
+        return err_set(e, "%s dresses prompts as %s, %s as %s: set prompts.template", o->teacher_model, chat_kind_name(teacher_chat(g->teacher)),
+                       o->student_model, chat_kind_name(g->chat));
+    for (int i = 0; i < g->train.n + g->heldout.n; i++) {
+        const struct prompt *p = i < g->train.n ? &g->train.prompt[i] : &g->heldout.prompt[i - g->train.n];
+        if (p->n + o->max_new_tokens > m->cfg.n_ctx)
+            return err_set(e, "a prompt of %d tokens and max_new_tokens %d do not fit the teacher's context of %d", p->n, o->max_new_tokens,
+                           m->cfg.n_ctx);
+    }
+    g->expert = m;
+    g->expert_acts = activations_new();
+    return true;
+}
+
 static bool open_everything(struct game *g, bool resuming, struct err *e) {
     const struct options *o = g->o;
     if (!open_student(g, e) || !open_prompts(g, e) || !open_rewards(g, e)) return false;
     if (o->prompts_recorded[0] && !jsonl_each(o->prompts_recorded, add_recorded, g, e)) return false;
     g->teacher = teacher_open(o->teacher_model, template_text(o), system_text(o), loading, g, e);
     if (!g->teacher) return err_wrap(e, "teacher");
+    if (!adopt_expert(g, e)) return false;
     g->n_eval_prompts = o->prompts_checker == CHECKER_NONE ? 0 : o->eval_prompts < g->heldout.n ? o->eval_prompts : g->heldout.n;
     g->n_gap_prompts = o->eval_gap_prompts < g->heldout.n ? o->eval_gap_prompts : g->heldout.n;
     g->gap_worst = mem_small((size_t)g->n_gap_prompts * sizeof(double));
@@ -146,6 +166,7 @@ void game_close(struct game *g) {
     trainee_free(&g->student);
     model_free(g->reference);
     if (g->ref_acts) activations_free(g->ref_acts);
+    if (g->expert_acts) activations_free(g->expert_acts);
     reward_free(&g->fitted);
     reward_free(&g->adversary);
     prompt_set_free(&g->train);
@@ -165,6 +186,7 @@ void game_close(struct game *g) {
     sequences_free(&g->seqs_reward);
     sequences_free(&g->seqs_ref);
     pref_space_free(&g->pairs);
-    mem_free(g->ref_row);
+    mem_free(g->row_policy);
+    mem_free(g->row_ref);
     *g = (struct game){0};
 }

@@ -11,6 +11,7 @@ enum game_result game_sft_step(struct game *g, bool *finished, struct err *e);  
 enum game_result fit_phase_step(struct game *g, bool *finished, struct err *e);      /* fit.c */
 enum game_result ascent_step(struct game *g, bool *finished, struct err *e);         /* play.c */
 enum game_result descent_step(struct game *g, bool *finished, struct err *e);        /* descent.c */
+enum game_result distil_step(struct game *g, bool *finished, struct err *e);         /* distil.c */
 enum game_result evaluate_start_step(struct game *g, bool *finished, struct err *e); /* evaluate.c */
 enum game_result evaluate_step(struct game *g, bool *finished, struct err *e);       /* evaluate.c */
 
@@ -32,9 +33,25 @@ enum { CHUNK_TEACHER = 32, CHUNK_SAMPLES = 16, CHUNK_GREEDY = 64, CHUNK_PAIRS = 
 void game_refresh_groups(struct game *g);
 /* Fill g->pairs.pair with a mini-batch of about n pairs: freshly labelled ones first, then whole groups. Returns the number. */
 int game_draw_pairs(struct game *g, int n);
-/* Extra cross-entropy examples: teacher outputs usable for training (collected and recorded, not held out). */
-int game_n_sft_examples(const struct game *g);
-bool game_is_sft_example(const struct game *g, const struct teacher_output *y);
+
+/* ---- training the student (student.c) ---- */
+
 const struct prompt *game_output_prompt(const struct game *g, const struct teacher_output *y);
+/* n teacher outputs to train on, drawn with replacement: collected and recorded ones whose prompts are not held out; whole_only leaves out those
+ * that were cut. Returns how many were found. */
+int game_draw_outputs(const struct game *g, bool whole_only, const struct teacher_output **out, int n);
+/* n training prompts that are not held out, drawn anew at every tick. */
+void game_fresh_prompts(const struct game *g, const struct prompt **prompt, int n);
+/* Fill s with n answers whose states are trained on: a share on_policy of fresh samples of the student at fresh prompts (rounded at random, so that
+ * the share holds on average), first, then teacher outputs. */
+enum game_result game_draw_states(struct game *g, struct sequences *s, int n, double on_policy, struct err *e);
+/* Room for n rows in g->row_policy and g->row_ref. */
+bool game_reserve_rows(struct game *g, int n, struct err *e);
+/* The rows of s under the reference. */
+bool game_reference_rows(struct game *g, const struct sequences *s, struct head_rows *rows, struct err *e);
+/* Optimiser steps of an iteration, and the one at `step` of them on the accumulated gradient. */
+int64_t game_student_steps(const struct game *g);
+int64_t game_sft_steps(const struct game *g); /* of the cross-entropy phase (play.c) */
+bool game_student_step(struct game *g, int64_t step, struct err *e);
 
 #endif

@@ -8,48 +8,31 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
+#include "engine/game/algorithm.h"
 #include "engine/game/game_private.h"
 #include "engine/game/sft.h"
-
-bool game_is_sft_example(const struct game *g, const struct teacher_output *y) {
-    if (y->truncated) return false;
-    return y->set == OUTPUT_RECORDED || (y->set == OUTPUT_TRAIN && !g->train.prompt[y->prompt].heldout);
-}
-
-const struct prompt *game_output_prompt(const struct game *g, const struct teacher_output *y) {
-    if (y->set == OUTPUT_RECORDED) return &g->recorded_prompts.prompt[y->prompt];
-    return y->set == OUTPUT_TRAIN ? &g->train.prompt[y->prompt] : &g->heldout.prompt[y->prompt];
-}
-
-int game_n_sft_examples(const struct game *g) {
-    int n = 0;
-    for (int i = 0; i < g->outputs.n; i++) n += game_is_sft_example(g, &g->outputs.output[i]);
-    return n;
-}
 
 /* ---- cross-entropy ---- */
 
 /* Steps of the sft phase: as many student steps as the game would take, or the initial training of the first iteration. */
-static int64_t sft_steps_wanted(const struct game *g) {
-    if (g->o->algorithm == ALGORITHM_SFT) return (int64_t)g->o->game_rounds * g->o->game_policy_steps;
-    return g->st.iteration == 1 ? g->o->sft_steps : 0;
+int64_t game_sft_steps(const struct game *g) {
+    return algorithm_info(g->o)->trains == PHASE_SFT ? game_student_steps(g) : g->o->sft_steps;
 }
 
 static int draw_examples(struct game *g, struct sft_example *ex, int n) {
-    int have = 0;
-    for (uint64_t draw = 0; have < n && draw < 64 * (uint64_t)n; draw++) {
-        const uint64_t at = rng_below((uint64_t)g->outputs.n, (uint64_t)g->o->seed, RNG_SHUFFLE, (uint64_t)g->st.tick, draw);
-        const struct teacher_output *y = &g->outputs.output[at];
-        if (!game_is_sft_example(g, y)) continue;
-        const struct prompt *x = game_output_prompt(g, y);
-        ex[have++] = (struct sft_example){x->token, y->token, x->n, y->n};
+    const struct teacher_output **out = mem_small((size_t)n * sizeof *out);
+    const int found = game_draw_outputs(g, true, out, n);
+    for (int i = 0; i < found; i++) {
+        const struct prompt *x = game_output_prompt(g, out[i]);
+        ex[i] = (struct sft_example){x->token, out[i]->token, x->n, out[i]->n};
     }
-    return have;
+    free(out);
+    return found;
 }
 
 enum game_result game_sft_step(struct game *g, bool *finished, struct err *e) {
     struct game_state *st = &g->st;
-    const int64_t steps = sft_steps_wanted(g);
+    const int64_t steps = game_sft_steps(g);
     if (st->step >= steps) {
         *finished = true;
         return GAME_OK;

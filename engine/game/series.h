@@ -5,8 +5,9 @@
 
 enum alert_level { ALERT_INFO, ALERT_WARNING, ALERT_ERROR };
 
+/* Checkpoints hold the numbers: new phases go to the end. Their order in an iteration is in algorithm.c. */
 enum run_phase { PHASE_LOAD, PHASE_EVALUATE_START, PHASE_COLLECT, PHASE_SFT, PHASE_SAMPLE, PHASE_FIT, PHASE_GATE, PHASE_ASCENT, PHASE_DESCENT,
-                 PHASE_EVALUATE, PHASE_CHECKPOINT, PHASE_END, N_PHASES };
+                 PHASE_EVALUATE, PHASE_CHECKPOINT, PHASE_END, PHASE_DISTIL, N_PHASES };
 const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */
 
 /* name, unit, what it says */
@@ -31,6 +32,7 @@ const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */
     X(SERIES_ACCURACY, "student.accuracy", "", "greedy accuracy of the student on held-out prompts")                          \
     X(SERIES_REGRET, "regret", "reward", "cumulative worst-case gap")                                                         \
     X(SERIES_SFT_LOSS, "sft.loss", "nats/token", "cross-entropy on teacher outputs")                                          \
+    X(SERIES_DISTIL_LOSS, "distil.loss", "nats/token", "divergence of the student from the teacher on the states just trained on (tv: no unit)")\
     X(SERIES_ECE, "reward.ece", "", "expected calibration error of the reward on held-out pairs")
 
 enum series_id {

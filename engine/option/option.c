@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <utf8proc.h>
 
 #include "engine/base/strbuf.h"
@@ -284,35 +282,4 @@ bool option_is_path(const struct option_info *info) {
     for (size_t i = 0; i < sizeof PATHS / sizeof PATHS[0]; i++)
         if (strcmp(info->name, PATHS[i]) == 0) return true;
     return false;
-}
-
-/* Files that cannot be read are better found now than after the first model has been loaded. */
-static bool check_file(const struct options *o, const struct option_info *info, struct err *e) {
-    const char *path = text_at((struct options *)(void *)o, info);
-    if (!*path) {
-        const bool required = o->prompts_train == path || o->teacher_model == path || o->student_model == path;
-        return !required || err_set(e, "%s: is missing (%s)", info->name, info->help);
-    }
-    struct stat st;
-    if (stat(path, &st) != 0 || access(path, R_OK) != 0)
-        return err_errno(e, "%s: cannot read \"%.200s\"", info->name, path);
-    return S_ISREG(st.st_mode) || err_set(e, "%s: \"%.200s\" must be a file", info->name, path);
-}
-
-bool options_check(const struct options *o, struct err *e) {
-    for (int i = 0; i < N_OPTIONS; i++)
-        if (option_is_path(&OPTIONS[i]) && !check_file(o, &OPTIONS[i], e)) return false;
-    if (o->game_descent == DESCENT_EXACT && o->reward_level == LEVEL_SEQUENCE)
-        return err_set(e, "game.descent: must be \"sampled\" with reward.level \"sequence\", found \"exact\" "
-                          "(it needs a reward per token)");
-    if (o->game_descent == DESCENT_SAMPLED && o->temperature != 1.0)
-        return err_set(e,
-                       "temperature: must be 1 with game.descent \"sampled\" (samples are scored at temperature 1), "
-                       "found %g",
-                       o->temperature);
-    if (o->game_descent == DESCENT_SAMPLED && o->samples_per_prompt < 2)
-        return err_set(e,
-                       "samples_per_prompt: must be at least 2 with game.descent \"sampled\" (leave-one-out), found %d",
-                       o->samples_per_prompt);
-    return true;
 }

@@ -25,7 +25,15 @@ struct options {
 };
 
 /* Names for the choices of OPT_ENUM rows, in the order of options.def (a test compares them). */
-enum { ALGORITHM_PBKD, ALGORITHM_SFT };
+enum {
+    ALGORITHM_PBKD,
+    ALGORITHM_SFT,
+    ALGORITHM_FKL,
+    ALGORITHM_RKL,
+    ALGORITHM_JSD,
+    ALGORITHM_SKEW_KL,
+    ALGORITHM_TV
+};
 enum { DESCENT_EXACT, DESCENT_SAMPLED };
 enum { TEMPLATE_AUTO, TEMPLATE_RAW, TEMPLATE_CHATML };
 enum { CHECKER_NONE, CHECKER_NUMBER };
@@ -72,8 +80,10 @@ bool options_load(struct options *o, const char *path, struct err *e);
 char *options_to_json(const struct options *o, bool only_changed);
 /* Read such a text back (as stored in run.db); `where` starts messages. */
 bool options_from_json(struct options *o, const char *json, const char *where, struct err *e);
-/* What a run needs before it can start: required paths given, every named file readable, options that fit each other.
- */
+/* What a run needs before it can start: required paths given, every named file readable, options that fit each other,
+ * one vocabulary where it is needed. */
 bool options_check(const struct options *o, struct err *e);
+/* Whether the run needs the teacher's next-token probabilities: then teacher and student must share a vocabulary. */
+bool options_need_expert(const struct options *o);
 
 #endif

@@ -43,6 +43,12 @@ void teacher_close(struct teacher *t) {
     free(t);
 }
 
+const struct model *teacher_model(const struct teacher *t) { return t->model; }
+
+const struct tokenizer *teacher_tokenizer(const struct teacher *t) { return t->tok; }
+
+enum chat_kind teacher_chat(const struct teacher *t) { return t->chat; }
+
 bool teacher_generate(struct teacher *t, const char *const *prompt, int n, const struct gen_config *c, uint64_t stream,
                       struct teacher_text *out, int64_t *tokens, bool *stopped, struct err *e) {
     struct token_list *x = mem_small((size_t)n * sizeof *x);

@@ -15,6 +15,7 @@
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
 #include "engine/base/strbuf.h"
+#include "engine/game/algorithm.h"
 #include "engine/game/series.h"
 #include "engine/option/option.h"
 #include "tui/commands.h"
@@ -98,6 +99,33 @@ static void options_table(struct strbuf *b) {
         cell(b, bounds);
         cell(b, option_when_text(OPTIONS[i].when));
         cell(b, OPTIONS[i].help);
+        strbuf_puts(b, "\n");
+    }
+}
+
+/* The phases of a later iteration, as they follow each other in the game. */
+static void phases_cell(struct strbuf *b, const struct options *o) {
+    enum { LATER = 2 };
+    strbuf_puts(b, " ");
+    for (enum run_phase p = algorithm_first_phase(o, LATER); p != PHASE_CHECKPOINT; p = algorithm_next_phase(o, LATER, p))
+        strbuf_printf(b, "%s%s", p == algorithm_first_phase(o, LATER) ? "" : ", ", run_phase_name(p));
+    strbuf_puts(b, " |");
+}
+
+static void algorithms_table(struct strbuf *b) {
+    const struct option_info *info = option_find("algorithm");
+    struct options o;
+    options_default(&o);
+    head(b, "| algorithm | what trains the student | phases of an iteration |", 3);
+    int n = 1;
+    for (const char *c = info->choices; *c; c++) n += *c == '|';
+    for (o.algorithm = 0; o.algorithm < n; o.algorithm++) {
+        char name[64];
+        option_format(&o, info, name, sizeof name);
+        start_row(b);
+        code_cell(b, name);
+        cell(b, algorithm_info(&o)->help);
+        phases_cell(b, &o);
         strbuf_puts(b, "\n");
     }
 }
@@ -199,7 +227,7 @@ static const struct table {
     void (*write)(struct strbuf *b);
 } TABLES[] = {
     {"verbs", verbs_table},     {"keys", keys_table},       {"commands", commands_table},    {"views", views_tables},
-    {"options", options_table}, {"metrics", metrics_table}, {"arguments", arguments_tables},
+    {"options", options_table}, {"metrics", metrics_table}, {"arguments", arguments_tables}, {"algorithms", algorithms_table},
 };
 enum { N_TABLES = sizeof TABLES / sizeof TABLES[0] };
 

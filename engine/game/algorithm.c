@@ -1,0 +1,63 @@
+/* The table of algorithms and the order of phases that follows from it: see algorithm.h. */
+#include "engine/game/algorithm.h"
+
+static const struct algorithm_info ALGORITHMS[] = {
+    [ALGORITHM_PBKD] = {.help = "the min-max game: an adversarial reward within the confidence set against the student",
+                        .trains = PHASE_DESCENT, .pairs = true, .fit = true, .ascent = true},
+    [ALGORITHM_SFT] = {.help = "cross-entropy on teacher outputs (black-box distillation)", .trains = PHASE_SFT},
+    [ALGORITHM_FKL] = {.help = "forward KL(teacher, student) of next tokens, on teacher outputs",
+                       .trains = PHASE_DISTIL, .divergence = DIVERGENCE_FKL, .on_policy = 0.0},
+    [ALGORITHM_RKL] = {.help = "reverse KL(student, teacher) of next tokens, on student samples",
+                       .trains = PHASE_DISTIL, .divergence = DIVERGENCE_RKL, .on_policy = 1.0},
+    [ALGORITHM_JSD] = {.help = "generalised Jensen-Shannon divergence of next tokens, on both (GKD)",
+                       .trains = PHASE_DISTIL, .divergence = DIVERGENCE_JSD, .on_policy = 0.5, .coef = 0.5},
+    [ALGORITHM_SKEW_KL] = {.help = "KL of the teacher to a mixture of teacher and student, on teacher outputs (DistiLLM)",
+                           .trains = PHASE_DISTIL, .divergence = DIVERGENCE_SKEW_KL, .on_policy = 0.0, .coef = 0.1},
+    [ALGORITHM_TV] = {.help = "total variation of next tokens, on teacher outputs",
+                      .trains = PHASE_DISTIL, .divergence = DIVERGENCE_TV, .on_policy = 0.0},
+};
+
+/* The phases of an iteration in their order; runs() leaves some out. */
+static const enum run_phase PLAN[] = {PHASE_COLLECT, PHASE_SFT, PHASE_SAMPLE, PHASE_FIT, PHASE_GATE, PHASE_ASCENT, PHASE_DESCENT,
+                                      PHASE_DISTIL, PHASE_EVALUATE, PHASE_CHECKPOINT};
+enum { N_PLAN = sizeof PLAN / sizeof *PLAN };
+
+const struct algorithm_info *algorithm_info(const struct options *o) { return &ALGORITHMS[o->algorithm]; }
+
+bool algorithm_has_fitted(const struct options *o) { return algorithm_info(o)->fit; }
+
+bool algorithm_has_adversary(const struct options *o) { return algorithm_info(o)->trains == PHASE_DESCENT; }
+
+static bool runs(const struct options *o, int64_t iteration, enum run_phase p) {
+    const struct algorithm_info *a = algorithm_info(o);
+    const bool first = iteration == 1, plays = a->trains == PHASE_DESCENT && o->game_rounds > 0;
+    switch (p) {
+    case PHASE_SFT: return a->trains == PHASE_SFT || (first && o->sft_steps > 0);
+    case PHASE_SAMPLE: return a->pairs;
+    case PHASE_FIT:
+    case PHASE_GATE: return a->fit;
+    case PHASE_ASCENT: return plays && a->ascent;
+    case PHASE_DESCENT: return plays;
+    case PHASE_DISTIL: return a->trains == p;
+    default: return true;
+    }
+}
+
+static enum run_phase first_from(const struct options *o, int64_t iteration, int at) {
+    while (at + 1 < N_PLAN && !runs(o, iteration, PLAN[at])) at++;
+    return PLAN[at];
+}
+
+static int place(enum run_phase p) {
+    int at = 0;
+    while (at + 1 < N_PLAN && PLAN[at] != p) at++;
+    return at;
+}
+
+enum run_phase algorithm_first_phase(const struct options *o, int64_t iteration) { return first_from(o, iteration, 0); }
+
+enum run_phase algorithm_next_phase(const struct options *o, int64_t iteration, enum run_phase p) {
+    return first_from(o, iteration, place(p) + 1);
+}
+
+enum run_phase algorithm_round_phase(const struct options *o, int64_t iteration) { return first_from(o, iteration, place(PHASE_ASCENT)); }

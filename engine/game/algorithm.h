@@ -1,0 +1,38 @@
+/* The algorithms under one harness (algorithms.md section 9): same prompts, same student, same evaluation; they differ in the phases of an
+ * iteration and in what trains the student. One row of ALGORITHMS says how; nothing else of the game asks which algorithm it plays.
+ *
+ *   COLLECT  [SFT]  [SAMPLE]  [FIT GATE]  then one of  SFT | rounds of ([ASCENT] DESCENT) | DISTIL  and  EVALUATE  CHECKPOINT
+ *
+ * The first [SFT] is the initial training of a raw student (sft.steps), in the first iteration of every algorithm but sft. */
+#ifndef PBKD_GAME_ALGORITHM_H
+#define PBKD_GAME_ALGORITHM_H
+
+#include <stdint.h>
+
+#include "engine/game/series.h"
+#include "engine/model/divergence.h"
+#include "engine/option/option.h"
+
+struct algorithm_info {
+    const char *help;
+    enum run_phase trains;      /* the phase that trains the student */
+    bool pairs;                 /* answers of the student and others become pairs of D_pref */
+    bool fit;                   /* the reward is fitted to the pairs and has to pass the gate */
+    bool ascent;                /* an adversarial reward plays against the student */
+    enum divergence divergence; /* what PHASE_DISTIL minimises, and: */
+    double on_policy;           /* share of student samples among its states, where distil.on_policy leaves it to the algorithm */
+    double coef;                /* coefficient of the divergence, where distil.coef does */
+};
+
+const struct algorithm_info *algorithm_info(const struct options *o);
+
+/* A fitted reward, an adversary, either: what has to be in memory. */
+bool algorithm_has_fitted(const struct options *o);
+bool algorithm_has_adversary(const struct options *o);
+
+/* The first phase of an iteration; what follows phase p in it; and the first of a round. */
+enum run_phase algorithm_first_phase(const struct options *o, int64_t iteration);
+enum run_phase algorithm_next_phase(const struct options *o, int64_t iteration, enum run_phase p);
+enum run_phase algorithm_round_phase(const struct options *o, int64_t iteration);
+
+#endif

@@ -1,0 +1,104 @@
+/* What every way of training the student shares: teacher outputs and states to train on, the reference's view of them, and the optimiser step
+ * on the schedule of an iteration. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/base/mem.h"
+#include "engine/base/rng.h"
+#include "engine/game/game_private.h"
+
+const struct prompt *game_output_prompt(const struct game *g, const struct teacher_output *y) {
+    if (y->set == OUTPUT_RECORDED) return &g->recorded_prompts.prompt[y->prompt];
+    return y->set == OUTPUT_TRAIN ? &g->train.prompt[y->prompt] : &g->heldout.prompt[y->prompt];
+}
+
+static bool may_train(const struct game *g, const struct teacher_output *y) {
+    return y->set == OUTPUT_RECORDED || (y->set == OUTPUT_TRAIN && !g->train.prompt[y->prompt].heldout);
+}
+
+int game_draw_outputs(const struct game *g, bool whole_only, const struct teacher_output **out, int n) {
+    int have = 0;
+    for (uint64_t draw = 0; have < n && g->outputs.n > 0 && draw < 64 * (uint64_t)n; draw++) {
+        const uint64_t at = rng_below((uint64_t)g->outputs.n, (uint64_t)g->o->seed, RNG_SHUFFLE, (uint64_t)g->st.tick, draw);
+        const struct teacher_output *y = &g->outputs.output[at];
+        if (may_train(g, y) && !(whole_only && y->truncated)) out[have++] = y;
+    }
+    return have;
+}
+
+void game_fresh_prompts(const struct game *g, const struct prompt **prompt, int n) {
+    for (int i = 0; i < n; i++)
+        prompt[i] = &g->train.prompt[g->descent_prompt[rng_below((uint64_t)g->n_descent_prompt, (uint64_t)g->o->seed, RNG_PROMPTS,
+                                                                 (uint64_t)g->st.tick + (1ull << 41), (uint64_t)i)]];
+}
+
+/* ---- states ---- */
+
+static enum game_result add_samples(struct game *g, struct sequences *s, int n, struct err *e) {
+    const struct prompt **prompt = mem_small((size_t)n * sizeof *prompt);
+    struct gen_output *y = mem_small((size_t)n * sizeof *y);
+    game_fresh_prompts(g, prompt, n);
+    const enum game_result r = game_generate(g, prompt, n, 1, g->o->temperature, y, e);
+    if (r == GAME_OK) {
+        for (int i = 0; i < n; i++) {
+            sequences_add(s, prompt[i]->token, prompt[i]->n, y[i].token, y[i].n, false);
+            g->st.sampled++;
+            g->st.truncated += y[i].truncated;
+        }
+        gen_output_free(y, n);
+    }
+    free(prompt);
+    free(y);
+    return r;
+}
+
+static bool add_outputs(struct game *g, struct sequences *s, int n, struct err *e) {
+    const struct teacher_output **out = mem_small((size_t)n * sizeof *out);
+    const int found = game_draw_outputs(g, false, out, n);
+    for (int i = 0; i < found; i++) {
+        const struct prompt *x = game_output_prompt(g, out[i]);
+        sequences_add(s, x->token, x->n, out[i]->token, out[i]->n, false);
+    }
+    free(out);
+    return found == n || err_set(e, "no teacher output can be trained on: all belong to held-out prompts");
+}
+
+enum game_result game_draw_states(struct game *g, struct sequences *s, int n, double on_policy, struct err *e) {
+    const double u = rng_uniform((uint64_t)g->o->seed, RNG_PROMPTS, (uint64_t)g->st.tick + (1ull << 42), 0);
+    const int n_student = (int)fmin(n, floor(on_policy * n + u));
+    sequences_clear(s);
+    const enum game_result r = n_student > 0 ? add_samples(g, s, n_student, e) : GAME_OK;
+    if (r != GAME_OK) return r;
+    return n_student == n || add_outputs(g, s, n - n_student, e) ? GAME_OK : GAME_FAILED;
+}
+
+/* ---- scratch, reference, step ---- */
+
+bool game_reserve_rows(struct game *g, int n, struct err *e) {
+    if (n <= g->cap_row) return true;
+    mem_free(g->row_policy);
+    mem_free(g->row_ref);
+    g->row_ref = NULL;
+    g->cap_row = 0;
+    g->row_policy = mem_alloc((size_t)n * 2, sizeof *g->row_policy, "log-probabilities", e);
+    g->row_ref = g->row_policy ? mem_alloc((size_t)n * 2, sizeof *g->row_ref, "reference log-probabilities", e) : NULL;
+    if (!g->row_ref) return false;
+    g->cap_row = n * 2;
+    return true;
+}
+
+bool game_reference_rows(struct game *g, const struct sequences *s, struct head_rows *rows, struct err *e) {
+    const struct batch b = sequences_batch(s);
+    const float *hidden;
+    if (!model_forward(g->reference, g->ref_acts, &b, false, &hidden, e)) return false;
+    *rows = sequences_rows(s, hidden);
+    return true;
+}
+
+int64_t game_student_steps(const struct game *g) { return (int64_t)g->o->game_rounds * g->o->game_policy_steps; }
+
+bool game_student_step(struct game *g, int64_t step, struct err *e) {
+    struct adamw_config c = ADAMW_DEFAULTS;
+    c.lr = (float)schedule_lr(g->o->game_policy_lr, step, game_student_steps(g), g->o->game_warmup, g->o->game_final_lr);
+    return adamw_step(&g->student.opt, &c, g->student.model->params, g->student.grads, NULL, e);
+}

@@ -1,0 +1,88 @@
+/* What a run needs before it can start: files that can be read and options that fit each other. Found here, a mistake costs a second; found by
+ * the game, it costs the loading of every model. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/option/option.h"
+#include "engine/text/tokenizer.h"
+
+static bool check_readable(const char *name, const char *path, struct err *e) {
+    struct stat st;
+    if (stat(path, &st) != 0 || access(path, R_OK) != 0) return err_errno(e, "%s: cannot read \"%.200s\"", name, path);
+    return S_ISREG(st.st_mode) || err_set(e, "%s: \"%.200s\" must be a file", name, path);
+}
+
+static bool check_file(const struct options *o, const struct option_info *info, struct err *e) {
+    char path[OPTION_TEXT_MAX];
+    option_format(o, info, path, sizeof path);
+    if (*path) return check_readable(info->name, path, e);
+    const bool required = strcmp(info->name, "prompts.train") == 0 || strcmp(info->name, "teacher.model") == 0 ||
+                          strcmp(info->name, "student.model") == 0;
+    return !required || err_set(e, "%s: is missing (%s)", info->name, info->help);
+}
+
+static struct tokenizer *read_vocabulary(const char *path, struct err *e) {
+    struct gguf *g = gguf_open(path, e);
+    struct tokenizer *t = g ? tokenizer_from_gguf(g, e) : NULL;
+    gguf_close(g);
+    return t;
+}
+
+bool options_need_expert(const struct options *o) {
+    switch (o->algorithm) {
+    case ALGORITHM_FKL:
+    case ALGORITHM_RKL:
+    case ALGORITHM_JSD:
+    case ALGORITHM_SKEW_KL:
+    case ALGORITHM_TV: return true;
+    default: return false;
+    }
+}
+
+/* Probabilities of the teacher can be compared with the student's only where a token is the same token to both. */
+static bool check_vocabularies(const struct options *o, struct err *e) {
+    if (!options_need_expert(o)) return true;
+    char algorithm[64];
+    option_format(o, option_find("algorithm"), algorithm, sizeof algorithm);
+    struct tokenizer *teacher = read_vocabulary(o->teacher_model, e), *student = teacher ? read_vocabulary(o->student_model, e) : NULL;
+    bool ok = student != NULL;
+    if (ok && tokenizer_hash(teacher) != tokenizer_hash(student))
+        ok = err_set(e, "algorithm \"%s\" compares probabilities and needs one vocabulary: teacher.model %.150s (%d tokens) and student.model "
+                        "%.150s (%d tokens) differ", algorithm, o->teacher_model, tokenizer_n_vocab(teacher), o->student_model,
+                     tokenizer_n_vocab(student));
+    tokenizer_free(teacher);
+    tokenizer_free(student);
+    return ok;
+}
+
+/* -1 leaves the value to the algorithm; the divergences need both parts of a mixture (engine/model/divergence.h). */
+static bool check_coefficients(const struct options *o, struct err *e) {
+    const double c = o->distil_coef, least = 1e-6;
+    const bool mixes = o->algorithm == ALGORITHM_JSD || o->algorithm == ALGORITHM_SKEW_KL;
+    if (c != -1.0 && mixes && !(c >= least && c <= 1 - least) && !(c == 0.0 && o->algorithm == ALGORITHM_SKEW_KL))
+        return err_set(e, "distil.coef: must be -1, or above 0 and below 1%s, found %g", o->algorithm == ALGORITHM_SKEW_KL ? ", or 0" : "", c);
+    if (o->distil_on_policy < 0.0 && o->distil_on_policy != -1.0)
+        return err_set(e, "distil.on_policy: must be -1 or between 0 and 1, found %g", o->distil_on_policy);
+    return true;
+}
+
+bool options_check(const struct options *o, struct err *e) {
+    for (int i = 0; i < N_OPTIONS; i++)
+        if (option_is_path(&OPTIONS[i]) && !check_file(o, &OPTIONS[i], e)) return false;
+    if (!check_vocabularies(o, e) || !check_coefficients(o, e)) return false;
+    if (o->game_descent == DESCENT_EXACT && o->reward_level == LEVEL_SEQUENCE)
+        return err_set(e, "game.descent: must be \"sampled\" with reward.level \"sequence\", found \"exact\" "
+                          "(it needs a reward per token)");
+    if (o->game_descent == DESCENT_SAMPLED && o->temperature != 1.0)
+        return err_set(e,
+                       "temperature: must be 1 with game.descent \"sampled\" (samples are scored at temperature 1), "
+                       "found %g",
+                       o->temperature);
+    if (o->game_descent == DESCENT_SAMPLED && o->samples_per_prompt < 2)
+        return err_set(e,
+                       "samples_per_prompt: must be at least 2 with game.descent \"sampled\" (leave-one-out), found %d",
+                       o->samples_per_prompt);
+    return true;
+}
