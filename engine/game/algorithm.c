@@ -5,6 +5,7 @@ static const struct algorithm_info ALGORITHMS[] = {
     [ALGORITHM_PBKD] = {.help = "the min-max game: an adversarial reward within the confidence set against the student",
                         .trains = PHASE_DESCENT, .pairs = true, .fit = true, .ascent = true},
     [ALGORITHM_SFT] = {.help = "cross-entropy on teacher outputs (black-box distillation)", .trains = PHASE_SFT},
+    [ALGORITHM_DPO] = {.help = "direct preference optimisation on the pairs of D_pref, without a reward", .trains = PHASE_DPO, .pairs = true},
     [ALGORITHM_FKL] = {.help = "forward KL(teacher, student) of next tokens, on teacher outputs",
                        .trains = PHASE_DISTIL, .divergence = DIVERGENCE_FKL, .on_policy = 0.0},
     [ALGORITHM_RKL] = {.help = "reverse KL(student, teacher) of next tokens, on student samples",
@@ -19,7 +20,7 @@ static const struct algorithm_info ALGORITHMS[] = {
 
 /* The phases of an iteration in their order; runs() leaves some out. */
 static const enum run_phase PLAN[] = {PHASE_COLLECT, PHASE_SFT, PHASE_SAMPLE, PHASE_FIT, PHASE_GATE, PHASE_ASCENT, PHASE_DESCENT,
-                                      PHASE_DISTIL, PHASE_EVALUATE, PHASE_CHECKPOINT};
+                                      PHASE_DISTIL, PHASE_DPO, PHASE_EVALUATE, PHASE_CHECKPOINT};
 enum { N_PLAN = sizeof PLAN / sizeof *PLAN };
 
 const struct algorithm_info *algorithm_info(const struct options *o) { return &ALGORITHMS[o->algorithm]; }
@@ -38,7 +39,8 @@ static bool runs(const struct options *o, int64_t iteration, enum run_phase p) {
     case PHASE_GATE: return a->fit;
     case PHASE_ASCENT: return plays && a->ascent;
     case PHASE_DESCENT: return plays;
-    case PHASE_DISTIL: return a->trains == p;
+    case PHASE_DISTIL:
+    case PHASE_DPO: return a->trains == p;
     default: return true;
     }
 }

@@ -1,7 +1,7 @@
 /* The algorithms under one harness (algorithms.md section 9): same prompts, same student, same evaluation; they differ in the phases of an
  * iteration and in what trains the student. One row of ALGORITHMS says how; nothing else of the game asks which algorithm it plays.
  *
- *   COLLECT  [SFT]  [SAMPLE]  [FIT GATE]  then one of  SFT | rounds of ([ASCENT] DESCENT) | DISTIL  and  EVALUATE  CHECKPOINT
+ *   COLLECT  [SFT]  [SAMPLE]  [FIT GATE]  then one of  SFT | rounds of ([ASCENT] DESCENT) | DISTIL | DPO  and  EVALUATE  CHECKPOINT
  *
  * The first [SFT] is the initial training of a raw student (sft.steps), in the first iteration of every algorithm but sft. */
 #ifndef PBKD_GAME_ALGORITHM_H

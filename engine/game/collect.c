@@ -6,6 +6,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
+#include "engine/game/algorithm.h"
 #include "engine/game/edit.h"
 #include "engine/game/game_private.h"
 
@@ -72,16 +73,18 @@ static bool make_pair(struct game *g, const struct teacher_output *teacher, cons
     return ok;
 }
 
-/* What the fitted reward thinks of the pairs from `first` on: summed, and shown. */
+/* What the fitted reward, if there is one, thinks of the pairs from `first` on: summed, and shown. */
 static bool judge(struct game *g, int first, struct pref_sums *sums, int64_t *tokens, struct err *e) {
     for (int at = first; at < g->dpref.n; at += CHUNK_PAIRS) {
         const int n = g->dpref.n - at < CHUNK_PAIRS ? g->dpref.n - at : CHUNK_PAIRS;
         pref_space_reserve(&g->pairs, n, 0);
         for (int i = 0; i < n; i++) g->pairs.pair[i] = &g->dpref.pair[at + i];
-        if (!pref_evaluate(&g->fitted, &g->pairs, n, sums, NULL, tokens, e)) return false;
+        const bool scored = algorithm_has_fitted(g->o);
+        if (scored && !pref_evaluate(&g->fitted, &g->pairs, n, sums, NULL, tokens, e)) return false;
         if (!g->see.pair) continue;
         for (int i = 0; i < n; i++)
-            g->see.pair(g->see.ctx, g->pairs.pair[i], g->pairs.value[g->pairs.first[i]], g->pairs.value[g->pairs.second[i]]);
+            g->see.pair(g->see.ctx, g->pairs.pair[i], scored ? g->pairs.value[g->pairs.first[i]] : (double)NAN,
+                        scored ? g->pairs.value[g->pairs.second[i]] : (double)NAN);
     }
     return true;
 }
@@ -144,7 +147,7 @@ enum game_result sample_step(struct game *g, bool *finished, struct err *e) {
     *finished = first + n >= g->outputs.n;
     if (*finished) {
         st->rm_newest = st->sum_decided > 0 ? st->sum_correct / st->sum_decided : (double)NAN;
-        game_series(g, SERIES_RM_NEWEST, st->rm_newest);
+        if (algorithm_has_fitted(g->o)) game_series(g, SERIES_RM_NEWEST, st->rm_newest);
         game_log(g, ALERT_INFO, "iteration %d: %d new pairs, %d samples were identical to the teacher output", (int)st->iteration,
                  g->dpref.n - (int)st->first_pair, (int)st->identical);
     }

@@ -115,20 +115,23 @@ static bool measure_fit(struct game *g, struct err *e) {
 }
 
 /* A person labels: there must be enough decided pairs before anything can be fitted. */
-static bool enough_labels(struct game *g) {
+static bool enough_labels(const struct game *g) {
     if (g->o->labeller != LABELLER_HUMAN) return true;
-    game_refresh_groups(g);
     return g->dpref.n_by_source[SOURCE_HUMAN] >= g->o->labeller_min_labels && g->n_groups > 0;
+}
+
+enum game_result game_await_pairs(struct game *g, struct err *e) {
+    game_refresh_groups(g);
+    if (g->st.step == 0 && !enough_labels(g)) return GAME_NEEDS_LABELS;
+    if (g->n_groups > 0) return GAME_OK;
+    err_set(e, "no training pairs: every student sample is identical to the teacher output; raise temperature or samples_per_prompt");
+    return GAME_FAILED;
 }
 
 enum game_result fit_phase_step(struct game *g, bool *finished, struct err *e) {
     struct game_state *st = &g->st;
-    if (st->step == 0 && !enough_labels(g)) return GAME_NEEDS_LABELS;
-    game_refresh_groups(g);
-    if (g->n_groups == 0) {
-        err_set(e, "no training pairs: every student sample is identical to the teacher output; raise temperature or samples_per_prompt");
-        return GAME_FAILED;
-    }
+    const enum game_result r = game_await_pairs(g, e);
+    if (r != GAME_OK) return r;
     if (st->step < g->o->reward_steps) {
         double nll;
         int64_t tokens = 0;

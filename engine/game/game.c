@@ -147,6 +147,7 @@ enum game_result game_step(struct game *g, bool may_wait, struct err *e) {
     case PHASE_ASCENT: r = ascent_step(g, &finished, e); break;
     case PHASE_DESCENT: r = descent_step(g, &finished, e); break;
     case PHASE_DISTIL: r = distil_step(g, &finished, e); break;
+    case PHASE_DPO: r = dpo_step(g, &finished, e); break;
     case PHASE_EVALUATE: r = evaluate_step(g, &finished, e); break;
     case PHASE_CHECKPOINT: finished = true; break; /* the owner writes it before this step */
     default: return GAME_DONE;
@@ -168,7 +169,8 @@ double game_phase_done(const struct game *g) {
     case PHASE_SAMPLE: return ratio(step * CHUNK_SAMPLES, g->o->prompts_per_iteration);
     case PHASE_FIT: return ratio(step, g->o->reward_steps + 1.0);
     case PHASE_SFT: return ratio(step, (double)game_sft_steps(g));
-    case PHASE_DISTIL: return ratio(step, (double)game_student_steps(g));
+    case PHASE_DISTIL:
+    case PHASE_DPO: return ratio(step, (double)game_student_steps(g));
     case PHASE_ASCENT:
     case PHASE_DESCENT: return ratio((double)st->round + (st->phase == PHASE_DESCENT ? ratio(step, g->o->game_policy_steps) : 0), g->o->game_rounds);
     case PHASE_EVALUATE:

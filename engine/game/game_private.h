@@ -12,6 +12,7 @@ enum game_result fit_phase_step(struct game *g, bool *finished, struct err *e); 
 enum game_result ascent_step(struct game *g, bool *finished, struct err *e);         /* play.c */
 enum game_result descent_step(struct game *g, bool *finished, struct err *e);        /* descent.c */
 enum game_result distil_step(struct game *g, bool *finished, struct err *e);         /* distil.c */
+enum game_result dpo_step(struct game *g, bool *finished, struct err *e);            /* dpo.c */
 enum game_result evaluate_start_step(struct game *g, bool *finished, struct err *e); /* evaluate.c */
 enum game_result evaluate_step(struct game *g, bool *finished, struct err *e);       /* evaluate.c */
 
@@ -31,6 +32,8 @@ enum { CHUNK_TEACHER = 32, CHUNK_SAMPLES = 16, CHUNK_GREEDY = 64, CHUNK_PAIRS = 
 
 /* Rebuild the groups of training pairs when pairs or labels changed. */
 void game_refresh_groups(struct game *g);
+/* GAME_OK when there are pairs to train on; at the first step of a phase enough of them must be labelled (GAME_NEEDS_LABELS). */
+enum game_result game_await_pairs(struct game *g, struct err *e);
 /* Fill g->pairs.pair with a mini-batch of about n pairs: freshly labelled ones first, then whole groups. Returns the number. */
 int game_draw_pairs(struct game *g, int n);
 

@@ -7,7 +7,7 @@ enum alert_level { ALERT_INFO, ALERT_WARNING, ALERT_ERROR };
 
 /* Checkpoints hold the numbers: new phases go to the end. Their order in an iteration is in algorithm.c. */
 enum run_phase { PHASE_LOAD, PHASE_EVALUATE_START, PHASE_COLLECT, PHASE_SFT, PHASE_SAMPLE, PHASE_FIT, PHASE_GATE, PHASE_ASCENT, PHASE_DESCENT,
-                 PHASE_EVALUATE, PHASE_CHECKPOINT, PHASE_END, PHASE_DISTIL, N_PHASES };
+                 PHASE_EVALUATE, PHASE_CHECKPOINT, PHASE_END, PHASE_DISTIL, PHASE_DPO, N_PHASES };
 const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */
 
 /* name, unit, what it says */
@@ -33,6 +33,8 @@ const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */
     X(SERIES_REGRET, "regret", "reward", "cumulative worst-case gap")                                                         \
     X(SERIES_SFT_LOSS, "sft.loss", "nats/token", "cross-entropy on teacher outputs")                                          \
     X(SERIES_DISTIL_LOSS, "distil.loss", "nats/token", "divergence of the student from the teacher on the states just trained on (tv: no unit)")\
+    X(SERIES_DPO_LOSS, "dpo.loss", "nats/pair", "negative log-likelihood of D_pref under the student's implicit reward (training batch)")  \
+    X(SERIES_DPO_MARGIN, "dpo.margin", "nats", "how much the log-ratio of student to reference is higher for the preferred answer")        \
     X(SERIES_ECE, "reward.ece", "", "expected calibration error of the reward on held-out pairs")
 
 enum series_id {

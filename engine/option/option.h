@@ -28,6 +28,7 @@ struct options {
 enum {
     ALGORITHM_PBKD,
     ALGORITHM_SFT,
+    ALGORITHM_DPO,
     ALGORITHM_FKL,
     ALGORITHM_RKL,
     ALGORITHM_JSD,

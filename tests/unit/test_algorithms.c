@@ -141,6 +141,7 @@ static const struct played {
 } PLAYED[] = {
     {"sft", "algorithm=sft"},
     {"pbkd", "algorithm=pbkd"},
+    {"dpo", "algorithm=dpo"},
     {"fkl", "algorithm=fkl"},
     {"rkl", "algorithm=rkl"},
     {"jsd", "algorithm=jsd"},
@@ -243,6 +244,20 @@ static void a_divergence_falls(void **state) {
     }
 }
 
+/* The batches are drawn from 24 pairs, so the loss must fall far below ln 2, where it starts, and the margin leave 0. */
+static void dpo_prefers_what_is_preferred(void **state) {
+    (void)state;
+    char hash[32];
+    double loss0, loss1, margin0, margin1;
+    const struct options o = tiny_options("algorithm=dpo iterations=1 game.rounds=10 game.policy_steps=10 game.policy_lr=0.003 label.flip=0 dpo.beta=0.5");
+    finish("dpo", start("learn-dpo", &o, false, true), hash);
+    first_and_last("learn-dpo", "dpo.loss", &loss0, &loss1);
+    first_and_last("learn-dpo", "dpo.margin", &margin0, &margin1);
+    assert_true(number_in_database("learn-dpo", "SELECT value FROM metric WHERE name='dpo.margin' ORDER BY tick LIMIT 1") == 0); /* pi = pi_0 */
+    if (!(loss1 < 0.3 && margin1 > margin0 + 3)) fail_msg("loss %g to %g, margin %g to %g", loss0, loss1, margin0, margin1);
+    assert_true(isnan(number_in_database("learn-dpo", "SELECT max(value) FROM metric WHERE name LIKE 'reward.%' OR name LIKE 'gap.worst%'")));
+}
+
 /* ---- what cannot work ---- */
 
 static void refused(const char *assignments, const char *const *words) {
@@ -285,6 +300,7 @@ int main(void) {
     enum { N_PLAYED = sizeof PLAYED / sizeof *PLAYED };
     static const struct CMUnitTest other[] = {
         cmocka_unit_test(a_divergence_falls),
+        cmocka_unit_test(dpo_prefers_what_is_preferred),
         cmocka_unit_test(what_cannot_work_is_refused),
         cmocka_unit_test(a_foreign_teacher_may_speak),
     };
