@@ -27,11 +27,32 @@ make_student() {
     $pbkd pretrain --data $dir/sft.jsonl $student_sizes --tokenizer $dir/teacher.gguf $common --steps 1500 --lr 3e-3 --seed 3 -o $dir/student.gguf
 }
 
+# Sums fall into place all at once, at a step that depends on the order of the examples; hence a fixed shuffle here, and the check below.
 make_reward() {
-    for _ in 1 2 3 4 5 6; do cat $dir/sft.jsonl; done >"$work/mix.jsonl"
-    head -n 54000 $dir/formulas.jsonl >>"$work/mix.jsonl"
+    python3 - "$dir" >"$work/mix.jsonl" <<'END'
+import random, sys
+sft, formulas = (open(f"{sys.argv[1]}/{name}.jsonl").readlines() for name in ("sft", "formulas"))
+rows = sft * 6 + formulas[:54000]
+random.seed(2)
+random.shuffle(rows)
+sys.stdout.writelines(rows)
+END
     $pbkd pretrain --data "$work/mix.jsonl" $reward_sizes --tokenizer $dir/teacher.gguf $common --steps 3000 --lr 3e-3 --seed 5 -o $dir/reward.gguf
 }
 
+# The share of held-out problems that a model solves; teacher 1.00, student about 0.5 and reward 0.97 are what the game was tuned with.
+report() {
+    $pbkd generate --model "$dir/$1.gguf" --prompts $dir/heldout.jsonl --raw --max-new-tokens 48 -o "$work/$1.jsonl"
+    python3 - "$1" $dir/heldout.jsonl "$work/$1.jsonl" <<'END'
+import json, re, sys
+rows = [[json.loads(line) for line in open(name)] for name in sys.argv[2:4]]
+right = [(re.findall(r"\d+", y["response"]) or [""])[-1] == x["answer"] for x, y in zip(*rows)]
+print(f"{sys.argv[1]}: {sum(right) / len(right):.3f} of {len(right)} held-out problems right")
+END
+}
+
 # shellcheck disable=SC2086
-for model in ${*:-teacher student reward}; do "make_$model"; done
+for model in ${*:-teacher student reward}; do
+    "make_$model"
+    report "$model"
+done
