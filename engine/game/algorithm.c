@@ -3,8 +3,10 @@
 
 static const struct algorithm_info ALGORITHMS[] = {
     [ALGORITHM_PBKD] = {.help = "the min-max game: an adversarial reward within the confidence set against the student",
-                        .trains = PHASE_DESCENT, .pairs = true, .fit = true, .ascent = true},
+                        .trains = PHASE_DESCENT, .pairs = true, .fit = FIT_EVERY_ITERATION, .ascent = true},
     [ALGORITHM_SFT] = {.help = "cross-entropy on teacher outputs (black-box distillation)", .trains = PHASE_SFT},
+    [ALGORITHM_PPO_FIXED_RM] = {.help = "the descent of the game under a reward that is fitted once and never plays",
+                                .trains = PHASE_DESCENT, .pairs = true, .fit = FIT_FIRST_ITERATION},
     [ALGORITHM_DPO] = {.help = "direct preference optimisation on the pairs of D_pref, without a reward", .trains = PHASE_DPO, .pairs = true},
     [ALGORITHM_FKL] = {.help = "forward KL(teacher, student) of next tokens, on teacher outputs",
                        .trains = PHASE_DISTIL, .divergence = DIVERGENCE_FKL, .on_policy = 0.0},
@@ -25,9 +27,11 @@ enum { N_PLAN = sizeof PLAN / sizeof *PLAN };
 
 const struct algorithm_info *algorithm_info(const struct options *o) { return &ALGORITHMS[o->algorithm]; }
 
-bool algorithm_has_fitted(const struct options *o) { return algorithm_info(o)->fit; }
+bool algorithm_has_fitted(const struct options *o) { return algorithm_info(o)->fit != FIT_NEVER; }
 
 bool algorithm_has_adversary(const struct options *o) { return algorithm_info(o)->trains == PHASE_DESCENT; }
+
+bool algorithm_holds_adversary(const struct options *o) { return algorithm_info(o)->ascent && algorithm_has_fitted(o); }
 
 static bool runs(const struct options *o, int64_t iteration, enum run_phase p) {
     const struct algorithm_info *a = algorithm_info(o);
@@ -36,7 +40,7 @@ static bool runs(const struct options *o, int64_t iteration, enum run_phase p) {
     case PHASE_SFT: return a->trains == PHASE_SFT || (first && o->sft_steps > 0);
     case PHASE_SAMPLE: return a->pairs;
     case PHASE_FIT:
-    case PHASE_GATE: return a->fit;
+    case PHASE_GATE: return a->fit == FIT_EVERY_ITERATION || (a->fit == FIT_FIRST_ITERATION && first);
     case PHASE_ASCENT: return plays && a->ascent;
     case PHASE_DESCENT: return plays;
     case PHASE_DISTIL:

@@ -13,11 +13,13 @@
 #include "engine/model/divergence.h"
 #include "engine/option/option.h"
 
+enum algorithm_fit { FIT_NEVER, FIT_FIRST_ITERATION, FIT_EVERY_ITERATION };
+
 struct algorithm_info {
     const char *help;
     enum run_phase trains;      /* the phase that trains the student */
     bool pairs;                 /* answers of the student and others become pairs of D_pref */
-    bool fit;                   /* the reward is fitted to the pairs and has to pass the gate */
+    enum algorithm_fit fit;     /* when the reward is fitted to the pairs and has to pass the gate */
     bool ascent;                /* an adversarial reward plays against the student */
     enum divergence divergence; /* what PHASE_DISTIL minimises, and: */
     double on_policy;           /* share of student samples among its states, where distil.on_policy leaves it to the algorithm */
@@ -26,9 +28,11 @@ struct algorithm_info {
 
 const struct algorithm_info *algorithm_info(const struct options *o);
 
-/* A fitted reward, an adversary, either: what has to be in memory. */
+/* What has to be in memory: a fitted reward, and the one that the student descends on (an adversary, or a copy of the fitted one). */
 bool algorithm_has_fitted(const struct options *o);
 bool algorithm_has_adversary(const struct options *o);
+/* An adversary plays that the preferences hold back: then there is a slack L - L_hat. */
+bool algorithm_holds_adversary(const struct options *o);
 
 /* The first phase of an iteration; what follows phase p in it; and the first of a round. */
 enum run_phase algorithm_first_phase(const struct options *o, int64_t iteration);

@@ -93,6 +93,9 @@ static const struct teacher_output *heldout_output(const struct game *g, int pro
     return NULL;
 }
 
+/* Without an ascent the adversary is a copy of the fitted reward and no worst case. */
+static bool has_worst(const struct game *g) { return algorithm_info(g->o)->ascent; }
+
 /* Per-prompt gap r(x, y_E) - mean_k r(x, y_k) of the packed sequences: n teacher answers, then n*k samples. */
 static bool score_gaps(struct game *g, struct reward *r, int n, int k, double *gap, struct err *e) {
     pref_space_reserve(&g->pairs, n * (k + 1), 0);
@@ -124,7 +127,8 @@ static enum game_result gap_chunk(struct game *g, int chunk, struct err *e) {
         }
         for (int i = 0; ok && i < n * k; i++)
             sequences_add(&g->seqs_reward, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
-        ok = ok && score_gaps(g, &g->adversary, n, k, g->gap_worst + first, e) && score_gaps(g, &g->fitted, n, k, g->gap_fitted + first, e);
+        ok = ok && (!has_worst(g) || score_gaps(g, &g->adversary, n, k, g->gap_worst + first, e)) &&
+             (!algorithm_has_fitted(g->o) || score_gaps(g, &g->fitted, n, k, g->gap_fitted + first, e));
         gen_output_free(y, n * k);
         if (!ok) r = GAME_FAILED;
     }
@@ -136,17 +140,25 @@ static struct interval bootstrap(struct game *g, const double *x, int n, uint64_
     return stats_bootstrap(x, (size_t)n, g->o->eval_bootstrap, (uint64_t)g->o->seed, (uint64_t)g->st.tick * 4 + which);
 }
 
-static void publish_gaps(struct game *g) {
+static void publish_worst(struct game *g) {
     struct game_state *st = &g->st;
-    const struct interval worst = bootstrap(g, g->gap_worst, g->n_gap_prompts, 0), fitted = bootstrap(g, g->gap_fitted, g->n_gap_prompts, 1);
+    const struct interval worst = bootstrap(g, g->gap_worst, g->n_gap_prompts, 0);
     st->worst_mean = worst.mean, st->worst_lo = worst.lo, st->worst_hi = worst.hi;
-    st->fitted_mean = fitted.mean, st->fitted_lo = fitted.lo, st->fitted_hi = fitted.hi;
     st->regret += worst.mean;
     game_series(g, SERIES_GAP_WORST, worst.mean);
     game_series(g, SERIES_GAP_WORST_LO, worst.lo);
     game_series(g, SERIES_GAP_WORST_HI, worst.hi);
-    game_series(g, SERIES_GAP_FITTED, fitted.mean);
-    game_series(g, SERIES_REGRET, st->regret);
+}
+
+static void publish_gaps(struct game *g) {
+    struct game_state *st = &g->st;
+    if (has_worst(g)) publish_worst(g);
+    if (algorithm_has_fitted(g->o)) {
+        const struct interval fitted = bootstrap(g, g->gap_fitted, g->n_gap_prompts, 1);
+        st->fitted_mean = fitted.mean, st->fitted_lo = fitted.lo, st->fitted_hi = fitted.hi;
+        game_series(g, SERIES_GAP_FITTED, fitted.mean);
+    }
+    if (has_worst(g)) game_series(g, SERIES_REGRET, st->regret);
     if (g->n_eval_prompts == 0) return;
     double *d = mem_small((size_t)g->n_eval_prompts * sizeof *d);
     for (int i = 0; i < g->n_eval_prompts; i++) d[i] = g->right_teacher[i] - g->right_student[i];
@@ -161,8 +173,11 @@ static void log_evaluation(struct game *g, bool gaps) {
     const struct game_state *st = &g->st;
     char accuracy[60] = "", gap[80] = "";
     if (g->n_eval_prompts > 0) snprintf(accuracy, sizeof accuracy, " held-out accuracy %.1f %%", 100 * st->accuracy_now);
-    if (gaps)
+    if (gaps && has_worst(g))
         snprintf(gap, sizeof gap, "%s worst-case gap %.3f [%.3f, %.3f]", accuracy[0] ? "," : "", st->worst_mean, st->worst_lo, st->worst_hi);
+    else if (gaps)
+        snprintf(gap, sizeof gap, "%s gap under the fitted reward %.3f [%.3f, %.3f]", accuracy[0] ? "," : "", st->fitted_mean, st->fitted_lo,
+                 st->fitted_hi);
     game_log(g, ALERT_INFO, "iteration %d:%s%s%s", (int)st->iteration, accuracy, gap, accuracy[0] || gap[0] ? "" : " done");
 }
 

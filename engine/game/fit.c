@@ -7,6 +7,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
+#include "engine/game/algorithm.h"
 #include "engine/game/game_private.h"
 #include "engine/math/stats.h"
 
@@ -100,7 +101,7 @@ static bool measure_fit(struct game *g, struct err *e) {
     double ece;
     if (!evaluate_pairs(g, false, &train, NULL, e) || !evaluate_pairs(g, true, &heldout, &ece, e)) return false;
     st->nll_best = share(train.nll, train.weight);
-    st->slack = 0;
+    if (algorithm_holds_adversary(g->o)) st->slack = 0;
     st->rm_train = share(train.correct, train.decided);
     st->rm_heldout = share(heldout.correct, heldout.decided);
     st->rm_length = share(train.length_correct + heldout.length_correct, train.decided + heldout.decided);

@@ -1,4 +1,5 @@
 /* Bringing a game to life: models, prompts, recorded outputs, tables; and the frozen copies that the game measures against. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,6 +155,7 @@ static bool open_everything(struct game *g, bool resuming, struct err *e) {
 bool game_open(struct game *g, struct options *o, struct db *db, const struct game_observer *see, bool resuming, struct err *e) {
     *g = (struct game){.o = o, .db = db, .see = *see};
     game_state_init(&g->st);
+    if (!algorithm_holds_adversary(o)) g->st.slack = (double)NAN; /* nothing to hold: never "within zeta" */
     g->ref_acts = activations_new();
     if (open_everything(g, resuming, e)) return true;
     game_close(g);

@@ -28,6 +28,7 @@ struct options {
 enum {
     ALGORITHM_PBKD,
     ALGORITHM_SFT,
+    ALGORITHM_PPO_FIXED_RM,
     ALGORITHM_DPO,
     ALGORITHM_FKL,
     ALGORITHM_RKL,

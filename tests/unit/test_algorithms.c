@@ -141,6 +141,8 @@ static const struct played {
 } PLAYED[] = {
     {"sft", "algorithm=sft"},
     {"pbkd", "algorithm=pbkd"},
+    {"ppo", "algorithm=ppo_fixed_rm"},
+    {"ppo-sampled", "algorithm=ppo_fixed_rm game.descent=sampled game.kl=0.05"},
     {"dpo", "algorithm=dpo"},
     {"fkl", "algorithm=fkl"},
     {"rkl", "algorithm=rkl"},
@@ -258,6 +260,21 @@ static void dpo_prefers_what_is_preferred(void **state) {
     assert_true(isnan(number_in_database("learn-dpo", "SELECT max(value) FROM metric WHERE name LIKE 'reward.%' OR name LIKE 'gap.worst%'")));
 }
 
+/* The reward is fitted in the first iteration and stays; the student comes to please it. */
+static void a_fixed_reward_is_pleased(void **state) {
+    (void)state;
+    char hash[32];
+    double first, last;
+    const struct options o = tiny_options("algorithm=ppo_fixed_rm game.rounds=10 game.policy_steps=10 game.policy_lr=0.003 game.policy_batch=16");
+    finish("ppo", start("learn-ppo", &o, false, true), hash);
+    first_and_last("learn-ppo", "student.reward", &first, &last);
+    if (!(last > first + 1)) fail_msg("reward of the student from %g to %g", first, last);
+    assert_true(number_in_database("learn-ppo", "SELECT count(DISTINCT iteration) FROM metric WHERE name='reward.nll'") == 1);
+    assert_true(number_in_database("learn-ppo", "SELECT count(*) FROM metric WHERE name='reward.accuracy.newest'") == 2);
+    assert_true(number_in_database("learn-ppo", "SELECT count(*) FROM metric WHERE name='gap.fitted'") == 2);
+    assert_true(isnan(number_in_database("learn-ppo", "SELECT max(value) FROM metric WHERE name LIKE 'gap.after%' OR name LIKE 'gap.worst%'")));
+}
+
 /* ---- what cannot work ---- */
 
 static void refused(const char *assignments, const char *const *words) {
@@ -301,6 +318,7 @@ int main(void) {
     static const struct CMUnitTest other[] = {
         cmocka_unit_test(a_divergence_falls),
         cmocka_unit_test(dpo_prefers_what_is_preferred),
+        cmocka_unit_test(a_fixed_reward_is_pleased),
         cmocka_unit_test(what_cannot_work_is_refused),
         cmocka_unit_test(a_foreign_teacher_may_speak),
     };
