@@ -116,6 +116,7 @@ static enum loop turn(struct session *s, struct err *e) {
 
 static void run_game(struct session *s, struct err *e) {
     s->done_at_start = game_run_done(&s->game);
+    s->loop_began = clock_seconds();
     s->rate_tokens = s->game.st.tokens;
     publisher_state(s, RUN_RUNNING, "%s", "");
     enum loop l = LOOP_ON;

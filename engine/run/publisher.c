@@ -51,7 +51,7 @@ static void refresh(struct session *s) {
     d->phase_done = game_phase_done(&s->game);
     d->elapsed_seconds = st->seconds + now - s->began;
     const double done = game_run_done(&s->game), gained = done - s->done_at_start;
-    d->eta_seconds = gained > 0.01 ? (now - s->began) * (1.0 - done) / gained : (double)NAN;
+    d->eta_seconds = gained > 0 && now - s->loop_began > 1.0 ? (now - s->loop_began) * (1.0 - done) / gained : (double)NAN;
     if (now - s->rate_time > 1.0) {
         d->tokens_per_second = (st->tokens - s->rate_tokens) / (now - s->rate_time);
         s->rate_time = now;
@@ -141,14 +141,17 @@ void publisher_series(struct session *s, enum series_id id, int64_t tick, double
     s->series_changed[id] = true;
 }
 
-void publisher_log(struct session *s, enum alert_level level, const char *text) {
-    struct snapshot *d = s->draft;
+static void add_log(struct snapshot *d, int64_t tick, enum alert_level level, const char *text) {
     if (d->n_log == LOG_LINES) memmove(d->log, d->log + 1, sizeof d->log - sizeof *d->log), d->n_log--;
     struct log_line *l = &d->log[d->n_log++];
-    l->tick = s->game_is_open ? s->game.st.tick : 0;
+    l->tick = tick;
     l->level = level;
-    snprintf(l->text, sizeof l->text, "%s", text);
+    snprintf(l->text, sizeof l->text, "%.*s", (int)sizeof l->text - 1, text);
 }
+
+static int64_t current_tick(const struct session *s) { return s->game_is_open ? s->game.st.tick : 0; }
+
+void publisher_log(struct session *s, enum alert_level level, const char *text) { add_log(s->draft, current_tick(s), level, text); }
 
 void publisher_pair(struct session *s, const struct pref_pair *p, double r0, double r1) {
     struct snapshot *d = s->draft;
@@ -182,16 +185,46 @@ void publisher_ack(struct session *s, uint64_t id, bool applied, const char *fmt
     struct snapshot *d = s->draft;
     if (d->n_acks == ACKS) memmove(d->ack, d->ack + 1, sizeof d->ack - sizeof *d->ack), d->n_acks--;
     struct acknowledgement *a = &d->ack[d->n_acks++];
-    *a = (struct acknowledgement){.id = id, .tick = s->game_is_open ? s->game.st.tick : 0, .applied = applied};
+    *a = (struct acknowledgement){.id = id, .tick = current_tick(s), .applied = applied};
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(a->text, sizeof a->text, fmt, ap);
     va_end(ap);
 }
 
-void publisher_mark(struct session *s, const char *what) {
-    struct snapshot *d = s->draft;
+static void add_mark(struct snapshot *d, int64_t tick, const char *what) {
     if (d->n_marks == TICK_MARKS) memmove(d->mark, d->mark + 1, sizeof d->mark - sizeof *d->mark), d->n_marks--;
-    d->mark[d->n_marks].tick = s->game_is_open ? s->game.st.tick : 0;
+    d->mark[d->n_marks].tick = tick;
     snprintf(d->mark[d->n_marks++].what, sizeof d->mark->what, "%.47s", what);
+}
+
+void publisher_mark(struct session *s, const char *what) { add_mark(s->draft, current_tick(s), what); }
+
+/* ---- an earlier session ---- */
+
+static bool restore_log(void *ctx, int64_t tick, const char *level, const char *text) {
+    enum alert_level l = strcmp(level, "error") == 0 ? ALERT_ERROR : strcmp(level, "warning") == 0 ? ALERT_WARNING : ALERT_INFO;
+    add_log(ctx, tick, l, text);
+    return true;
+}
+
+static bool restore_marks(struct session *s, int64_t tick, struct err *e) {
+    struct journal_list all;
+    if (!journal_load(&s->rd, -1, &all, e)) return false;
+    for (int i = 0; i < all.n && all.entry[i].tick < tick; i++) {
+        char what[80];
+        const bool label = strcmp(all.entry[i].kind, "label") == 0; /* its payload is for machines */
+        snprintf(what, sizeof what, "%s%s%.60s", all.entry[i].kind, label ? "" : " ", label ? "" : all.entry[i].payload);
+        add_mark(s->draft, all.entry[i].tick, what);
+    }
+    journal_list_free(&all);
+    return true;
+}
+
+bool publisher_restore(struct session *s, int64_t tick, struct err *e) {
+    const struct dpref *p = &s->game.dpref;
+    for (int i = 0; i < p->n; i++)
+        if (i >= p->n - SHOWN_PAIRS) publisher_pair(s, &p->pair[i], (double)NAN, (double)NAN);
+        else s->draft->n_heldout += p->pair[i].heldout;
+    return restore_marks(s, tick, e) && log_each(&s->rd, LOG_LINES, restore_log, s->draft, e);
 }

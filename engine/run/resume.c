@@ -105,7 +105,7 @@ bool session_open_game(struct session *s, const struct game_observer *see, struc
     if (ok) s->game_is_open = ok = game_open(&s->game, &s->options, &s->rd.db, see, found, e);
     if (ok && found) ok = restore_from(s, folder, state, tick, e);
     else if (ok && s->resume) ok = load_replay(s, 0, 0, e);
-    if (ok && s->resume) ok = metric_each(&s->rd, redraw_metric, s, e);
+    if (ok && s->resume) ok = metric_each(&s->rd, redraw_metric, s, e) && publisher_restore(s, tick, e);
     free(state);
     return ok;
 }

@@ -62,7 +62,9 @@ struct session {
     bool series_changed[N_SERIES];
     struct series_block *block[N_SERIES];
     double phase_seconds[N_PHASES]; /* of this session: where the time went, for the record only */
-    double began, published, tokens_before, rate_time, rate_tokens, done_at_start;
+    double began;                    /* of the stretch that the next checkpoint adds to the run's seconds */
+    double loop_began, done_at_start; /* what the eta is estimated from */
+    double published, tokens_before, rate_time, rate_tokens;
     struct metric_row *metric;
     int n_metrics, cap_metrics;
     struct err failure;
@@ -100,5 +102,7 @@ void publisher_pair(struct session *s, const struct pref_pair *p, double r0, dou
 void publisher_label(struct session *s, int64_t pair_id);
 void publisher_ack(struct session *s, uint64_t id, bool applied, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void publisher_mark(struct session *s, const char *what);
+/* What an earlier session showed: newest pairs (not scored again), log lines, marks of what a person did before `tick`. */
+bool publisher_restore(struct session *s, int64_t tick, struct err *e);
 
 #endif

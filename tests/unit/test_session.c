@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,6 +217,37 @@ static void send(struct session *s, enum command_kind kind, const char *name, co
     snprintf(c.name, sizeof c.name, "%s", name);
     snprintf(c.value, sizeof c.value, "%s", value);
     if (!session_send(s, &c, &e)) fail_msg("%s", e.msg);
+}
+
+static bool many_iterations(const struct snapshot *n) { return n->iteration >= 4 && !isnan(n->eta_seconds); }
+static bool shows_pairs(const struct snapshot *n) { return n->state == RUN_RUNNING && n->n_shown > 0; }
+
+/* What a person saw is there again after a resume: pairs, log, marks; and the eta of a long run is long, checkpoints or not. */
+static void resumed_run_shows_its_past(void **state) {
+    (void)state;
+    char hash[32];
+    struct options o = tiny_options();
+    o.iterations = 1000;
+    struct session *s = start("past", &o, false, false);
+    assert_true(wait_until(s, has_pairs));
+    send(s, COMMAND_SET, "beta", "7");
+    assert_true(wait_until(s, many_iterations));
+    const struct snapshot *n = session_snapshot(s);
+    assert_true(n->eta_seconds > 10 * n->elapsed_seconds);
+    snapshot_release(n);
+    session_interrupt(s);
+    finish(s, hash);
+    s = start("past", &o, true, false);
+    assert_true(wait_until(s, shows_pairs));
+    n = session_snapshot(s);
+    assert_true(n->n_heldout > 0 && n->n_heldout < n->n_pairs);
+    assert_true(n->n_marks >= 1);
+    assert_non_null(strstr(n->mark[0].what, "beta"));
+    assert_true(n->n_log > 3);
+    assert_non_null(strstr(n->log[0].text, "held-out accuracy at the start"));
+    snapshot_release(n);
+    session_interrupt(s);
+    finish(s, hash);
 }
 
 static void commands_and_labels_take_effect(void **state) {
@@ -745,6 +777,7 @@ int main(void) {
         cmocka_unit_test(same_seed_same_bytes),          cmocka_unit_test(resumed_run_ends_at_the_same_bytes),
         cmocka_unit_test(commands_and_labels_take_effect), cmocka_unit_test(failed_start_leaves_nothing),
         cmocka_unit_test(damaged_model_leaves_nothing),  cmocka_unit_test(run_in_use_is_refused),
+        cmocka_unit_test(resumed_run_shows_its_past),
         cmocka_unit_test(overrides_of_a_resumed_run_hold), cmocka_unit_test(a_written_answer_trains_and_comes_back),
         cmocka_unit_test(a_written_answer_survives_death_at_its_tick), cmocka_unit_test(a_quit_after_an_answer_ends_at_the_same_bytes),
         cmocka_unit_test(undo_of_an_answer_holds_after_a_resume), cmocka_unit_test(answers_that_nobody_can_read_are_refused),
