@@ -9,12 +9,9 @@ bool buffer_reserve(struct buffer *b, size_t n, const char *what, struct err *e)
     if (n <= b->cap) return true;
     /* Batches of a run differ by a few tokens: an eighth of room, or every slightly longer one would touch all its memory for the first time. */
     const size_t roomy = n + n / 8;
-    struct err ignored;
     buffer_free(b); /* first, so that old and new are never held together */
-    b->p = mem_alloc(roomy, sizeof *b->p, what, &ignored);
-    b->cap = b->p ? roomy : n;
-    if (!b->p) b->p = mem_alloc(n, sizeof *b->p, what, e);
-    if (!b->p) b->cap = 0;
+    b->p = mem_alloc(roomy, sizeof *b->p, what, e);
+    b->cap = b->p ? roomy : 0;
     return b->p != NULL;
 }
 
