@@ -1,6 +1,7 @@
 /* Written answers: see edit.h. The text is a person's, so anything may be in it; whatever the reward could not read is refused with a reason. */
 #include "engine/game/edit.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,11 +31,13 @@ bool pair_add(struct dpref *d, const struct pref_pair *label, const struct passa
     p.prompt = mem_strdup(x->text);
     p.text0 = mem_strdup(y0->text);
     p.text1 = mem_strdup(y1->text);
+    p.annotator = label->annotator ? mem_strdup(label->annotator) : NULL;
     if (dpref_add(d, &p, e)) return true;
     free(p.tokens);
     free(p.prompt);
     free(p.text0);
     free(p.text1);
+    free(p.annotator);
     return false;
 }
 
@@ -87,7 +90,8 @@ static bool add_both(struct game *g, const struct label_event *ev, const struct 
 static bool make(struct game *g, const struct label_event *ev, double flip, double weight, struct err *e) {
     const char *text = ev->text ? ev->text : "";
     const struct pref_pair label = {.tick = g->st.tick - 1, .iteration = (int)g->st.iteration, .edit = ev->seq, .source = SOURCE_HUMAN,
-                                    .active = true, .o = 1.0, .weight = ev->strength >= 2.0 ? 2.0 * weight : weight, .flip = flip};
+                                    .active = true, .o = 1.0, .weight = ev->strength >= 2.0 ? 2.0 * weight : weight, .flip = flip,
+                                    .strength = fmax(ev->strength, 0.0)};
     struct token_list tokens = {0};
     bool truncated, ok = edit_tokenise(g->tok, g->chat, text, g->o->max_new_tokens, &tokens, &truncated, e);
     if (ok) {

@@ -13,6 +13,10 @@ double pref_loss(double delta, double o, double flip, double *dl) {
     return soft * stats_softplus(-delta) + (1.0 - soft) * stats_softplus(delta);
 }
 
+double pref_pair_loss(const struct pref_pair *p, double delta, double margin, double *dl) {
+    return pref_loss(delta - (2.0 * p->o - 1.0) * margin * p->strength, p->o, p->flip, dl);
+}
+
 static bool same_teacher_output(const struct pref_pair *a, const struct pref_pair *b) {
     return a->prompt_hash == b->prompt_hash && a->n_x == b->n_x && a->n_y0 == b->n_y0 &&
            memcmp(a->tokens, b->tokens, (size_t)(a->n_x + a->n_y0) * sizeof *a->tokens) == 0;
@@ -62,7 +66,7 @@ bool pref_fit_step(struct reward *r, struct pref_space *p, int n, double center,
         const double w = p->pair[i]->weight / weight;
         const double r0 = p->value[p->first[i]], r1 = p->value[p->second[i]];
         double dl;
-        sum += w * pref_loss(r0 - r1, p->pair[i]->o, p->pair[i]->flip, &dl);
+        sum += w * pref_pair_loss(p->pair[i], r0 - r1, p->margin, &dl);
         p->dvalue[p->first[i]] += w * (dl + 2.0 * center * (r0 + r1));
         p->dvalue[p->second[i]] += w * (-dl + 2.0 * center * (r0 + r1));
     }
@@ -82,10 +86,10 @@ void pref_sums_add(struct pref_sums *to, const struct pref_sums *from) {
     to->human_decided += from->human_decided;
 }
 
-static void add_pair(struct pref_sums *s, const struct pref_pair *p, double delta) {
+static void add_pair(struct pref_sums *s, const struct pref_pair *p, double margin, double delta) {
     s->n += 1;
     s->weight += p->weight;
-    s->nll += p->weight * pref_loss(delta, p->o, p->flip, NULL);
+    s->nll += p->weight * pref_pair_loss(p, delta, margin, NULL);
     if (p->o == 0.5) return;
     const bool prefers_first = p->o > 0.5;
     const double right = delta == 0 ? 0.5 : (double)((delta > 0) == prefers_first);
@@ -105,7 +109,7 @@ bool pref_evaluate(struct reward *r, struct pref_space *p, int n, struct pref_su
     for (int i = 0; i < n; i++) {
         const double d = p->value[p->first[i]] - p->value[p->second[i]];
         if (delta) delta[i] = d;
-        add_pair(sums, p->pair[i], d);
+        add_pair(sums, p->pair[i], p->margin, d);
     }
     if (tokens) *tokens += p->seqs.n_tokens;
     return true;

@@ -9,6 +9,10 @@
 /* Pair loss l = -[o~ log s(D) + (1-o~) log s(-D)], o~ = (1-e) o + e (1-o); *dl = dl/dD = s(D) - o~. No overflow at any D. */
 double pref_loss(double delta, double o, double flip, double *dl);
 
+/* The same of a pair, where a label of strength s asks for a difference of margin * s in its direction: D becomes D - (2o-1) margin s. A tie asks for
+ * none; margin 0 is the plain likelihood, to the bit. */
+double pref_pair_loss(const struct pref_pair *p, double delta, double margin, double *dl);
+
 /* The sequences of n pairs, a teacher output shared by neighbouring pairs of one prompt entering once. first[i], second[i]: index of the sequence of
  * y0 and y1 of pair i. */
 void pref_sequences(struct sequences *s, const struct pref_pair *const *pair, int n, bool include_last, int *first, int *second);
@@ -19,6 +23,7 @@ struct pref_space {
     const struct pref_pair **pair;
     int *first, *second;
     double *value, *dvalue;
+    double margin; /* of pref_pair_loss: set by the owner */
     int cap;
 };
 void pref_space_reserve(struct pref_space *p, int n_pairs, int n_extra_sequences);

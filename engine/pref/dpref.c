@@ -4,6 +4,7 @@
 #include "engine/pref/dpref.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@
 
 const char *label_source_name(enum label_source s) {
     static const char *const NAMES[N_LABEL_SOURCES] = {
-        [SOURCE_NONE] = "none", [SOURCE_TEACHER] = "teacher", [SOURCE_HUMAN] = "human", [SOURCE_IMPORT] = "import"};
+        [SOURCE_NONE] = "none",     [SOURCE_TEACHER] = "teacher", [SOURCE_HUMAN] = "human",
+        [SOURCE_IMPORT] = "import", [SOURCE_ORACLE] = "oracle",   [SOURCE_SELF] = "self"};
     return NAMES[s];
 }
 
@@ -32,8 +34,8 @@ static bool create_tables(struct db *db, struct err *e) {
         " prompt INTEGER NOT NULL REFERENCES prompt(id), pair_hash INTEGER NOT NULL, heldout INTEGER NOT NULL,"
         " source INTEGER NOT NULL, active INTEGER NOT NULL, o REAL NOT NULL, weight REAL NOT NULL, flip REAL NOT NULL,"
         " n_x INTEGER NOT NULL, n_y0 INTEGER NOT NULL, n_y1 INTEGER NOT NULL, truncated0 INTEGER NOT NULL,"
-        " truncated1 INTEGER NOT NULL, edit INTEGER NOT NULL, text0 TEXT NOT NULL, text1 TEXT NOT NULL, tokens BLOB "
-        "NOT NULL);"
+        " truncated1 INTEGER NOT NULL, edit INTEGER NOT NULL, strength REAL NOT NULL, noise REAL NOT NULL,"
+        " flipped INTEGER NOT NULL, annotator TEXT, text0 TEXT NOT NULL, text1 TEXT NOT NULL, tokens BLOB NOT NULL);"
         "CREATE INDEX IF NOT EXISTS pair_prompt ON pair(prompt);"
         "CREATE TABLE IF NOT EXISTS label_event(seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL,"
         " annotator TEXT NOT NULL, pair_id INTEGER NOT NULL, pair_hash INTEGER NOT NULL, left INTEGER NOT NULL,"
@@ -49,11 +51,17 @@ static bool create_tables(struct db *db, struct err *e) {
 }
 
 bool pair_check_columns(struct db *db, struct err *e) {
-    int64_t there;
-    return db_get_int(db, e, &there, 1, "SELECT max(name='edit') FROM pragma_table_info('pair')", "") &&
-           (there ||
-            err_set(e, "%s: the table of pairs has no column \"edit\": the run was made by an older version of pbkd",
-                    db->path));
+    static const char *const NEWER[] = {"edit", "strength", "noise", "flipped", "annotator"};
+    for (size_t i = 0; i < sizeof NEWER / sizeof NEWER[0]; i++) {
+        int64_t there;
+        if (!db_get_int(db, e, &there, 1, "SELECT max(name=?) FROM pragma_table_info('pair')", "s", NEWER[i]))
+            return false;
+        if (!there)
+            return err_set(
+                e, "%s: the table of pairs has no column \"%s\": the run was made by an older version of pbkd", db->path,
+                NEWER[i]);
+    }
+    return true;
 }
 
 bool dpref_create_tables(struct db *db, struct err *e) {
@@ -72,6 +80,7 @@ void pair_free(struct pref_pair *p) {
     free(p->prompt);
     free(p->text0);
     free(p->text1);
+    free(p->annotator);
 }
 
 static void count(struct dpref *d, const struct pref_pair *p, int by) {
@@ -90,7 +99,13 @@ static struct pref_pair *next_slot(struct dpref *d) {
 /* ---- load ---- */
 
 static bool label_is_sane(const struct pref_pair *p) {
-    return p->o >= 0.0 && p->o <= 1.0 && p->weight >= 0.0 && isfinite(p->weight) && p->flip >= 0.0 && p->flip < 0.5;
+    return p->o >= 0.0 && p->o <= 1.0 && p->weight >= 0.0 && isfinite(p->weight) && p->flip >= 0.0 && p->flip < 0.5 &&
+           p->strength >= 0.0 && isfinite(p->strength) && p->noise >= 0.0 && p->noise < 0.5;
+}
+
+static bool fail_label(const char *where, const struct pref_pair *p, struct err *e) {
+    return err_set(e, "%s: a label of %g with weight %g, flip rate %g, strength %g and noise %g cannot be", where, p->o,
+                   p->weight, p->flip, p->strength, p->noise);
 }
 
 static bool column_copy(sqlite3_stmt *s, int column, char **out) {
@@ -128,7 +143,10 @@ bool pair_from_row(struct db *db, sqlite3_stmt *s, int64_t expected, struct pref
                             .n_y1 = sqlite3_column_int(s, 13),
                             .truncated0 = sqlite3_column_int(s, 14) != 0,
                             .truncated1 = sqlite3_column_int(s, 15) != 0,
-                            .edit = sqlite3_column_int64(s, 16)};
+                            .edit = sqlite3_column_int64(s, 16),
+                            .strength = sqlite3_column_double(s, 21),
+                            .noise = sqlite3_column_double(s, 22),
+                            .flipped = sqlite3_column_int(s, 23) != 0};
     const int source = sqlite3_column_int(s, 6);
     const long long id = p->id;
     if (p->id != expected)
@@ -140,9 +158,12 @@ bool pair_from_row(struct db *db, sqlite3_stmt *s, int64_t expected, struct pref
     if (p->edit < 0 || (p->edit && p->source != SOURCE_HUMAN))
         return err_set(e, "%s: pair %lld: made by event %lld with a label by %s, which cannot be", db->path, id,
                        (long long)p->edit, label_source_name(p->source));
-    if (!label_is_sane(p))
-        return err_set(e, "%s: pair %lld: a label of %g with weight %g and flip rate %g cannot be", db->path, id, p->o,
-                       p->weight, p->flip);
+    if (!label_is_sane(p)) {
+        char where[300];
+        snprintf(where, sizeof where, "%.260s: pair %lld", db->path, id);
+        return fail_label(where, p, e);
+    }
+    column_copy(s, 24, &p->annotator);
     if (!column_copy(s, 17, &p->prompt) || !column_copy(s, 18, &p->text0) || !column_copy(s, 19, &p->text1))
         return err_set(e, "%s: pair %lld: a text is missing", db->path, id);
     if (!column_tokens(s, 20, p))
@@ -198,7 +219,8 @@ static bool prompt_id(struct dpref *d, const struct pref_pair *p, int64_t *id, s
 
 #define INSERT_PAIR                                                                                                    \
     "INSERT INTO pair(id,tick,iteration,prompt,pair_hash,heldout,source,active,o,weight,flip,n_x,n_y0,n_y1,"           \
-    "truncated0,truncated1,edit,text0,text1,tokens) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    "truncated0,truncated1,edit,strength,noise,flipped,annotator,text0,text1,tokens)"                                   \
+    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *e) {
     int64_t prompt = 0;
@@ -208,10 +230,11 @@ static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *
     const size_t bytes = (size_t)(p->n_x + p->n_y0 + p->n_y1) * sizeof *p->tokens;
     bool row;
     const bool ok =
-        db_bind(d->db, d->insert_pair, e, "iiiiiiiidddiiiiiissb", p->id, p->tick, (int64_t)p->iteration, prompt,
+        db_bind(d->db, d->insert_pair, e, "iiiiiiiidddiiiiiiddisssb", p->id, p->tick, (int64_t)p->iteration, prompt,
                 (int64_t)p->pair_hash, (int64_t)p->heldout, (int64_t)p->source, (int64_t)p->active, p->o, p->weight,
                 p->flip, (int64_t)p->n_x, (int64_t)p->n_y0, (int64_t)p->n_y1, (int64_t)p->truncated0,
-                (int64_t)p->truncated1, p->edit, p->text0, p->text1, (const void *)p->tokens, bytes) &&
+                (int64_t)p->truncated1, p->edit, p->strength, p->noise, (int64_t)p->flipped, p->annotator, p->text0,
+                p->text1, (const void *)p->tokens, bytes) &&
         db_step(d->db, d->insert_pair, &row, e);
     sqlite3_reset(d->insert_pair);
     sqlite3_clear_bindings(d->insert_pair); /* do not hold copies of the texts until the next pair */
@@ -219,8 +242,7 @@ static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *
 }
 
 bool dpref_add(struct dpref *d, struct pref_pair *p, struct err *e) {
-    if (!label_is_sane(p))
-        return err_set(e, "a pair with label %g, weight %g, flip rate %g cannot be", p->o, p->weight, p->flip);
+    if (!label_is_sane(p)) return fail_label("new pair", p, e);
     p->id = d->n + 1;
     p->prompt_hash = hash_text(p->prompt);
     p->pair_hash = hash_pair(p);
@@ -277,7 +299,7 @@ bool dpref_truncate_after(struct dpref *d, int64_t tick, struct err *e) {
 
 /* Put back the automatic label, which the file keeps. */
 static bool read_automatic(struct db *db, struct pref_pair *p, struct err *e) {
-    sqlite3_stmt *s = db_prepare(db, e, "SELECT source,active,o,weight,flip FROM pair WHERE id=?", "i", p->id);
+    sqlite3_stmt *s = db_prepare(db, e, "SELECT source,active,o,weight,flip,strength,noise,flipped FROM pair WHERE id=?", "i", p->id);
     bool row = false, ok = s && db_step(db, s, &row, e);
     if (ok && !row) ok = err_set(e, "%s: pair %lld is missing", db->path, (long long)p->id);
     if (ok) {
@@ -287,6 +309,9 @@ static bool read_automatic(struct db *db, struct pref_pair *p, struct err *e) {
         p->o = sqlite3_column_double(s, 2);
         p->weight = sqlite3_column_double(s, 3);
         p->flip = sqlite3_column_double(s, 4);
+        p->strength = sqlite3_column_double(s, 5);
+        p->noise = sqlite3_column_double(s, 6);
+        p->flipped = sqlite3_column_int(s, 7) != 0;
         p->event = p->edit;
         if (p->withdrawn) label_withdraw(p, p->withdrawn);
         ok = label_is_sane(p) || err_set(e, "%s: pair %lld: its label cannot be", db->path, (long long)p->id);

@@ -14,7 +14,16 @@
 #include "engine/base/db.h"
 #include "engine/base/err.h"
 
-enum label_source { SOURCE_NONE, SOURCE_TEACHER, SOURCE_HUMAN, SOURCE_IMPORT, N_LABEL_SOURCES };
+/* Stored by number: new ones go to the end. */
+enum label_source {
+    SOURCE_NONE, /* no label: waits for a person */
+    SOURCE_TEACHER,
+    SOURCE_HUMAN,
+    SOURCE_IMPORT, /* a file of labels */
+    SOURCE_ORACLE, /* the checker */
+    SOURCE_SELF,   /* the vote of the student's own samples */
+    N_LABEL_SOURCES
+};
 const char *label_source_name(enum label_source s);
 
 struct pref_pair {
@@ -27,14 +36,19 @@ struct pref_pair {
     int32_t *tokens; /* x, then y0, then y1: one allocation, owned */
     int n_x, n_y0, n_y1;
     bool truncated0, truncated1;
-    /* for people; y0 is the teacher's output and y1 the student's, or y0 a person's answer and y1 one of those two */
+    /* for people; y0 is the teacher's output and y1 the student's, or y0 a person's answer and y1 one of those two, or
+     * both come from a file of labels (source import) */
     char *prompt, *text0, *text1;
     int64_t edit; /* label_event.seq of the DECISION_EDIT whose text is y0, 0 = the game made the pair */
     /* the label in force */
-    enum label_source source; /* SOURCE_NONE: waits for a person */
+    enum label_source source;
     bool active;              /* takes part in training */
     double o;                 /* P(y0 preferred) */
-    double weight, flip;
+    double weight, flip; /* flip: the rate that the likelihood assumes */
+    double strength;     /* how much better, 1 = better; a tie's means nothing */
+    double noise;        /* the automatic label was turned round with this probability ... */
+    bool flipped;        /* ... and was */
+    char *annotator;     /* who gave the automatic label, where a file names somebody, else NULL; owned */
     int64_t event;     /* label_event.seq in force, 0 = automatic; a pair of an edit starts with the edit's */
     int64_t withdrawn; /* seq of the event that undid the edit, 0 = stands; never active again */
 };
@@ -54,8 +68,8 @@ bool dpref_create_tables(struct db *db, struct err *e);
  */
 bool dpref_load(struct dpref *d, struct db *db, struct err *e);
 void dpref_free(struct dpref *d);
-/* Append in O(1) (id, prompt_hash, pair_hash, heldout, event are filled in here; tokens and texts are taken over on
- * success). The caller holds a transaction; ticks never decrease. heldout = hash of the prompt in the last tenth. */
+/* Append in O(1) (id, prompt_hash, pair_hash, heldout, event are filled in here; tokens, texts and annotator are taken
+ * over on success). The caller holds a transaction; ticks never decrease. heldout = hash of the prompt in the last tenth. */
 bool dpref_add(struct dpref *d, struct pref_pair *p, struct err *e);
 const struct pref_pair *dpref_find(const struct dpref *d, int64_t id);
 /* The pairs made by one edit, which are neighbours: their number, and the index of the first. */
@@ -109,8 +123,8 @@ bool label_event_read(struct db *db, int64_t seq, struct label_event *ev, struct
 bool label_event_last(struct db *db, const char *annotator, int64_t *seq, struct err *e);
 
 /* Apply an event to the pairs in memory: A/B/tie (o = 1, 0 or 1/2 in terms of y0, seen through `left`), bad/flag (pair
- * inactive), skip and note (no change), undo (back to the label before; of an edit: its pairs are withdrawn). strength
- * 2 doubles the weight. human_flip and human_weight come from the options. Events whose pair does not exist (yet) are
+ * inactive), skip and note (no change), undo (back to the label before; of an edit: its pairs are withdrawn). The
+ * strength is the event's; 2 also doubles the weight. human_flip and human_weight come from the options. Events whose pair does not exist (yet) are
  * an error. DECISION_EDIT changes no pair and makes none here (the game tokenises: engine/game/edit.h). */
 bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double human_flip, double human_weight,
                        struct err *e);

@@ -180,6 +180,9 @@ static void fold(struct pref_pair *p, const struct label_event *ev, double human
     p->active = ev->decision != DECISION_BAD;
     p->weight = ev->strength >= 2.0 ? 2.0 * human_weight : human_weight;
     p->flip = human_flip;
+    p->strength = fmax(ev->strength, 0.0);
+    p->noise = 0;
+    p->flipped = false;
     p->event = ev->seq;
 }
 

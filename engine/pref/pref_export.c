@@ -126,7 +126,11 @@ static void field_label(struct strbuf *b, const char *key, const struct pref_pai
     if (p->event == p->edit) { /* weight and flip rate of a later label are options of the run, not of the label */
         field_number(b, "weight", p->weight);
         field_number(b, "flip", p->flip);
+        field_number(b, "noise", p->noise);
+        field_bool(b, "flipped", p->flipped);
+        field_string(b, "annotator", p->annotator);
     }
+    field_number(b, "strength", p->strength);
     field_int(b, "event", p->event);
     strbuf_putc(b, '}');
 }

@@ -472,8 +472,8 @@ static void counts_follow_the_labels_in_force(void **state) {
     char expected[300];
     snprintf(
         expected, sizeof expected,
-        "{\"records\":8,\"by_source\":{\"none\":1,\"teacher\":3,\"human\":4,\"import\":0},\"events\":8,\"heldout\":%d,"
-        "\"iterations\":1}",
+        "{\"records\":8,\"by_source\":{\"none\":1,\"teacher\":3,\"human\":4,\"import\":0,\"oracle\":0,\"self\":0},\"events\":8,"
+        "\"heldout\":%d,\"iterations\":1}",
         heldout);
     must(db_open(&reader, f->path, DB_READ, false, &e), &e);
     char *json = dpref_stats_json(&reader, &e);
