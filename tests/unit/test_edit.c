@@ -229,7 +229,8 @@ static void counts_are(struct fixture *f, int human, int events) {
     char expected[200];
     const int heldout = f->d.pair[0].heldout ? 1 + human : 0;
     snprintf(expected, sizeof expected,
-             "{\"records\":%d,\"by_source\":{\"none\":0,\"teacher\":1,\"human\":%d,\"import\":0},\"events\":%d,\"heldout\":%d,\"iterations\":1}",
+             "{\"records\":%d,\"by_source\":{\"none\":0,\"teacher\":1,\"human\":%d,\"import\":0,\"oracle\":0,\"self\":0},\"events\":%d,"
+             "\"heldout\":%d,\"iterations\":1}",
              1 + human, human, events, heldout);
     char *json = dpref_stats_json(&f->db, &e);
     if (!json) fail_msg("%s", e.msg);
