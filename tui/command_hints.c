@@ -38,7 +38,7 @@ static void add_option_words(const char *line, int before, void (*add)(void *to,
         for (int i = 0; i < N_OPTIONS; i++)
             if (OPTIONS[i].when != OPTION_START) add(to, OPTIONS[i].name);
     const struct option_info *o = before == 2 ? second_word_option(line) : NULL;
-    if (o && o->type == OPTION_ENUM) add_choices(o->choices, add, to);
+    if (o && o->choices) add_choices(o->choices, add, to);
 }
 
 bool command_complete(void *ctx, const char *line, int start, const char *word,
@@ -92,7 +92,7 @@ static void option_hint(const struct snapshot *s, const struct option_info *o, c
     free(defaults);
     if (s) option_format(&s->options, o, now, sizeof now);
     if (s) option_format(&s->options_start, o, start, sizeof start);
-    if (o->type == OPTION_ENUM)
+    if (o->choices)
         snprintf(range, sizeof range, ", %s", o->choices);
     else if (o->type != OPTION_TEXT)
         snprintf(range, sizeof range, ", %.6g .. %.6g", o->min, o->max);

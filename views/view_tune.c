@@ -80,7 +80,7 @@ static void default_text(const struct option_info *o, char *out, size_t size) {
 }
 
 static void range_text(const struct option_info *o, char *out, size_t size) {
-    if (o->type == OPTION_ENUM)
+    if (o->choices)
         snprintf(out, size, "%s", o->choices);
     else if (o->type == OPTION_TEXT)
         snprintf(out, size, "text");

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/strbuf.h"
+
 /* Value of the last number in s; false when there is none. */
 static bool last_number(const char *s, double *out) {
     const char *end = s + strlen(s);
@@ -26,6 +28,14 @@ static bool last_number(const char *s, double *out) {
     char *rest;
     *out = strtod(digits, &rest) * (negative ? -1.0 : 1.0);
     return *rest == '\0' && isfinite(*out);
+}
+
+char *checker_number_answer(const char *response) {
+    double value;
+    if (!last_number(response, &value)) return NULL;
+    struct strbuf b = {0};
+    strbuf_printf(&b, "%.9g", value + 0.0); /* -0 is 0 */
+    return strbuf_take(&b);
 }
 
 bool checker_number(const char *response, const char *answer) {

@@ -8,4 +8,8 @@
  * "#### N" are read the same way. False when either holds no number. */
 bool checker_number(const char *response, const char *answer);
 
+/* The last number of a response as text, the same for numbers that are equal in nine digits (which checker_number takes for equal, but for its rounding);
+ * NULL when there is none. Caller frees. */
+char *checker_number_answer(const char *response);
+
 #endif

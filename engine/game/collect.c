@@ -9,6 +9,7 @@
 #include "engine/game/algorithm.h"
 #include "engine/game/edit.h"
 #include "engine/game/game_private.h"
+#include "engine/game/labelling.h"
 
 /* The training prompt at position `cursor` of the endless, per-epoch shuffled stream. */
 static int draw_prompt(struct game *g, int64_t cursor) {
@@ -18,6 +19,12 @@ static int draw_prompt(struct game *g, int64_t cursor) {
         g->order_epoch = epoch;
     }
     return g->order[cursor % g->train.n];
+}
+
+/* Of many pairs that come at once, only the newest are scored and shown: nobody sees the others. */
+static bool show_newest(struct game *g, int first, struct err *e) {
+    enum { SHOWN = 64 };
+    return game_show_pairs(g, first > g->dpref.n - SHOWN ? first : g->dpref.n - SHOWN, e);
 }
 
 enum game_result collect_step(struct game *g, bool *finished, struct err *e) {
@@ -42,7 +49,8 @@ enum game_result collect_step(struct game *g, bool *finished, struct err *e) {
     int64_t tokens = 0;
     if (!teacher_generate(g->teacher, text, n, &c, 0, out, &tokens, &stopped, e)) return GAME_FAILED;
     if (stopped) return GAME_ABANDONED;
-    bool ok = db_begin(g->db, e);
+    const int n_pairs = g->dpref.n;
+    bool ok = db_begin(g->db, e) && (!labelling_import_is_due(g) || labelling_import(g, e));
     for (int i = 0; i < n; i++) {
         ok = ok && outputs_add(&g->outputs, g->db, st->tick, OUTPUT_TRAIN, index[i], (int)st->iteration, out[i].text, out[i].truncated,
                                g->tok, g->chat, g->o->max_new_tokens, e);
@@ -52,24 +60,30 @@ enum game_result collect_step(struct game *g, bool *finished, struct err *e) {
         db_rollback(g->db);
         return GAME_FAILED;
     }
-    if (!db_commit(g->db, e)) return GAME_FAILED;
+    if (!db_commit(g->db, e) || !show_newest(g, n_pairs, e)) return GAME_FAILED;
     st->prompt_cursor += n;
     st->tokens += (double)tokens;
     *finished = have + n >= want;
     return GAME_OK;
 }
 
-/* Make the pair of a teacher output and a student sample; false in *made when the texts are the same. */
-static bool make_pair(struct game *g, const struct teacher_output *teacher, const struct gen_output *sample, bool *made, struct err *e) {
+/* Make the pairs of a prompt's teacher output and k student samples, the first of which is the index-th of this tick; those whose texts are the
+ * same make none and are counted. */
+static bool make_pairs(struct game *g, const struct teacher_output *teacher, const struct gen_output *y, int k, int index, int *same, struct err *e) {
     const struct prompt *x = &g->train.prompt[teacher->prompt];
-    char *text1 = game_text(g, sample);
-    const bool automatic = g->o->labeller == LABELLER_TEACHER;
-    const struct pref_pair label = {.tick = g->st.tick, .iteration = (int)g->st.iteration, .source = automatic ? SOURCE_TEACHER : SOURCE_NONE,
-                                    .active = automatic, .o = 1.0, .weight = 1.0, .flip = g->o->label_flip};
-    const struct passage prompt = {x->text, x->token, x->n, false}, y0 = {teacher->text, teacher->token, teacher->n, teacher->truncated},
-                         y1 = {text1, sample->token, sample->n, sample->truncated};
-    const bool ok = pair_add(&g->dpref, &label, &prompt, &y0, &y1, made, e);
-    free(text1);
+    const struct passage prompt = {x->text, x->token, x->n, false}, y0 = {teacher->text, teacher->token, teacher->n, teacher->truncated};
+    struct labelling l;
+    bool ok = true;
+    labelling_begin(&l, g, teacher, y, k);
+    for (int i = 0; ok && i < k; i++) {
+        struct pref_pair label;
+        bool made;
+        const struct passage y1 = {l.text[i], y[i].token, y[i].n, y[i].truncated};
+        if (labelling_pair(&l, g, i, (uint64_t)(index + i), &label) == LABEL_NO_PAIR) continue;
+        ok = pair_add(&g->dpref, &label, &prompt, &y0, &y1, &made, e);
+        *same += ok && !made;
+    }
+    labelling_end(&l);
     return ok;
 }
 
@@ -78,6 +92,7 @@ static bool judge(struct game *g, int first, struct pref_sums *sums, int64_t *to
     for (int at = first; at < g->dpref.n; at += CHUNK_PAIRS) {
         const int n = g->dpref.n - at < CHUNK_PAIRS ? g->dpref.n - at : CHUNK_PAIRS;
         pref_space_reserve(&g->pairs, n, 0);
+        g->pairs.margin = g->o->label_margin;
         for (int i = 0; i < n; i++) g->pairs.pair[i] = &g->dpref.pair[at + i];
         const bool scored = algorithm_has_fitted(g->o);
         if (scored && !pref_evaluate(&g->fitted, &g->pairs, n, sums, NULL, tokens, e)) return false;
@@ -105,15 +120,19 @@ static bool judge_new_pairs(struct game *g, int first, struct err *e) {
     return true;
 }
 
+/* Pairs of this iteration that no labeller could decide, where none was to be left to a person. */
+static void log_unlabelled(struct game *g) {
+    int n = 0;
+    for (int i = (int)g->st.first_pair; i < g->dpref.n; i++) n += g->dpref.pair[i].source == SOURCE_NONE;
+    if (n > 0 && !options_need_person(g->o))
+        game_log(g, ALERT_INFO, "labeller %s could not decide %d of them: they train nothing until a person labels them", g->o->labeller, n);
+}
+
 static bool add_pairs(struct game *g, int first_output, int n, int k, const struct gen_output *y, struct err *e) {
     bool ok = db_begin(g->db, e);
     const int n_before = g->dpref.n;
     int same = 0;
-    for (int i = 0; ok && i < n * k; i++) {
-        bool made;
-        ok = make_pair(g, &g->outputs.output[first_output + i / k], &y[i], &made, e);
-        same += ok && !made;
-    }
+    for (int i = 0; ok && i < n; i++) ok = make_pairs(g, &g->outputs.output[first_output + i], y + i * k, k, i * k, &same, e);
     if (!ok) {
         db_rollback(g->db);
         return false;
@@ -150,6 +169,7 @@ enum game_result sample_step(struct game *g, bool *finished, struct err *e) {
         if (algorithm_has_fitted(g->o)) game_series(g, SERIES_RM_NEWEST, st->rm_newest);
         game_log(g, ALERT_INFO, "iteration %d: %d new pairs, %d samples were identical to the teacher output", (int)st->iteration,
                  g->dpref.n - (int)st->first_pair, (int)st->identical);
+        log_unlabelled(g);
     }
     return GAME_OK;
 }

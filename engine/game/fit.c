@@ -39,6 +39,7 @@ void game_refresh_groups(struct game *g) {
 int game_draw_pairs(struct game *g, int n) {
     game_refresh_groups(g);
     pref_space_reserve(&g->pairs, n + GAME_FRESH_LABELS + 64, n + GAME_FRESH_LABELS);
+    g->pairs.margin = g->o->label_margin;
     int have = 0;
     for (int i = 0; i < g->n_fresh; i++) {
         const struct pref_pair *p = dpref_find(&g->dpref, g->fresh[i]);
@@ -74,6 +75,7 @@ static bool evaluate_pairs(struct game *g, bool heldout, struct pref_sums *sums,
     for (int at = 0; ok && at < g->n_eval_pair; at += CHUNK_PAIRS) {
         const int n = g->n_eval_pair - at < CHUNK_PAIRS ? g->n_eval_pair - at : CHUNK_PAIRS;
         pref_space_reserve(&g->pairs, n, 0);
+        g->pairs.margin = g->o->label_margin;
         for (int i = 0; i < n; i++) g->pairs.pair[i] = &g->dpref.pair[g->eval_pair[at + i]];
         ok = pref_evaluate(&g->fitted, &g->pairs, n, sums, delta + at, &tokens, e);
         for (int i = 0; ok && i < n; i++) {
@@ -115,17 +117,27 @@ static bool measure_fit(struct game *g, struct err *e) {
     return true;
 }
 
-/* A person labels: there must be enough decided pairs before anything can be fitted. */
+/* A person labels, alone or beside others: there must be enough decided pairs before anything can be fitted, or as many as there are pairs to
+ * decide. */
 static bool enough_labels(const struct game *g) {
-    if (g->o->labeller != LABELLER_HUMAN) return true;
-    return g->dpref.n_by_source[SOURCE_HUMAN] >= g->o->labeller_min_labels && g->n_groups > 0;
+    if (!options_need_person(g->o)) return true;
+    const int *n = g->dpref.n_by_source;
+    return (n[SOURCE_HUMAN] >= g->o->labeller_min_labels || n[SOURCE_NONE] == 0) && g->n_groups > 0;
+}
+
+/* Why nothing can be fitted. */
+static bool fail_no_pairs(const struct game *g, struct err *e) {
+    if (g->dpref.n == 0 && g->st.identical > 0)
+        return err_set(e, "no training pairs: every student sample is identical to the teacher output; raise temperature or samples_per_prompt");
+    return err_set(e, "no training pairs: of %d pairs, labelled by %s, none trains the reward (held out, undecided, or without weight); raise "
+                      "prompts.per_iteration or samples_per_prompt, or choose another labeller", g->dpref.n, g->o->labeller);
 }
 
 enum game_result game_await_pairs(struct game *g, struct err *e) {
     game_refresh_groups(g);
     if (g->st.step == 0 && !enough_labels(g)) return GAME_NEEDS_LABELS;
     if (g->n_groups > 0) return GAME_OK;
-    err_set(e, "no training pairs: every student sample is identical to the teacher output; raise temperature or samples_per_prompt");
+    fail_no_pairs(g, e);
     return GAME_FAILED;
 }
 

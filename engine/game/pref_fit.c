@@ -87,6 +87,7 @@ void pref_sums_add(struct pref_sums *to, const struct pref_sums *from) {
 }
 
 static void add_pair(struct pref_sums *s, const struct pref_pair *p, double margin, double delta) {
+    if (p->source == SOURCE_NONE) return; /* nobody has said what is right */
     s->n += 1;
     s->weight += p->weight;
     s->nll += p->weight * pref_pair_loss(p, delta, margin, NULL);

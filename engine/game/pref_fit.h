@@ -33,7 +33,7 @@ void pref_space_free(struct pref_space *p);
 bool pref_fit_step(struct reward *r, struct pref_space *p, int n, double center, double lr, double *nll, int64_t *tokens, struct err *e);
 
 /* Sums over pairs, to be accumulated chunk by chunk (they are part of a checkpoint). Accuracy counts a decided pair (o != 1/2) as right
- * when the sign of Delta agrees. */
+ * when the sign of Delta agrees; a pair without a label counts for nothing. */
 struct pref_sums {
     double nll, weight, n, correct, decided, length_correct, human_correct, human_decided;
 };

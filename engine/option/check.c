@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "engine/option/option.h"
+#include "engine/pref/label_file.h"
+#include "engine/pref/labeller.h"
 #include "engine/text/tokenizer.h"
 
 static bool check_readable(const char *name, const char *path, struct err *e) {
@@ -68,10 +70,29 @@ static bool check_coefficients(const struct options *o, struct err *e) {
     return true;
 }
 
+/* The text was checked when it was set, or is the table's default. */
+static unsigned labeller_needs(const struct options *o) {
+    struct labeller_mix mix;
+    return labeller_mix_parse(o->labeller, &mix, NULL) ? labeller_mix_needs(&mix) : 0;
+}
+
+bool options_need_person(const struct options *o) { return labeller_needs(o) & NEEDS_PERSON; }
+
+bool options_check_labeller(const struct options *o, struct err *e) {
+    const unsigned needs = labeller_needs(o);
+    if ((needs & NEEDS_CHECKER) && o->prompts_checker == CHECKER_NONE)
+        return err_set(e, "labeller: \"oracle\" needs prompts.checker, found \"none\"");
+    if ((needs & NEEDS_FILE) && !o->label_import[0]) return err_set(e, "labeller: \"import\" needs a file of labels, but label.import is empty");
+    if ((needs & NEEDS_SAMPLES) && o->samples_per_prompt < 2)
+        return err_set(e, "samples_per_prompt: must be at least 2 with labeller \"self\" (samples vote), found %d", o->samples_per_prompt);
+    return true;
+}
+
 bool options_check(const struct options *o, struct err *e) {
     for (int i = 0; i < N_OPTIONS; i++)
         if (option_is_path(&OPTIONS[i]) && !check_file(o, &OPTIONS[i], e)) return false;
-    if (!check_vocabularies(o, e) || !check_coefficients(o, e)) return false;
+    if (!check_vocabularies(o, e) || !check_coefficients(o, e) || !options_check_labeller(o, e)) return false;
+    if (o->label_import[0] && !label_file_each(o->label_import, NULL, NULL, e)) return err_wrap(e, "label.import");
     if (o->game_descent == DESCENT_EXACT && o->reward_level == LEVEL_SEQUENCE)
         return err_set(e, "game.descent: must be \"sampled\" with reward.level \"sequence\", found \"exact\" "
                           "(it needs a reward per token)");

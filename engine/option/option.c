@@ -13,6 +13,7 @@
 #include <utf8proc.h>
 
 #include "engine/base/strbuf.h"
+#include "engine/pref/labeller.h"
 
 /* The bounds of an enum are the number of its choices, which are counted where they are needed. */
 const struct option_info OPTIONS[] = {
@@ -24,11 +25,14 @@ const struct option_info OPTIONS[] = {
     {name, OPTION_ENUM, offsetof(struct options, field), def, 0, 0, NULL, choices, OPTION_##when, "", help},
 #define OPT_TEXT(field, name, def, when, help)                                                                         \
     {name, OPTION_TEXT, offsetof(struct options, field), 0, 0, 0, def, NULL, OPTION_##when, "", help},
+#define OPT_MIX(field, name, choices, def, when, help)                                                                 \
+    {name, OPTION_TEXT, offsetof(struct options, field), 0, 0, 0, def, choices, OPTION_##when, "", help},
 #include "engine/option/options.def"
 #undef OPT_INT
 #undef OPT_REAL
 #undef OPT_ENUM
 #undef OPT_TEXT
+#undef OPT_MIX
 };
 const int N_OPTIONS = (int)(sizeof OPTIONS / sizeof OPTIONS[0]);
 
@@ -189,6 +193,12 @@ static bool check_text(const struct option_info *info, const char *value, struct
     return true;
 }
 
+/* Only labellers are mixed. */
+static bool check_mix(const struct option_info *info, const char *value, struct err *e) {
+    struct labeller_mix mix;
+    return !info->choices || labeller_mix_parse(value, &mix, e) || err_wrap(e, "%s", info->name);
+}
+
 bool option_set(struct options *o, const char *name, const char *value, struct err *e) {
     const struct option_info *info = option_find(name);
     if (!info) return fail_unknown(name, e);
@@ -211,7 +221,7 @@ bool option_set(struct options *o, const char *name, const char *value, struct e
     case OPTION_TEXT:
         break;
     }
-    if (!check_text(info, value, e)) return false;
+    if (!check_text(info, value, e) || !check_mix(info, value, e)) return false;
     const size_t n = strlen(value);
     memmove(text_at(o, info), value, n);
     memset(text_at(o, info) + n, 0, OPTION_TEXT_MAX - n); /* no remains of a longer text: equal settings, equal bytes */
@@ -278,7 +288,8 @@ double option_number(const struct options *o, const struct option_info *info) {
 
 bool option_is_path(const struct option_info *info) {
     static const char *const PATHS[] = {"teacher.model", "student.model",   "reward.model",
-                                        "prompts.train", "prompts.heldout", "prompts.recorded"};
+                                        "prompts.train", "prompts.heldout", "prompts.recorded",
+                                        "label.import"};
     for (size_t i = 0; i < sizeof PATHS / sizeof PATHS[0]; i++)
         if (strcmp(info->name, PATHS[i]) == 0) return true;
     return false;

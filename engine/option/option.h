@@ -11,17 +11,19 @@ enum option_when { OPTION_NOW, OPTION_ITERATION, OPTION_START };
 
 #define OPTION_TEXT_MAX 1024
 
-/* One field per row of options.def: int, double, int (index of the choice), char[OPTION_TEXT_MAX]. */
+/* One field per row of options.def: int, double, int (index of the choice), char[OPTION_TEXT_MAX] (OPT_MIX too). */
 struct options {
 #define OPT_INT(field, name, def, lo, hi, when, unit, help) int field;
 #define OPT_REAL(field, name, def, lo, hi, when, unit, help) double field;
 #define OPT_ENUM(field, name, choices, def, when, help) int field;
 #define OPT_TEXT(field, name, def, when, help) char field[OPTION_TEXT_MAX];
+#define OPT_MIX(field, name, choices, def, when, help) char field[OPTION_TEXT_MAX];
 #include "engine/option/options.def"
 #undef OPT_INT
 #undef OPT_REAL
 #undef OPT_ENUM
 #undef OPT_TEXT
+#undef OPT_MIX
 };
 
 /* Names for the choices of OPT_ENUM rows, in the order of options.def (a test compares them). */
@@ -39,7 +41,6 @@ enum {
 enum { DESCENT_EXACT, DESCENT_SAMPLED };
 enum { TEMPLATE_AUTO, TEMPLATE_RAW, TEMPLATE_CHATML };
 enum { CHECKER_NONE, CHECKER_NUMBER };
-enum { LABELLER_TEACHER, LABELLER_HUMAN };
 enum { LEVEL_TOKEN, LEVEL_SEQUENCE };
 enum { GATE_STOP, GATE_CONTINUE, GATE_TRAIN };
 
@@ -49,7 +50,7 @@ struct option_info {
     size_t offset;        /* in struct options */
     double def, min, max; /* def of an enum: its index */
     const char *def_text; /* OPTION_TEXT */
-    const char *choices;  /* OPTION_ENUM: "a|b|c" */
+    const char *choices;  /* OPTION_ENUM: "a|b|c"; OPTION_TEXT: NULL, or what a mixture is made of */
     enum option_when when;
     const char *unit, *help;
 };
@@ -76,7 +77,7 @@ double option_number(const struct options *o, const struct option_info *info); /
 
 /* Read a JSON config into o (which holds defaults or earlier settings). Keys are option names; an object nests them
  * ({"game": {"rounds": 5}} = "game.rounds"). Unknown key, wrong type and bounds are errors "FILE: "key": ...". Paths
- * (options named *.model and prompts.train/heldout/recorded) are resolved beside the file. */
+ * (option_is_path) are resolved beside the file. */
 bool options_load(struct options *o, const char *path, struct err *e);
 /* The options as a flat JSON object text; only_changed leaves out those at their default. Caller frees. */
 char *options_to_json(const struct options *o, bool only_changed);
@@ -85,6 +86,11 @@ bool options_from_json(struct options *o, const char *json, const char *where, s
 /* What a run needs before it can start: required paths given, every named file readable, options that fit each other,
  * one vocabulary where it is needed. */
 bool options_check(const struct options *o, struct err *e);
+/* The part of it that `labeller` has to do with: a checker, a file, samples that can vote. Such a need may arise when the
+ * option is set in a run. */
+bool options_check_labeller(const struct options *o, struct err *e);
+/* Whether the labeller leaves pairs to a person. */
+bool options_need_person(const struct options *o);
 /* Whether the run needs the teacher's next-token probabilities: then teacher and student must share a vocabulary. */
 bool options_need_expert(const struct options *o);
 

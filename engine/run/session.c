@@ -55,7 +55,7 @@ static bool open_run(struct session *s, const struct session_config *c, struct e
     }
     if (c->resume && !take_overrides(s, c, e)) return false;
     if (!options_check(&s->options, e) || !check_files(&s->options, e)) return false;
-    if (c->headless && s->options.labeller == LABELLER_HUMAN)
+    if (c->headless && options_need_person(&s->options))
         return err_set(e, "labeller: human needs the workbench; a headless run has nobody to ask");
     return c->resume || rundir_create(&s->rd, c->run_dir, &s->options, c->title, e);
 }
@@ -99,7 +99,7 @@ static bool validate(const struct session *s, const struct command *c, struct er
         const struct option_info *info = option_find(c->name);
         struct options *trial = mem_small(sizeof *trial);
         *trial = s->options_start;
-        const bool ok = option_set(trial, c->name, c->value, e);
+        const bool ok = option_set(trial, c->name, c->value, e) && (strcmp(c->name, "labeller") != 0 || options_check_labeller(trial, e));
         free(trial);
         if (!ok) return false;
         return info->when != OPTION_START || err_set(e, "%s: is fixed when a run starts", c->name);

@@ -18,6 +18,7 @@
 #include "engine/game/algorithm.h"
 #include "engine/game/series.h"
 #include "engine/option/option.h"
+#include "engine/pref/labeller.h"
 #include "tui/commands.h"
 #include "tui/keys.h"
 #include "tui/verbs.h"
@@ -68,13 +69,13 @@ static void start_row(struct strbuf *b) {
 /* ---- the tables ---- */
 
 static void bounds_text(const struct option_info *o, char *out, size_t size) {
-    if (o->type == OPTION_TEXT)
-        snprintf(out, size, "text");
-    else if (o->type == OPTION_ENUM)
+    if (o->choices)
         snprintf(out, size, "%s", o->choices);
+    else if (o->type == OPTION_TEXT)
+        snprintf(out, size, "text");
     else
         snprintf(out, size, "%g to %g%s%s", o->min, o->max, o->unit && o->unit[0] ? " " : "", o->unit ? o->unit : "");
-    if (o->type != OPTION_ENUM) return;
+    if (!o->choices) return;
     char *bar;
     while ((bar = strchr(out, '|')) && strlen(out) + 2 < size) {
         memmove(bar + 2, bar + 1, strlen(bar));
@@ -126,6 +127,25 @@ static void algorithms_table(struct strbuf *b) {
         code_cell(b, name);
         cell(b, algorithm_info(&o)->help);
         phases_cell(b, &o);
+        strbuf_puts(b, "\n");
+    }
+}
+
+static void labellers_table(struct strbuf *b) {
+    static const struct {
+        unsigned bit;
+        const char *text;
+    } NEEDS[] = {{NEEDS_PERSON, "the workbench"}, {NEEDS_CHECKER, "`prompts.checker`"}, {NEEDS_SAMPLES, "`samples_per_prompt` of 2 or more"},
+                 {NEEDS_FILE, "`label.import`"}};
+    head(b, "| labeller | how it labels a new pair | needs |", 3);
+    for (int i = 0; i < N_LABELLERS; i++) {
+        start_row(b);
+        code_cell(b, LABELLERS[i].name);
+        cell(b, LABELLERS[i].help);
+        const char *needs = "";
+        for (size_t k = 0; k < sizeof NEEDS / sizeof NEEDS[0]; k++)
+            if (LABELLERS[i].needs & NEEDS[k].bit) needs = NEEDS[k].text;
+        cell(b, needs);
         strbuf_puts(b, "\n");
     }
 }
@@ -228,6 +248,7 @@ static const struct table {
 } TABLES[] = {
     {"verbs", verbs_table},     {"keys", keys_table},       {"commands", commands_table},    {"views", views_tables},
     {"options", options_table}, {"metrics", metrics_table}, {"arguments", arguments_tables}, {"algorithms", algorithms_table},
+    {"labellers", labellers_table},
 };
 enum { N_TABLES = sizeof TABLES / sizeof TABLES[0] };
 

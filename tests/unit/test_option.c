@@ -102,8 +102,6 @@ static void enum_constants_match_the_choices(void **state) {
                 {"prompts.template", "chatml", TEMPLATE_CHATML},
                 {"prompts.checker", "none", CHECKER_NONE},
                 {"prompts.checker", "number", CHECKER_NUMBER},
-                {"labeller", "teacher", LABELLER_TEACHER},
-                {"labeller", "human", LABELLER_HUMAN},
                 {"reward.level", "token", LEVEL_TOKEN},
                 {"reward.level", "sequence", LEVEL_SEQUENCE},
                 {"reward.gate_action", "stop", GATE_STOP},

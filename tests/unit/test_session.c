@@ -497,7 +497,7 @@ enum leave { LEAVE_EDITED, LEAVE_CHECKPOINT_EDITED, LEAVE_PAUSED_EDITED_CHECKPOI
 
 static struct options human_options(void) {
     struct options o = tiny_options();
-    o.labeller = LABELLER_HUMAN;
+    strcpy(o.labeller, "human");
     o.labeller_min_labels = 1;
     return o;
 }

@@ -177,11 +177,11 @@ static void kinds_are_whole(void **state) {
 /* The kinds that this program must be able to run today. */
 static void known_kinds_resolve(void **state) {
     (void)state;
-    static const char *const KINDS[] = {"sanity", "ablation", "scale", "robustness", "data"};
+    static const char *const KINDS[] = {"sanity", "ablation", "scale", "robustness", "data", "noise", "labeller"};
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
         char out[64];
         snprintf(out, sizeof out, "known-%s", KINDS[i]);
-        struct study *s = plan(KINDS[i], out, 2, NULL);
+        struct study *s = plan(KINDS[i], out, 2, "prompts.checker=number"); /* the oracle's */
         for (int a = 0; a < s->n_jobs; a++) /* every job is another run */
             for (int b = 0; b < a; b++) {
                 assert_true(s->job[a].fingerprint != s->job[b].fingerprint);
@@ -220,6 +220,7 @@ static void wrong_requests_are_refused(void **state) {
     (void)state;
     plan_fails("nothing", "no", NULL, "there is no study \"nothing\"");
     plan_fails("data", "no", "prompts.per_iteration=3", "the study varies prompts.per_iteration itself");
+    plan_fails("labeller", "no", NULL, "variant \"oracle\": labeller: \"oracle\" needs prompts.checker");
     plan_fails("data", "no", "betta=3", "did you mean \"beta\"");
     plan_fails("scale", "no", "teacher.model=/nowhere", "teacher.model: cannot read");
     assert_false(file_exists(path_to("no"))); /* nothing was made */
