@@ -65,7 +65,7 @@ static void sampled_coefficients(struct game *g, const struct gen_output *y, con
             const bool clipped = (a > 0 && rho > 1 + clip) || (a < 0 && rho < 1 - clip);
             double grad = clipped ? 0.0 : rho * a;
             if (ref) grad += alpha * (exp(fmin(20, (double)ref[h] - (double)log_prob[h])) - 1.0);
-            weight[h] = (float)(-unit * grad);
+            weight[h] = (float)(unit * grad); /* the head minimises sum weight (-log pi) */
         }
 }
 
