@@ -1,7 +1,10 @@
 /* Student descent (step 4b): one training step on fresh samples of the student.
  *
- *   exact    on the states of sampled responses, maximise sum_a pi(a|s) r(s,a) over the whole vocabulary (level token only)
- *   sampled  clipped policy gradient, leave-one-out advantages over the K samples of a prompt, no division by their deviation
+ *   exact    on the states of sampled responses, maximise sum_a pi(a|s) r(s,a) over the whole vocabulary (level token only). White-box the states
+ *            are those of the ascent, a share of game.off_policy from teacher outputs; there r = A_Q, whose mean over the expert cancels from the
+ *            gradient, so that the expert is not asked
+ *   sampled  clipped policy gradient, leave-one-out advantages over the K samples of a prompt, no division by their deviation; white-box on
+ *            A_Q summed to go, at the student's own states only
  * Both may add alpha KL to the reference and gamma cross-entropy on teacher outputs. Samples are drawn at the option's temperature and
  * scored at the same: hidden states are divided by it before the head, which divides the logits. */
 #include <math.h>
@@ -35,7 +38,7 @@ static bool exact_gradient(struct game *g, int n_samples, struct err *e) {
         !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e))
         return false;
     const double rows = (double)g->adversary.scale * (double)rs.n / (double)n_samples; /* sum of the weights */
-    game_series(g, SERIES_STUDENT_REWARD, terms.value);
+    if (!g->adversary.expert) game_series(g, SERIES_STUDENT_REWARD, terms.value); /* with b = pi_E it would cost the expert's forward pass */
     game_series(g, SERIES_ENTROPY, terms.entropy / rows);
     if (kl) game_series(g, SERIES_KL, terms.kl / rows);
     g->st.tokens += (kl ? 3.0 : 2.0) * s->n_tokens;
@@ -53,7 +56,7 @@ static void leave_one_out(struct game *g, double *r, int n, int k) {
     }
 }
 
-/* d objective / d log pi of every row: the clipped ratio's gradient, minus alpha times that of k3. */
+/* d objective / d log pi of every row, given its advantage: the clipped ratio's gradient, minus alpha times that of k3. */
 static void sampled_coefficients(struct game *g, const struct gen_output *y, const double *advantage, const float *log_prob,
                                  const float *ref, float *weight, int n_samples) {
     const double clip = g->o->game_clip, alpha = g->o->game_kl;
@@ -61,7 +64,7 @@ static void sampled_coefficients(struct game *g, const struct gen_output *y, con
     for (int i = 0, h = 0; i < n_samples; i++)
         for (int j = 0; j < y[i].n; j++, h++) {
             const double d = fmax(-20, fmin(20, (double)log_prob[h] - (double)y[i].log_prob[j]));
-            const double rho = exp(d), a = advantage[i];
+            const double rho = exp(d), a = advantage[h];
             const bool clipped = (a > 0 && rho > 1 + clip) || (a < 0 && rho < 1 - clip);
             double grad = clipped ? 0.0 : rho * a;
             if (ref) grad += alpha * (exp(fmin(20, (double)ref[h] - (double)log_prob[h])) - 1.0);
@@ -69,7 +72,7 @@ static void sampled_coefficients(struct game *g, const struct gen_output *y, con
         }
 }
 
-static bool sampled_gradient(struct game *g, const struct gen_output *y, double *advantage, int n_samples, struct err *e) {
+static bool sampled_gradient(struct game *g, const struct gen_output *y, const double *advantage, int n_samples, struct err *e) {
     struct trainee *t = &g->student;
     struct sequences *s = &g->seqs;
     const struct batch b = sequences_batch(s);
@@ -122,24 +125,33 @@ static bool finish_step(struct game *g, int n, struct err *e) {
 
 static enum game_result descend_exact(struct game *g, struct err *e) {
     const int n = g->o->game_policy_batch;
-    const enum game_result r = game_draw_states(g, &g->seqs, n, 1.0, e);
+    const enum game_result r = game_draw_states(g, &g->seqs, n, g->adversary.expert ? 1.0 - g->o->game_off_policy : 1.0, e);
     if (r != GAME_OK) return r;
     return exact_gradient(g, n, e) && finish_step(g, n, e) ? GAME_OK : GAME_FAILED;
 }
 
+/* Black-box: every row of a sample has the advantage of its whole reward r, which is overwritten. */
+static void whole_advantages(struct game *g, const struct gen_output *y, int n, int k, double *r, double *advantage) {
+    for (int i = 0; i < n * k; i++)
+        if (y[i].truncated) r[i] -= g->o->game_truncation_penalty;
+    leave_one_out(g, r, n, k);
+    for (int i = 0, h = 0; i < n * k; i++)
+        for (int j = 0; j < y[i].n; j++) advantage[h++] = r[i];
+}
+
 static bool train_on_samples(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, struct err *e) {
     const int n_samples = n * k;
-    double *r = mem_small((size_t)n_samples * sizeof *r), mean = 0;
     pack(&g->seqs, prompt, y, n, k, false);
     pack(&g->seqs_reward, prompt, y, n, k, g->adversary.level == REWARD_SEQUENCE);
+    double *r = mem_small((size_t)n_samples * sizeof *r), *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage), mean = 0;
     bool ok = reward_score(&g->adversary, &g->seqs_reward, false, r, e);
-    for (int i = 0; ok && i < n_samples; i++) {
-        mean += r[i] / n_samples;
-        if (y[i].truncated) r[i] -= g->o->game_truncation_penalty;
-    }
-    if (ok) leave_one_out(g, r, n, k);
-    for (int epoch = 0; ok && epoch < g->o->game_policy_epochs; epoch++) ok = sampled_gradient(g, y, r, n_samples, e) && finish_step(g, n, e);
+    for (int i = 0; ok && i < n_samples; i++) mean += r[i] / n_samples;
+    if (ok && g->adversary.expert) advantages_to_go(g, &g->seqs_reward, y, n, k, advantage);
+    else if (ok) whole_advantages(g, y, n, k, r, advantage);
+    for (int epoch = 0; ok && epoch < g->o->game_policy_epochs; epoch++)
+        ok = sampled_gradient(g, y, advantage, n_samples, e) && finish_step(g, n, e);
     if (ok) game_series(g, SERIES_STUDENT_REWARD, mean);
+    free(advantage);
     free(r);
     return ok;
 }

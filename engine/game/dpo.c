@@ -2,8 +2,8 @@
  *
  *     l = -[o~ log s(b m) + (1-o~) log s(-b m)],   m = log pi(y0|x)/pi_0(y0|x) - log pi(y1|x)/pi_0(y1|x),   b = dpo.beta
  *
- * which is the preference likelihood of the game (pref_fit.h) with the implicit reward b log pi/pi_0 in the place of r: labels, flip rates and weights
- * count as they do there, a person's too. pi_0 is the reference: the student at the start. */
+ * which is the preference likelihood of the game (pref_fit.h) with the implicit reward b log pi/pi_0 in the place of r: labels, flip rates, weights
+ * and margins count as they do there, a person's too. pi_0 is the reference: the student at the start. */
 #include "engine/game/game_private.h"
 
 /* Sum over the answer of log pi - log pi_0 for every sequence; keeps the student's forward pass for backward. */
@@ -34,7 +34,7 @@ static double pair_gradient(struct pref_space *p, int n, double beta, double *ma
     for (int i = 0; i < n; i++) {
         const double w = p->pair[i]->weight / weight, m = p->value[p->first[i]] - p->value[p->second[i]];
         double dl;
-        loss += w * pref_loss(beta * m, p->pair[i]->o, p->pair[i]->flip, &dl);
+        loss += w * pref_pair_loss(p->pair[i], beta * m, p->margin, &dl);
         *margin += w * (2.0 * p->pair[i]->o - 1.0) * m;
         p->dvalue[p->first[i]] += w * beta * dl;
         p->dvalue[p->second[i]] -= w * beta * dl;

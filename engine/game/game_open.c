@@ -129,6 +129,8 @@ static bool adopt_expert(struct game *g, struct err *e) {
     }
     g->expert = m;
     g->expert_acts = activations_new();
+    if (g->fitted.t.model) reward_use_expert(&g->fitted, m, g->expert_acts);
+    if (g->adversary.t.model) reward_use_expert(&g->adversary, m, g->expert_acts);
     return true;
 }
 

@@ -11,6 +11,7 @@ enum game_result game_sft_step(struct game *g, bool *finished, struct err *e);  
 enum game_result fit_phase_step(struct game *g, bool *finished, struct err *e);      /* fit.c */
 enum game_result ascent_step(struct game *g, bool *finished, struct err *e);         /* play.c */
 enum game_result descent_step(struct game *g, bool *finished, struct err *e);        /* descent.c */
+enum game_result white_box_ascent(struct game *g, struct err *e);                    /* whitebox.c; a step of ascent_step */
 enum game_result distil_step(struct game *g, bool *finished, struct err *e);         /* distil.c */
 enum game_result dpo_step(struct game *g, bool *finished, struct err *e);            /* dpo.c */
 enum game_result evaluate_start_step(struct game *g, bool *finished, struct err *e); /* evaluate.c */
@@ -37,6 +38,13 @@ enum game_result game_await_pairs(struct game *g, struct err *e);
 /* Fill g->pairs.pair with a mini-batch of about n pairs: freshly labelled ones first, then whole groups. Returns the number. */
 int game_draw_pairs(struct game *g, int n);
 
+/* ---- ascent (play.c) ---- */
+
+/* L of the scored pairs g->pairs.pair[0..n): beta dL/dvalue is added to dvalue. */
+double game_pair_gradient(struct pref_space *p, int n, double beta);
+/* The saw-tooth: G before and after a step, and L before it where there are pairs. */
+void game_publish_ascent(struct game *g, double before, double after, double nll);
+
 /* ---- training the student (student.c) ---- */
 
 const struct prompt *game_output_prompt(const struct game *g, const struct teacher_output *y);
@@ -56,5 +64,9 @@ bool game_reference_rows(struct game *g, const struct sequences *s, struct head_
 int64_t game_student_steps(const struct game *g);
 int64_t game_sft_steps(const struct game *g); /* of the cross-entropy phase (play.c) */
 bool game_student_step(struct game *g, int64_t step, struct err *e);
+
+/* White-box policy gradient (whitebox.c): the advantage of every row of s, n prompts with k samples y each, packed in that order and just scored by
+ * the adversary: A_Q summed from the row to the end, in units of the reward, less the mean of the other samples' at the same position. */
+void advantages_to_go(const struct game *g, const struct sequences *s, const struct gen_output *y, int n, int k, double *advantage);
 
 #endif

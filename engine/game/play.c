@@ -82,25 +82,39 @@ static void ascent_sequences(struct game *g, const struct teacher_output *const 
     pref_sequences(&g->pairs.seqs, g->pairs.pair, n_pairs, last, g->pairs.first, g->pairs.second);
 }
 
+double game_pair_gradient(struct pref_space *p, int n, double beta) {
+    double weight = 0, nll = 0;
+    for (int i = 0; i < n; i++) weight += p->pair[i]->weight;
+    for (int i = 0; i < n; i++) {
+        double dl;
+        const double w = p->pair[i]->weight / weight;
+        nll += w * pref_pair_loss(p->pair[i], p->value[p->first[i]] - p->value[p->second[i]], p->margin, &dl);
+        p->dvalue[p->first[i]] += beta * w * dl;
+        p->dvalue[p->second[i]] -= beta * w * dl;
+    }
+    return nll;
+}
+
+void game_publish_ascent(struct game *g, double before, double after, double nll) {
+    game_series(g, SERIES_GAP_DESCENT, before);
+    game_series(g, SERIES_GAP_ASCENT, after);
+    if (!algorithm_holds_adversary(g->o)) return;
+    g->st.slack += 0.2 * (nll - g->st.nll_best - g->st.slack);
+    game_series(g, SERIES_SLACK, g->st.slack);
+    game_series(g, SERIES_BETA, g->o->beta);
+}
+
 /* dvalue of the minimised objective -G + beta L; returns G, and L in *nll. */
 static double ascent_gradient(struct game *g, int n, int n_pairs, double *nll) {
     struct pref_space *p = &g->pairs;
-    double weight = 0, gap = 0;
+    double gap = 0;
     for (int i = 0; i < p->seqs.n_seq; i++) p->dvalue[i] = 0;
     for (int i = 0; i < n; i++) {
         gap += (p->value[i] - p->value[n + i]) / n;
         p->dvalue[i] = -1.0 / n;
         p->dvalue[n + i] = 1.0 / n;
     }
-    for (int i = 0; i < n_pairs; i++) weight += p->pair[i]->weight;
-    *nll = 0;
-    for (int i = 0; i < n_pairs; i++) {
-        double dl;
-        const double w = p->pair[i]->weight / weight;
-        *nll += w * pref_loss(p->value[p->first[i]] - p->value[p->second[i]], p->pair[i]->o, p->pair[i]->flip, &dl);
-        p->dvalue[p->first[i]] += g->o->beta * w * dl;
-        p->dvalue[p->second[i]] -= g->o->beta * w * dl;
-    }
+    *nll = game_pair_gradient(p, n_pairs, g->o->beta);
     return gap;
 }
 
@@ -112,20 +126,12 @@ static bool ascend(struct game *g, int n, int n_pairs, struct err *e) {
     if (!reward_backward(&g->adversary, &p->seqs, p->dvalue, e) || !reward_step(&g->adversary, g->o->game_reward_lr, &norm, e)) return false;
     if (!reward_score(&g->adversary, &p->seqs, false, p->value, e)) return false;
     for (int i = 0; i < n; i++) after += (p->value[i] - p->value[n + i]) / n;
-    g->st.slack += 0.2 * (nll - g->st.nll_best - g->st.slack);
     g->st.tokens += 2.0 * p->seqs.n_tokens;
-    game_series(g, SERIES_GAP_DESCENT, before);
-    game_series(g, SERIES_GAP_ASCENT, after);
-    game_series(g, SERIES_SLACK, g->st.slack);
-    game_series(g, SERIES_BETA, g->o->beta);
+    game_publish_ascent(g, before, after, nll);
     return true;
 }
 
-enum game_result ascent_step(struct game *g, bool *finished, struct err *e) {
-    if (g->o->game_reward_steps == 0) {
-        *finished = true;
-        return GAME_OK;
-    }
+static enum game_result black_box_ascent(struct game *g, struct err *e) {
     const int want = g->o->game_reward_batch;
     const struct teacher_output **out = mem_small((size_t)want * sizeof *out);
     const struct prompt **prompt = mem_small((size_t)want * sizeof *prompt);
@@ -144,6 +150,11 @@ enum game_result ascent_step(struct game *g, bool *finished, struct err *e) {
     free(out);
     free(prompt);
     free(y);
-    *finished = g->st.step + 1 >= g->o->game_reward_steps;
     return r;
+}
+
+enum game_result ascent_step(struct game *g, bool *finished, struct err *e) {
+    *finished = g->st.step + 1 >= g->o->game_reward_steps;
+    if (g->o->game_reward_steps == 0) return GAME_OK;
+    return g->adversary.expert ? white_box_ascent(g, e) : black_box_ascent(g, e);
 }

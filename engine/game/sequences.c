@@ -68,4 +68,9 @@ struct head_rows sequences_rows(const struct sequences *s, const float *hidden) 
     return (struct head_rows){.hidden = hidden, .row = s->row, .target = s->target, .n = s->n_rows};
 }
 
+struct head_rows sequences_rows_between(const struct sequences *s, const float *hidden, int from, int to) {
+    const int first = s->row_start[from], end = s->row_start[to];
+    return (struct head_rows){.hidden = hidden, .row = s->row + first, .target = s->target + first, .n = end - first};
+}
+
 int sequences_last(const struct sequences *s, int i) { return s->start[i + 1] - 1; }

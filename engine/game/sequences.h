@@ -25,6 +25,8 @@ void sequences_free(struct sequences *s);
 int sequences_add(struct sequences *s, const int32_t *x, int n_x, const int32_t *y, int n_y, bool include_last);
 struct batch sequences_batch(const struct sequences *s);
 struct head_rows sequences_rows(const struct sequences *s, const float *hidden);
+/* Those of the sequences [from, to) alone. */
+struct head_rows sequences_rows_between(const struct sequences *s, const float *hidden, int from, int to);
 /* Index into token of the last token of sequence i. */
 int sequences_last(const struct sequences *s, int i);
 

@@ -39,6 +39,8 @@ bool options_need_expert(const struct options *o) {
     case ALGORITHM_JSD:
     case ALGORITHM_SKEW_KL:
     case ALGORITHM_TV: return true;
+    case ALGORITHM_PBKD:
+    case ALGORITHM_PPO_FIXED_RM: return o->reward_access == ACCESS_WHITE_BOX;
     default: return false;
     }
 }
@@ -47,12 +49,13 @@ bool options_need_expert(const struct options *o) {
 static bool check_vocabularies(const struct options *o, struct err *e) {
     if (!options_need_expert(o)) return true;
     char algorithm[64];
+    const char *how = o->reward_access == ACCESS_WHITE_BOX ? ", reward.access \"white-box\"," : "";
     option_format(o, option_find("algorithm"), algorithm, sizeof algorithm);
     struct tokenizer *teacher = read_vocabulary(o->teacher_model, e), *student = teacher ? read_vocabulary(o->student_model, e) : NULL;
     bool ok = student != NULL;
     if (ok && tokenizer_hash(teacher) != tokenizer_hash(student))
-        ok = err_set(e, "algorithm \"%s\" compares probabilities and needs one vocabulary: teacher.model %.150s (%d tokens) and student.model "
-                        "%.150s (%d tokens) differ", algorithm, o->teacher_model, tokenizer_n_vocab(teacher), o->student_model,
+        ok = err_set(e, "algorithm \"%s\"%s reads probabilities and needs one vocabulary: teacher.model %.150s (%d tokens) and student.model "
+                        "%.150s (%d tokens) differ", algorithm, how, o->teacher_model, tokenizer_n_vocab(teacher), o->student_model,
                      tokenizer_n_vocab(student));
     tokenizer_free(teacher);
     tokenizer_free(student);
@@ -91,6 +94,8 @@ bool options_check_labeller(const struct options *o, struct err *e) {
 bool options_check(const struct options *o, struct err *e) {
     for (int i = 0; i < N_OPTIONS; i++)
         if (option_is_path(&OPTIONS[i]) && !check_file(o, &OPTIONS[i], e)) return false;
+    if (o->reward_level == LEVEL_SEQUENCE && o->reward_access == ACCESS_WHITE_BOX)
+        return err_set(e, "reward.level: must be \"token\" with reward.access \"white-box\" (it needs Q of every action), found \"sequence\"");
     if (!check_vocabularies(o, e) || !check_coefficients(o, e) || !options_check_labeller(o, e)) return false;
     if (o->label_import[0] && !label_file_each(o->label_import, NULL, NULL, e)) return err_wrap(e, "label.import");
     if (o->game_descent == DESCENT_EXACT && o->reward_level == LEVEL_SEQUENCE)

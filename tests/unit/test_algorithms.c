@@ -16,8 +16,11 @@
 #include "engine/base/file.h"
 #include "engine/base/strbuf.h"
 #include "engine/formats/quant.h"
+#include "engine/game/sequences.h"
+#include "engine/model/divergence.h"
 #include "engine/model/model_io.h"
 #include "engine/run/session.h"
+#include "engine/text/chat.h"
 
 static char folder[64]; /* holds teacher.gguf, student.gguf, foreign.gguf (another vocabulary), prompts.jsonl, recorded.jsonl */
 
@@ -141,7 +144,11 @@ static const struct played {
 } PLAYED[] = {
     {"sft", "algorithm=sft"},
     {"pbkd", "algorithm=pbkd"},
+    {"white", "reward.access=white-box game.kl=0.05"},
+    {"white-student", "reward.access=white-box game.off_policy=0 game.sft=0.1 game.reward_steps=2"},
+    {"white-sampled", "reward.access=white-box game.descent=sampled game.policy_epochs=2"},
     {"ppo", "algorithm=ppo_fixed_rm"},
+    {"ppo-white", "algorithm=ppo_fixed_rm reward.access=white-box"},
     {"ppo-sampled", "algorithm=ppo_fixed_rm game.descent=sampled game.kl=0.05"},
     {"dpo", "algorithm=dpo"},
     {"fkl", "algorithm=fkl"},
@@ -230,6 +237,74 @@ static void first_and_last(const char *run, const char *metric, double *first, d
     *last = number_in_database(run, sql);
 }
 
+/* Mean KL(teacher, student) at the states of some answers. */
+static double distance_to_teacher(const char *student_path) {
+    struct err e = {0};
+    struct model *p = NULL, *q = NULL;
+    struct tokenizer *t = NULL, *ignored = NULL;
+    if (!model_open(in_folder("teacher.gguf"), &p, &t, &e) || !model_open(student_path, &q, &ignored, &e)) fail_msg("%s", e.msg);
+    struct sequences s = {0};
+    struct token_list x = {0}, y = {0};
+    assert_true(chat_encode_prompt(t, CHAT_RAW, NULL, "what is 3 plus 77?", &x, &e));
+    chat_encode_response(t, CHAT_RAW, "what is plus", &y);
+    for (int n = 1; n <= (int)x.n; n++) sequences_add(&s, x.id, n, y.id, (int)y.n, false);
+    const struct batch b = sequences_batch(&s);
+    struct activations *ap = activations_new(), *aq = activations_new();
+    struct head_space *space = head_space_new();
+    const float *hp, *hq;
+    assert_true(model_forward(p, ap, &b, false, &hp, &e) && model_forward(q, aq, &b, false, &hq, &e));
+    const struct head_rows rp = sequences_rows(&s, hp), rq = sequences_rows(&s, hq);
+    float *kl = calloc((size_t)rq.n, sizeof *kl);
+    const struct divergence_out out = {.value = {[DIVERGENCE_FKL] = kl}};
+    if (!divergence_measure(&(struct divergence_pair){p, q, &rp, &rq}, 0, 0, space, &out, &e)) fail_msg("%s", e.msg);
+    double sum = 0;
+    for (int i = 0; i < rq.n; i++) sum += (double)kl[i] / rq.n;
+    free(kl);
+    sequences_free(&s);
+    token_list_free(&x);
+    token_list_free(&y);
+    head_space_free(space);
+    activations_free(ap);
+    activations_free(aq);
+    tokenizer_free(t);
+    tokenizer_free(ignored);
+    model_free(p);
+    model_free(q);
+    return sum;
+}
+
+/* Without preferences to hold it, every step of the critic must raise the moments that it maximises, on the batch that it saw. */
+static void the_critic_ascends(void **state) {
+    (void)state;
+    char hash[32];
+    const struct options o = tiny_options("reward.access=white-box beta=0 game.rounds=20 game.reward_lr=0.001");
+    finish("ascends", start("ascends", &o, false, true), hash);
+    const char *const join = "FROM metric a JOIN metric b ON a.tick=b.tick AND a.name='gap.after_ascent' AND b.name='gap.after_descent'";
+    char sql[300];
+    snprintf(sql, sizeof sql, "SELECT min(a.value-b.value) %s", join);
+    assert_true(number_in_database("ascends", sql) > 0);
+    snprintf(sql, sizeof sql, "SELECT count(*) %s", join);
+    assert_true(number_in_database("ascends", sql) == 40);
+}
+
+/* A student that matches all moments is the teacher: where no preferences pull it elsewhere, the game brings it nearer. */
+static void the_white_box_game_nears_the_teacher(void **state) {
+    (void)state;
+    static const char *const PLAYED_ON[] = {"reward.access=white-box beta=0 teacher.temperature=1"};
+    const double before = distance_to_teacher(in_folder("student.gguf"));
+    for (size_t i = 0; i < sizeof PLAYED_ON / sizeof *PLAYED_ON; i++) {
+        char run[32], text[300], path[200], hash[32];
+        snprintf(run, sizeof run, "nears-%d", (int)i);
+        snprintf(text, sizeof text, "%s iterations=1 game.rounds=200 game.reward_steps=2 game.policy_steps=1 game.policy_batch=16"
+                                    " game.reward_batch=16 game.policy_lr=0.001 game.reward_lr=0.01 prompts.per_iteration=60", PLAYED_ON[i]);
+        const struct options o = tiny_options(text);
+        finish(text, start(run, &o, false, true), hash);
+        snprintf(path, sizeof path, "%s/student.gguf", in_folder(run));
+        const double after = distance_to_teacher(path);
+        if (!(after < 0.75 * before)) fail_msg("%s: KL(teacher, student) from %g to %g", PLAYED_ON[i], before, after);
+    }
+}
+
 static void a_divergence_falls(void **state) {
     (void)state;
     static const char *const NAMES[] = {"fkl", "rkl", "jsd", "skew_kl", "tv"};
@@ -260,15 +335,21 @@ static void dpo_prefers_what_is_preferred(void **state) {
     assert_true(isnan(number_in_database("learn-dpo", "SELECT max(value) FROM metric WHERE name LIKE 'reward.%' OR name LIKE 'gap.worst%'")));
 }
 
-/* The reward is fitted in the first iteration and stays; the student comes to please it. */
+/* The reward is fitted in the first iteration and stays; the student comes to please it, by either gradient. */
 static void a_fixed_reward_is_pleased(void **state) {
     (void)state;
-    char hash[32];
-    double first, last;
-    const struct options o = tiny_options("algorithm=ppo_fixed_rm game.rounds=10 game.policy_steps=10 game.policy_lr=0.003 game.policy_batch=16");
-    finish("ppo", start("learn-ppo", &o, false, true), hash);
-    first_and_last("learn-ppo", "student.reward", &first, &last);
-    if (!(last > first + 1)) fail_msg("reward of the student from %g to %g", first, last);
+    static const char *const FORMS[] = {"", " game.descent=sampled samples_per_prompt=4", " game.descent=sampled reward.access=white-box"};
+    for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
+        char hash[32], text[200];
+        double first, last;
+        const char *run = i ? "learn-ppo-sampled" : "learn-ppo";
+        snprintf(text, sizeof text, "algorithm=ppo_fixed_rm game.rounds=10 game.policy_steps=10 game.policy_lr=0.003 game.policy_batch=16%s", FORMS[i]);
+        const struct options o = tiny_options(text);
+        if (i) dir_remove_tree(in_folder(run), NULL);
+        finish("ppo", start(run, &o, false, true), hash);
+        first_and_last(run, "student.reward", &first, &last);
+        if (!(last > first + 1)) fail_msg("%s: reward of the student from %g to %g", text, first, last);
+    }
     assert_true(number_in_database("learn-ppo", "SELECT count(DISTINCT iteration) FROM metric WHERE name='reward.nll'") == 1);
     assert_true(number_in_database("learn-ppo", "SELECT count(*) FROM metric WHERE name='reward.accuracy.newest'") == 2);
     assert_true(number_in_database("learn-ppo", "SELECT count(*) FROM metric WHERE name='gap.fitted'") == 2);
@@ -298,6 +379,9 @@ static void what_cannot_work_is_refused(void **state) {
         snprintf(text, sizeof text, "algorithm=%s prompts.system=foreign", NAMES[i]);
         refused(text, both);
     }
+    refused("reward.access=white-box prompts.system=foreign", both);
+    refused("algorithm=ppo_fixed_rm reward.access=white-box prompts.system=foreign", both);
+    refused("reward.access=white-box reward.level=sequence game.descent=sampled", (const char *const[]){"reward.level", "white-box", NULL});
     refused("algorithm=jsd distil.coef=0", (const char *const[]){"distil.coef", "above 0 and below 1", NULL});
     refused("algorithm=jsd distil.coef=1", (const char *const[]){"distil.coef", NULL});
     refused("algorithm=skew_kl distil.coef=-0.5", (const char *const[]){"distil.coef", "or 0", NULL});
@@ -316,6 +400,8 @@ static void a_foreign_teacher_may_speak(void **state) {
 int main(void) {
     enum { N_PLAYED = sizeof PLAYED / sizeof *PLAYED };
     static const struct CMUnitTest other[] = {
+        cmocka_unit_test(the_critic_ascends),
+        cmocka_unit_test(the_white_box_game_nears_the_teacher),
         cmocka_unit_test(a_divergence_falls),
         cmocka_unit_test(dpo_prefers_what_is_preferred),
         cmocka_unit_test(a_fixed_reward_is_pleased),

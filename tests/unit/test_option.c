@@ -104,6 +104,8 @@ static void enum_constants_match_the_choices(void **state) {
                 {"prompts.checker", "number", CHECKER_NUMBER},
                 {"reward.level", "token", LEVEL_TOKEN},
                 {"reward.level", "sequence", LEVEL_SEQUENCE},
+                {"reward.access", "black-box", ACCESS_BLACK_BOX},
+                {"reward.access", "white-box", ACCESS_WHITE_BOX},
                 {"reward.gate_action", "stop", GATE_STOP},
                 {"reward.gate_action", "continue", GATE_CONTINUE},
                 {"reward.gate_action", "train", GATE_TRAIN}};

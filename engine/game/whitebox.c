@@ -1,0 +1,121 @@
+/* White-box ascent (algorithms.md section 6): one step of the critic Q, the adversary, up
+ *
+ *     G - beta (L - L_hat - zeta),   G = sum over the states s of (V_E - V_pi)(s) = sum_a (pi_E - pi)(a|s) Q(s,a)
+ *
+ * which is the student's performance gap where the states are those it visits (the performance difference identity). A batch holds states of
+ * student samples, with weight 1 - mu, and of teacher outputs (the off-policy twin), with weight mu = game.off_policy: by their shares
+ * of the answers, as game_draw_states rounds them. G carries the reward's scale, so that beta means what it means in the black-box game.
+ *
+ * The pairs of L ride in the same batch, behind the states: they are scored by the sum of A_Q, the states by their moments, and one backward pass
+ * serves both. Without a fitted reward (algorithm moment) there are none, and the bound of Q alone keeps the game finite.
+ *
+ * Here stands also what the descent by samples needs: A_Q summed to go. */
+#include <math.h>
+
+#include "engine/game/algorithm.h"
+#include "engine/game/game_private.h"
+
+/* The three models at the rows of the first n sequences. */
+struct state_rows {
+    struct head_rows student, expert, critic;
+};
+
+static struct moment_models at_states(const struct game *g, int n, const float *student_hidden, struct state_rows *rows) {
+    const struct sequences *s = &g->pairs.seqs;
+    const struct reward *r = &g->adversary;
+    rows->student = sequences_rows_between(s, student_hidden, 0, n);
+    rows->expert = sequences_rows_between(s, r->expert_hidden, 0, n);
+    rows->critic = sequences_rows_between(s, r->hidden, 0, n);
+    return (struct moment_models){.student = g->student.model, .expert = r->expert, .critic = r->t.model, .student_rows = &rows->student,
+                                  .expert_rows = &rows->expert, .critic_rows = &rows->critic, .bound = r->bound};
+}
+
+/* Gradient of -G + beta L; returns false on errors; *gap and *nll are G and L before the step. */
+static bool accumulate(struct game *g, int n, int n_pairs, const float *student_hidden, double *gap, double *nll, struct err *e) {
+    struct reward *r = &g->adversary;
+    struct trainee *t = &r->t;
+    struct pref_space *p = &g->pairs;
+    struct state_rows rows;
+    const struct moment_models m = at_states(g, n, student_hidden, &rows);
+    const struct batch all = sequences_batch(&p->seqs);
+    double value;
+    *nll = 0;
+    if (n_pairs > 0) {
+        if (!reward_values(r, &p->seqs, n, p->value, e)) return false;
+        for (int i = n; i < p->seqs.n_seq; i++) p->dvalue[i] = 0;
+        *nll = game_pair_gradient(p, n_pairs, g->o->beta);
+        if (!reward_head_backward(r, &p->seqs, n, p->dvalue, e)) return false;
+    }
+    for (int i = 0; i < rows.critic.n; i++) t->row_value[i] = -r->scale / (float)n;
+    if (!moment_critic_backward(&m, t->row_value, NULL, t->space, &value, t->dhidden, t->grads, e)) return false;
+    *gap = -value;
+    return model_backward(t->model, t->acts, &all, t->dhidden, t->grads, e);
+}
+
+/* G after the step; student and expert have not moved. */
+static bool measure_gap(struct game *g, int n, const float *student_hidden, double *gap, struct err *e) {
+    struct reward *r = &g->adversary;
+    struct trainee *t = &r->t;
+    struct batch states = sequences_batch(&g->pairs.seqs);
+    states.n_seq = n;
+    if (!model_forward(t->model, t->acts, &states, false, &r->hidden, e)) return false;
+    struct state_rows rows;
+    const struct moment_models m = at_states(g, n, student_hidden, &rows);
+    const struct moment_out out = {.moment = t->row_value};
+    if (!moment_measure(&m, t->space, &out, e)) return false;
+    *gap = 0;
+    for (int i = 0; i < rows.critic.n; i++) *gap += (double)t->row_value[i] * (double)r->scale / n;
+    return true;
+}
+
+static bool ascend(struct game *g, int n, int n_pairs, struct err *e) {
+    struct reward *r = &g->adversary;
+    const struct sequences *s = &g->pairs.seqs;
+    struct batch states = sequences_batch(s);
+    const float *hidden;
+    double before, after, nll;
+    states.n_seq = n;
+    if (!reward_forward(r, s, true, e) || !model_forward(g->student.model, g->student.acts, &states, false, &hidden, e) ||
+        !accumulate(g, n, n_pairs, hidden, &before, &nll, e) || !reward_step(r, g->o->game_reward_lr, NULL, e) ||
+        !measure_gap(g, n, hidden, &after, e))
+        return false;
+    g->st.tokens += 2.0 * s->n_tokens + 2.0 * s->start[n];
+    game_publish_ascent(g, before, after, nll);
+    return true;
+}
+
+enum game_result white_box_ascent(struct game *g, struct err *e) {
+    const int n = g->o->game_reward_batch;
+    const enum game_result r = game_draw_states(g, &g->pairs.seqs, n, 1.0 - g->o->game_off_policy, e);
+    if (r != GAME_OK) return r;
+    int n_pairs = 0;
+    if (algorithm_has_fitted(g->o)) {
+        n_pairs = game_draw_pairs(g, g->o->reward_batch);
+        pref_space_reserve(&g->pairs, n_pairs, n);
+        pref_sequences(&g->pairs.seqs, g->pairs.pair, n_pairs, false, g->pairs.first, g->pairs.second);
+    }
+    return ascend(g, n, n_pairs, e) ? GAME_OK : GAME_FAILED;
+}
+
+void advantages_to_go(const struct game *g, const struct sequences *s, const struct gen_output *y, int n, int k, double *advantage) {
+    const float *a = g->adversary.t.row_value;
+    for (int i = 0; i < n * k; i++) {
+        double sum = y[i].truncated ? -g->o->game_truncation_penalty : 0.0;
+        for (int h = s->row_start[i + 1] - 1; h >= s->row_start[i]; h--) advantage[h] = sum += (double)g->adversary.scale * (double)a[h];
+    }
+    for (int i = 0; i < n; i++) { /* less the mean of the other samples at the same position, 0 where they have ended */
+        const int *start = s->row_start + (size_t)i * (size_t)k;
+        bool any = true;
+        for (int h = 0; any; h++) {
+            double sum = 0;
+            any = false;
+            for (int j = 0; j < k; j++)
+                if (start[j] + h < start[j + 1]) sum += advantage[start[j] + h];
+            for (int j = 0; j < k; j++) {
+                if (start[j] + h >= start[j + 1]) continue;
+                any = true;
+                if (k > 1) advantage[start[j] + h] -= (sum - advantage[start[j] + h]) / (k - 1);
+            }
+        }
+    }
+}
