@@ -18,11 +18,20 @@ const struct command_info COMMANDS[N_COMMANDS] = {
 #undef X
 };
 
-/* Input files are looked at here, so that a wrong path is reported before anything is made. */
-static bool check_files(const struct options *o, struct err *e) {
-    const char *path[] = {o->teacher_model, o->student_model, o->reward_model, o->prompts_train, o->prompts_heldout, o->prompts_recorded};
-    for (size_t i = 0; i < sizeof path / sizeof *path; i++)
-        if (path[i][0] && !file_exists(path[i])) return err_set(e, "%s: no such file", path[i]);
+/* Input files are looked at here, so that a wrong path is reported before anything is made; and their paths are made absolute, so that the run can
+ * be resumed from any folder. */
+static bool find_files(struct options *o, struct err *e) {
+    char *path[] = {o->teacher_model, o->student_model, o->reward_model, o->prompts_train, o->prompts_heldout, o->prompts_recorded};
+    for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
+        if (!path[i][0]) continue;
+        char *full = realpath(path[i], NULL);
+        if (!full) return err_set(e, "%s: no such file", path[i]);
+        const bool fits = strlen(full) < OPTION_TEXT_MAX;
+        if (fits) snprintf(path[i], OPTION_TEXT_MAX, "%s", full);
+        else err_set(e, "%s: the whole path is longer than %d bytes", path[i], OPTION_TEXT_MAX - 1);
+        free(full);
+        if (!fits) return false;
+    }
     return true;
 }
 
@@ -54,7 +63,7 @@ static bool open_run(struct session *s, const struct session_config *c, struct e
         if (!rundir_open(&s->rd, c->run_dir, &s->options, e)) return false;
     }
     if (c->resume && !take_overrides(s, c, e)) return false;
-    if (!options_check(&s->options, e) || !check_files(&s->options, e)) return false;
+    if (!options_check(&s->options, e) || !find_files(&s->options, e)) return false;
     if (c->headless && options_need_person(&s->options))
         return err_set(e, "labeller: human needs the workbench; a headless run has nobody to ask");
     return c->resume || rundir_create(&s->rd, c->run_dir, &s->options, c->title, e);

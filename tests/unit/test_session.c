@@ -291,6 +291,21 @@ static void commands_and_labels_take_effect(void **state) {
     assert_string_equal(a, b);
 }
 
+/* A run that was started with paths relative to one folder goes on in another. */
+static void run_resumes_from_another_folder(void **state) {
+    (void)state;
+    char home[4096], hash[32];
+    assert_non_null(getcwd(home, sizeof home));
+    struct options o = tiny_options();
+    strcpy(o.teacher_model, "teacher.gguf");
+    strcpy(o.prompts_train, "./prompts.jsonl");
+    assert_int_equal(chdir(folder), 0);
+    finish(start("moved", &o, false, true), hash);
+    assert_int_equal(chdir("/"), 0);
+    finish(start("moved", &o, true, true), hash);
+    assert_int_equal(chdir(home), 0);
+}
+
 static void failed_start_leaves_nothing(void **state) {
     (void)state;
     struct options o = tiny_options();
@@ -778,6 +793,7 @@ int main(void) {
         cmocka_unit_test(commands_and_labels_take_effect), cmocka_unit_test(failed_start_leaves_nothing),
         cmocka_unit_test(damaged_model_leaves_nothing),  cmocka_unit_test(run_in_use_is_refused),
         cmocka_unit_test(resumed_run_shows_its_past),
+        cmocka_unit_test(run_resumes_from_another_folder),
         cmocka_unit_test(overrides_of_a_resumed_run_hold), cmocka_unit_test(a_written_answer_trains_and_comes_back),
         cmocka_unit_test(a_written_answer_survives_death_at_its_tick), cmocka_unit_test(a_quit_after_an_answer_ends_at_the_same_bytes),
         cmocka_unit_test(undo_of_an_answer_holds_after_a_resume), cmocka_unit_test(answers_that_nobody_can_read_are_refused),
