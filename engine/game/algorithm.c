@@ -18,6 +18,8 @@ static const struct algorithm_info ALGORITHMS[] = {
                            .trains = PHASE_DISTIL, .divergence = DIVERGENCE_SKEW_KL, .on_policy = 0.0, .coef = 0.1},
     [ALGORITHM_TV] = {.help = "total variation of next tokens, on teacher outputs",
                       .trains = PHASE_DISTIL, .divergence = DIVERGENCE_TV, .on_policy = 0.0},
+    [ALGORITHM_MOMENT] = {.help = "adversarial moment matching: the white-box game without preferences",
+                          .trains = PHASE_DESCENT, .ascent = true},
 };
 
 /* The phases of an iteration in their order; runs() leaves some out. */

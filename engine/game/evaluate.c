@@ -117,7 +117,7 @@ static enum game_result gap_chunk(struct game *g, int chunk, struct err *e) {
     struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
     enum game_result r = game_generate(g, prompt, n, k, g->o->temperature, y, e);
     if (r == GAME_OK) {
-        const bool last = g->fitted.level == REWARD_SEQUENCE;
+        const bool last = g->adversary.level == REWARD_SEQUENCE;
         sequences_clear(&g->seqs_reward);
         bool ok = true;
         for (int i = 0; ok && i < n; i++) {

@@ -38,7 +38,8 @@ bool options_need_expert(const struct options *o) {
     case ALGORITHM_RKL:
     case ALGORITHM_JSD:
     case ALGORITHM_SKEW_KL:
-    case ALGORITHM_TV: return true;
+    case ALGORITHM_TV:
+    case ALGORITHM_MOMENT: return true;
     case ALGORITHM_PBKD:
     case ALGORITHM_PPO_FIXED_RM: return o->reward_access == ACCESS_WHITE_BOX;
     default: return false;
@@ -94,8 +95,10 @@ bool options_check_labeller(const struct options *o, struct err *e) {
 bool options_check(const struct options *o, struct err *e) {
     for (int i = 0; i < N_OPTIONS; i++)
         if (option_is_path(&OPTIONS[i]) && !check_file(o, &OPTIONS[i], e)) return false;
-    if (o->reward_level == LEVEL_SEQUENCE && o->reward_access == ACCESS_WHITE_BOX)
-        return err_set(e, "reward.level: must be \"token\" with reward.access \"white-box\" (it needs Q of every action), found \"sequence\"");
+    if (o->reward_level == LEVEL_SEQUENCE && (o->reward_access == ACCESS_WHITE_BOX || o->algorithm == ALGORITHM_MOMENT))
+        return err_set(e, "reward.level: must be \"token\" with %s \"%s\" (it needs Q of every action), found \"sequence\"",
+                       o->algorithm == ALGORITHM_MOMENT ? "algorithm" : "reward.access",
+                       o->algorithm == ALGORITHM_MOMENT ? "moment" : "white-box");
     if (!check_vocabularies(o, e) || !check_coefficients(o, e) || !options_check_labeller(o, e)) return false;
     if (o->label_import[0] && !label_file_each(o->label_import, NULL, NULL, e)) return err_wrap(e, "label.import");
     if (o->game_descent == DESCENT_EXACT && o->reward_level == LEVEL_SEQUENCE)

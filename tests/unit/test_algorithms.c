@@ -150,6 +150,8 @@ static const struct played {
     {"ppo", "algorithm=ppo_fixed_rm"},
     {"ppo-white", "algorithm=ppo_fixed_rm reward.access=white-box"},
     {"ppo-sampled", "algorithm=ppo_fixed_rm game.descent=sampled game.kl=0.05"},
+    {"moment", "algorithm=moment sft.steps=1"},
+    {"moment-sampled", "algorithm=moment game.descent=sampled game.off_policy=0.3"},
     {"dpo", "algorithm=dpo"},
     {"fkl", "algorithm=fkl"},
     {"rkl", "algorithm=rkl"},
@@ -290,7 +292,8 @@ static void the_critic_ascends(void **state) {
 /* A student that matches all moments is the teacher: where no preferences pull it elsewhere, the game brings it nearer. */
 static void the_white_box_game_nears_the_teacher(void **state) {
     (void)state;
-    static const char *const PLAYED_ON[] = {"reward.access=white-box beta=0 teacher.temperature=1"};
+    static const char *const PLAYED_ON[] = {"algorithm=moment teacher.temperature=1",
+                                            "reward.access=white-box beta=0 teacher.temperature=1"};
     const double before = distance_to_teacher(in_folder("student.gguf"));
     for (size_t i = 0; i < sizeof PLAYED_ON / sizeof *PLAYED_ON; i++) {
         char run[32], text[300], path[200], hash[32];
@@ -303,6 +306,16 @@ static void the_white_box_game_nears_the_teacher(void **state) {
         const double after = distance_to_teacher(path);
         if (!(after < 0.75 * before)) fail_msg("%s: KL(teacher, student) from %g to %g", PLAYED_ON[i], before, after);
     }
+}
+
+static void moment_matching_has_no_preferences(void **state) {
+    (void)state;
+    char hash[32];
+    const struct options o = tiny_options("algorithm=moment");
+    finish("moment", start("alone", &o, false, true), hash);
+    assert_true(number_in_database("alone", "SELECT count(*) FROM pair") == 0);
+    assert_true(number_in_database("alone", "SELECT count(*) FROM metric WHERE name='gap.worst'") == 2);
+    assert_true(number_in_database("alone", "SELECT count(*) FROM metric WHERE name IN ('gap.fitted','beta') OR name LIKE 'reward.%'") == 0);
 }
 
 static void a_divergence_falls(void **state) {
@@ -381,6 +394,8 @@ static void what_cannot_work_is_refused(void **state) {
     }
     refused("reward.access=white-box prompts.system=foreign", both);
     refused("algorithm=ppo_fixed_rm reward.access=white-box prompts.system=foreign", both);
+    refused("algorithm=moment prompts.system=foreign", both);
+    refused("algorithm=moment reward.level=sequence game.descent=sampled", (const char *const[]){"reward.level", "moment", NULL});
     refused("reward.access=white-box reward.level=sequence game.descent=sampled", (const char *const[]){"reward.level", "white-box", NULL});
     refused("algorithm=jsd distil.coef=0", (const char *const[]){"distil.coef", "above 0 and below 1", NULL});
     refused("algorithm=jsd distil.coef=1", (const char *const[]){"distil.coef", NULL});
@@ -402,6 +417,7 @@ int main(void) {
     static const struct CMUnitTest other[] = {
         cmocka_unit_test(the_critic_ascends),
         cmocka_unit_test(the_white_box_game_nears_the_teacher),
+        cmocka_unit_test(moment_matching_has_no_preferences),
         cmocka_unit_test(a_divergence_falls),
         cmocka_unit_test(dpo_prefers_what_is_preferred),
         cmocka_unit_test(a_fixed_reward_is_pleased),

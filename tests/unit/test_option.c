@@ -95,6 +95,7 @@ static void enum_constants_match_the_choices(void **state) {
                 {"algorithm", "jsd", ALGORITHM_JSD},
                 {"algorithm", "skew_kl", ALGORITHM_SKEW_KL},
                 {"algorithm", "tv", ALGORITHM_TV},
+                {"algorithm", "moment", ALGORITHM_MOMENT},
                 {"game.descent", "exact", DESCENT_EXACT},
                 {"game.descent", "sampled", DESCENT_SAMPLED},
                 {"prompts.template", "auto", TEMPLATE_AUTO},
@@ -143,9 +144,9 @@ static void bad_values_name_what_was_expected_and_found(void **state) {
     set_fails("iterations", "1.5", "iterations: must be a whole number, found 1.5");
     set_fails("iterations", "many", "iterations: must be a whole number, found \"many\"");
     set_fails("reward.gate_action", "halt", "reward.gate_action: must be one of stop, continue, train, found \"halt\"");
-    set_fails("algorithm", "pbk", "algorithm: must be one of pbkd, sft, ppo_fixed_rm, dpo, fkl, rkl, jsd, skew_kl, tv, found \"pbk\"");
-    set_fails("algorithm", "", "algorithm: must be one of pbkd, sft, ppo_fixed_rm, dpo, fkl, rkl, jsd, skew_kl, tv, found \"\"");
-    set_fails("algorithm", "pbkd|sft", "algorithm: must be one of pbkd, sft, ppo_fixed_rm, dpo, fkl, rkl, jsd, skew_kl, tv, found \"pbkd|sft\"");
+    set_fails("algorithm", "pbk", "algorithm: must be one of pbkd, sft, ppo_fixed_rm, dpo, fkl, rkl, jsd, skew_kl, tv, moment, found \"pbk\"");
+    set_fails("algorithm", "", "algorithm: must be one of pbkd, sft, ppo_fixed_rm, dpo, fkl, rkl, jsd, skew_kl, tv, moment, found \"\"");
+    set_fails("algorithm", "pbkd|sft", "algorithm: must be one of pbkd, sft, ppo_fixed_rm, dpo, fkl, rkl, jsd, skew_kl, tv, moment, found \"pbkd|sft\"");
     set_fails("prompts.system", "a\xff", "prompts.system: must be UTF-8, found byte FF at position 1");
     char *longest = mem_small(OPTION_TEXT_MAX + 1);
     memset(longest, 'a', OPTION_TEXT_MAX);
