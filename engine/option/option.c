@@ -287,9 +287,8 @@ double option_number(const struct options *o, const struct option_info *info) {
 }
 
 bool option_is_path(const struct option_info *info) {
-    static const char *const PATHS[] = {"teacher.model", "student.model",   "reward.model",
-                                        "prompts.train", "prompts.heldout", "prompts.recorded",
-                                        "label.import"};
+    static const char *const PATHS[] = {"teacher.model",   "student.model",    "reward.model", "prompts.train",
+                                        "prompts.heldout", "prompts.recorded", "label.import"};
     for (size_t i = 0; i < sizeof PATHS / sizeof PATHS[0]; i++)
         if (strcmp(info->name, PATHS[i]) == 0) return true;
     return false;

@@ -57,9 +57,9 @@ bool pair_check_columns(struct db *db, struct err *e) {
         if (!db_get_int(db, e, &there, 1, "SELECT max(name=?) FROM pragma_table_info('pair')", "s", NEWER[i]))
             return false;
         if (!there)
-            return err_set(
-                e, "%s: the table of pairs has no column \"%s\": the run was made by an older version of pbkd", db->path,
-                NEWER[i]);
+            return err_set(e,
+                           "%s: the table of pairs has no column \"%s\": the run was made by an older version of pbkd",
+                           db->path, NEWER[i]);
     }
     return true;
 }
@@ -219,7 +219,7 @@ static bool prompt_id(struct dpref *d, const struct pref_pair *p, int64_t *id, s
 
 #define INSERT_PAIR                                                                                                    \
     "INSERT INTO pair(id,tick,iteration,prompt,pair_hash,heldout,source,active,o,weight,flip,n_x,n_y0,n_y1,"           \
-    "truncated0,truncated1,edit,strength,noise,flipped,annotator,text0,text1,tokens)"                                   \
+    "truncated0,truncated1,edit,strength,noise,flipped,annotator,text0,text1,tokens)"                                  \
     " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *e) {
@@ -229,13 +229,12 @@ static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *
         return err_set(e, "%s: %s", d->db->path, sqlite3_errmsg(d->db->h));
     const size_t bytes = (size_t)(p->n_x + p->n_y0 + p->n_y1) * sizeof *p->tokens;
     bool row;
-    const bool ok =
-        db_bind(d->db, d->insert_pair, e, "iiiiiiiidddiiiiiiddisssb", p->id, p->tick, (int64_t)p->iteration, prompt,
-                (int64_t)p->pair_hash, (int64_t)p->heldout, (int64_t)p->source, (int64_t)p->active, p->o, p->weight,
-                p->flip, (int64_t)p->n_x, (int64_t)p->n_y0, (int64_t)p->n_y1, (int64_t)p->truncated0,
-                (int64_t)p->truncated1, p->edit, p->strength, p->noise, (int64_t)p->flipped, p->annotator, p->text0,
-                p->text1, (const void *)p->tokens, bytes) &&
-        db_step(d->db, d->insert_pair, &row, e);
+    const bool ok = db_bind(d->db, d->insert_pair, e, "iiiiiiiidddiiiiiiddisssb", p->id, p->tick, (int64_t)p->iteration,
+                            prompt, (int64_t)p->pair_hash, (int64_t)p->heldout, (int64_t)p->source, (int64_t)p->active,
+                            p->o, p->weight, p->flip, (int64_t)p->n_x, (int64_t)p->n_y0, (int64_t)p->n_y1,
+                            (int64_t)p->truncated0, (int64_t)p->truncated1, p->edit, p->strength, p->noise,
+                            (int64_t)p->flipped, p->annotator, p->text0, p->text1, (const void *)p->tokens, bytes) &&
+                    db_step(d->db, d->insert_pair, &row, e);
     sqlite3_reset(d->insert_pair);
     sqlite3_clear_bindings(d->insert_pair); /* do not hold copies of the texts until the next pair */
     return ok;
@@ -299,7 +298,8 @@ bool dpref_truncate_after(struct dpref *d, int64_t tick, struct err *e) {
 
 /* Put back the automatic label, which the file keeps. */
 static bool read_automatic(struct db *db, struct pref_pair *p, struct err *e) {
-    sqlite3_stmt *s = db_prepare(db, e, "SELECT source,active,o,weight,flip,strength,noise,flipped FROM pair WHERE id=?", "i", p->id);
+    sqlite3_stmt *s =
+        db_prepare(db, e, "SELECT source,active,o,weight,flip,strength,noise,flipped FROM pair WHERE id=?", "i", p->id);
     bool row = false, ok = s && db_step(db, s, &row, e);
     if (ok && !row) ok = err_set(e, "%s: pair %lld is missing", db->path, (long long)p->id);
     if (ok) {

@@ -42,15 +42,15 @@ struct pref_pair {
     int64_t edit; /* label_event.seq of the DECISION_EDIT whose text is y0, 0 = the game made the pair */
     /* the label in force */
     enum label_source source;
-    bool active;              /* takes part in training */
-    double o;                 /* P(y0 preferred) */
+    bool active;         /* takes part in training */
+    double o;            /* P(y0 preferred) */
     double weight, flip; /* flip: the rate that the likelihood assumes */
     double strength;     /* how much better, 1 = better; a tie's means nothing */
     double noise;        /* the automatic label was turned round with this probability ... */
     bool flipped;        /* ... and was */
     char *annotator;     /* who gave the automatic label, where a file names somebody, else NULL; owned */
-    int64_t event;     /* label_event.seq in force, 0 = automatic; a pair of an edit starts with the edit's */
-    int64_t withdrawn; /* seq of the event that undid the edit, 0 = stands; never active again */
+    int64_t event;       /* label_event.seq in force, 0 = automatic; a pair of an edit starts with the edit's */
+    int64_t withdrawn;   /* seq of the event that undid the edit, 0 = stands; never active again */
 };
 
 struct dpref {
@@ -69,7 +69,8 @@ bool dpref_create_tables(struct db *db, struct err *e);
 bool dpref_load(struct dpref *d, struct db *db, struct err *e);
 void dpref_free(struct dpref *d);
 /* Append in O(1) (id, prompt_hash, pair_hash, heldout, event are filled in here; tokens, texts and annotator are taken
- * over on success). The caller holds a transaction; ticks never decrease. heldout = hash of the prompt in the last tenth. */
+ * over on success). The caller holds a transaction; ticks never decrease. heldout = hash of the prompt in the last
+ * tenth. */
 bool dpref_add(struct dpref *d, struct pref_pair *p, struct err *e);
 const struct pref_pair *dpref_find(const struct dpref *d, int64_t id);
 /* The pairs made by one edit, which are neighbours: their number, and the index of the first. */
@@ -124,8 +125,9 @@ bool label_event_last(struct db *db, const char *annotator, int64_t *seq, struct
 
 /* Apply an event to the pairs in memory: A/B/tie (o = 1, 0 or 1/2 in terms of y0, seen through `left`), bad/flag (pair
  * inactive), skip and note (no change), undo (back to the label before; of an edit: its pairs are withdrawn). The
- * strength is the event's; 2 also doubles the weight. human_flip and human_weight come from the options. Events whose pair does not exist (yet) are
- * an error. DECISION_EDIT changes no pair and makes none here (the game tokenises: engine/game/edit.h). */
+ * strength is the event's; 2 also doubles the weight. human_flip and human_weight come from the options. Events whose
+ * pair does not exist (yet) are an error. DECISION_EDIT changes no pair and makes none here (the game tokenises:
+ * engine/game/edit.h). */
 bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double human_flip, double human_weight,
                        struct err *e);
 

@@ -34,7 +34,8 @@ static bool read_preference(const cJSON *obj, const char *where, double *o, stru
         *o = WORDS[i].o;
         return true;
     }
-    const char *expected = "\"preference\" must be \"a\", \"b\", \"tie\", or the probability from 0 to 1 that response_a is preferred";
+    const char *expected =
+        "\"preference\" must be \"a\", \"b\", \"tie\", or the probability from 0 to 1 that response_a is preferred";
     if (cJSON_IsString(v)) return err_set(e, "%s: %s, found \"%.60s\"", where, expected, v->valuestring);
     if (cJSON_IsNumber(v)) return err_set(e, "%s: %s, found %g", where, expected, v->valuedouble);
     return err_set(e, "%s: %s, found %s", where, expected, json_type_name(v));
@@ -44,13 +45,16 @@ static bool read_responses(const cJSON *obj, const char *where, struct file_labe
     const bool ranked = field(obj, "chosen") || field(obj, "rejected");
     const bool compared = field(obj, "response_a") || field(obj, "response_b") || field(obj, "preference");
     if (ranked == compared)
-        return err_set(e, "%s: expected either \"chosen\" and \"rejected\", or \"response_a\", \"response_b\" and \"preference\", found %s", where,
-                       ranked ? "fields of both" : "neither");
+        return err_set(e,
+                       "%s: expected either \"chosen\" and \"rejected\", or \"response_a\", \"response_b\" and "
+                       "\"preference\", found %s",
+                       where, ranked ? "fields of both" : "neither");
     l->o = 1.0;
     if (ranked)
-        return json_get_string(obj, "chosen", where, &l->response[0], e) && json_get_string(obj, "rejected", where, &l->response[1], e);
-    return json_get_string(obj, "response_a", where, &l->response[0], e) && json_get_string(obj, "response_b", where, &l->response[1], e) &&
-           read_preference(obj, where, &l->o, e);
+        return json_get_string(obj, "chosen", where, &l->response[0], e) &&
+               json_get_string(obj, "rejected", where, &l->response[1], e);
+    return json_get_string(obj, "response_a", where, &l->response[0], e) &&
+           json_get_string(obj, "response_b", where, &l->response[1], e) && read_preference(obj, where, &l->o, e);
 }
 
 /* "strength" and "annotator": null is as good as missing. */
@@ -65,7 +69,8 @@ static bool read_rest(const cJSON *obj, const char *where, struct file_label *l,
     if (annotator && !cJSON_IsNull(annotator)) {
         if (!json_get_string(obj, "annotator", where, &l->annotator, e)) return false;
         if (strlen(l->annotator) > ANNOTATOR_MAX)
-            return err_set(e, "%s: \"annotator\" must have at most %d bytes, found %zu", where, ANNOTATOR_MAX, strlen(l->annotator));
+            return err_set(e, "%s: \"annotator\" must have at most %d bytes, found %zu", where, ANNOTATOR_MAX,
+                           strlen(l->annotator));
     }
     return true;
 }
@@ -80,8 +85,9 @@ static bool read_row(void *ctx, const cJSON *obj, const char *where, struct err 
     return !r->row || r->row(r->ctx, &l, where, e);
 }
 
-bool label_file_each(const char *path, bool (*row)(void *ctx, const struct file_label *label, const char *where, struct err *e), void *ctx,
-                     struct err *e) {
+bool label_file_each(const char *path,
+                     bool (*row)(void *ctx, const struct file_label *label, const char *where, struct err *e),
+                     void *ctx, struct err *e) {
     struct reader r = {row, ctx, 0};
     return jsonl_each(path, read_row, &r, e) && (r.n > 0 || err_set(e, "%s: holds no labels", path));
 }

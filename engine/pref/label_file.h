@@ -21,7 +21,7 @@ struct file_label {
 /* Call row for every label, in order; stops and returns false when it does, or at the first line that is none (message
  * "FILE:LINE: ..."). row NULL: only check the file. A file without a label is an error. */
 bool label_file_each(const char *path,
-                     bool (*row)(void *ctx, const struct file_label *label, const char *where, struct err *e), void *ctx,
-                     struct err *e);
+                     bool (*row)(void *ctx, const struct file_label *label, const char *where, struct err *e),
+                     void *ctx, struct err *e);
 
 #endif

@@ -1,5 +1,5 @@
-/* Labellers: see labeller.h. One row of LABELLERS and one function that decides a pair make a labeller; noise, weights and
- * flip rates are laid over the decision in one place, so that no labeller can forget them. */
+/* Labellers: see labeller.h. One row of LABELLERS and one function that decides a pair make a labeller; noise, weights
+ * and flip rates are laid over the decision in one place, so that no labeller can forget them. */
 #include "engine/pref/labeller.h"
 
 #include <math.h>
@@ -55,7 +55,8 @@ static bool parse_entry(const char *s, int len, struct labeller_mix *m, bool *sh
     const char *name = s;
     int n = colon ? (int)(colon - s) : len, which = 0;
     trim(&name, &n);
-    while (which < N_LABELLERS && !(strlen(LABELLERS[which].name) == (size_t)n && !memcmp(LABELLERS[which].name, name, (size_t)n)))
+    while (which < N_LABELLERS &&
+           !(strlen(LABELLERS[which].name) == (size_t)n && !memcmp(LABELLERS[which].name, name, (size_t)n)))
         which++;
     if (which == N_LABELLERS) return fail_name(name, n, e);
     if (m->share[which] >= 0.0) return err_set(e, "%s is named twice", LABELLERS[which].name);
@@ -76,9 +77,11 @@ bool labeller_mix_parse(const char *text, struct labeller_mix *m, struct err *e)
         if (!s[len]) break;
         s += len + 1;
     }
-    if (n_shared != 0 && n_shared != n + 1) return err_set(e, "either all labellers have a share or none, found \"%.200s\"", text);
+    if (n_shared != 0 && n_shared != n + 1)
+        return err_set(e, "either all labellers have a share or none, found \"%.200s\"", text);
     for (int i = 0; i < N_LABELLERS; i++) sum += m->share[i] = fmax(m->share[i], 0.0);
-    if (!(sum > 0.0 && isfinite(sum))) return err_set(e, "the shares must add up to more than 0, found \"%.200s\"", text);
+    if (!(sum > 0.0 && isfinite(sum)))
+        return err_set(e, "the shares must add up to more than 0, found \"%.200s\"", text);
     for (int i = 0; i < N_LABELLERS; i++) m->share[i] /= sum;
     return true;
 }
@@ -133,8 +136,9 @@ double vote_share(const struct vote *v, const char *answer) {
 }
 
 static bool is_blank(utf8proc_int32_t c) {
-    return c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f' || utf8proc_category(c) == UTF8PROC_CATEGORY_ZS ||
-           utf8proc_category(c) == UTF8PROC_CATEGORY_ZL || utf8proc_category(c) == UTF8PROC_CATEGORY_ZP;
+    return c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f' ||
+           utf8proc_category(c) == UTF8PROC_CATEGORY_ZS || utf8proc_category(c) == UTF8PROC_CATEGORY_ZL ||
+           utf8proc_category(c) == UTF8PROC_CATEGORY_ZP;
 }
 
 /* Blanks of valid UTF-8 made one space each and none at the ends, in place. */
@@ -215,7 +219,8 @@ static bool decide(enum labeller by, const struct label_case *c, struct pref_pai
 
 static void turn_round(const struct label_policy *policy, const struct label_case *c, struct pref_pair *p) {
     p->noise = policy->noise;
-    p->flipped = p->o != 0.5 && rng_uniform(policy->seed, RNG_LABEL, (uint64_t)c->tick, 2 * c->index + 1) < policy->noise;
+    p->flipped =
+        p->o != 0.5 && rng_uniform(policy->seed, RNG_LABEL, (uint64_t)c->tick, 2 * c->index + 1) < policy->noise;
     if (p->flipped) p->o = 1.0 - p->o;
 }
 

@@ -1,6 +1,6 @@
-/* Labellers: who says which answer of a new pair is better (algorithms.md section 7). One interface: label_pair is given
- * what is known of a pair and fills in the label. It draws no conclusion from the order of calls: its random numbers are
- * keyed by (seed, RNG_LABEL, tick, index), so a resumed run labels as the uninterrupted one did.
+/* Labellers: who says which answer of a new pair is better (algorithms.md section 7). One interface: label_pair is
+ * given what is known of a pair and fills in the label. It draws no conclusion from the order of calls: its random
+ * numbers are keyed by (seed, RNG_LABEL, tick, index), so a resumed run labels as the uninterrupted one did.
  *
  *   teacher  y0, the teacher's output, is preferred (the paper's assumption)
  *   human    the pair waits for a person
@@ -12,21 +12,15 @@
  *   import   the labels are those of a file: new pairs are not made
  *
  * Where a labeller knows nothing (oracle: the prompt has no answer to check; self: no majority) the pair is left to a
- * person, and stays out of training until one decides. Every pair is y0 = teacher, y1 = a sample of the student, whoever
- * labels: pairs of two samples would be of one policy, and tell the reward nothing about the gap to the teacher. */
+ * person, and stays out of training until one decides. Every pair is y0 = teacher, y1 = a sample of the student,
+ * whoever labels: pairs of two samples would be of one policy, and tell the reward nothing about the gap to the
+ * teacher. */
 #ifndef PBKD_PREF_LABELLER_H
 #define PBKD_PREF_LABELLER_H
 
 #include "engine/pref/dpref.h"
 
-enum labeller {
-    LABELLER_TEACHER,
-    LABELLER_HUMAN,
-    LABELLER_ORACLE,
-    LABELLER_SELF,
-    LABELLER_IMPORT,
-    N_LABELLERS
-};
+enum labeller { LABELLER_TEACHER, LABELLER_HUMAN, LABELLER_ORACLE, LABELLER_SELF, LABELLER_IMPORT, N_LABELLERS };
 
 /* What a labeller needs of a run, as bits. */
 enum { NEEDS_PERSON = 1, NEEDS_CHECKER = 2, NEEDS_SAMPLES = 4, NEEDS_FILE = 8 };
@@ -63,8 +57,9 @@ struct vote {
 void vote_count(struct vote *v, const char *const *answer, int n);
 /* Samples that give this answer, over all samples. */
 double vote_share(const struct vote *v, const char *answer);
-/* A text as its own final answer, where no checker knows better: compatibility forms and case folded, runs of blanks made
- * one space, blanks at the ends and one full stop at the end taken off; NULL when nothing is left. Caller frees. */
+/* A text as its own final answer, where no checker knows better: compatibility forms and case folded, runs of blanks
+ * made one space, blanks at the ends and one full stop at the end taken off; NULL when nothing is left. Caller frees.
+ */
 char *vote_text_answer(const char *text);
 
 /* ---- labels ---- */
@@ -80,7 +75,7 @@ enum verdict { VERDICT_NONE, VERDICT_WRONG, VERDICT_RIGHT };
 
 struct label_case { /* what is known of the pair; [0] is y0, [1] is y1 */
     int64_t tick;
-    uint64_t index; /* of the pair among those of its tick */
+    uint64_t index;          /* of the pair among those of its tick */
     enum verdict verdict[2]; /* the checker's */
     const char *answer[2];   /* final answers, as in the vote */
     const struct vote *vote; /* NULL: nobody voted, `self` knows nothing */

@@ -96,7 +96,10 @@ static enum loop one_step(struct session *s, struct err *e) {
         publish(s, false);
         return flush_metrics(s, e) ? LOOP_ON : LOOP_FAIL;
     case GAME_ABANDONED: return LOOP_ON;
-    case GAME_NEEDS_LABELS: return wait_for_person(s, "waiting for labels: open the Label view (2)");
+    case GAME_NEEDS_LABELS:
+        if (!s->headless) return wait_for_person(s, "waiting for labels: open the Label view (2)");
+        err_set(e, "labeller %s: the run waits for a person's labels, and headless there is nobody to ask", s->options.labeller);
+        return LOOP_FAIL;
     case GAME_NEEDS_DECISION: return wait_for_person(s, "the reward did not reach the gate: :gate continue, :gate train or :gate stop");
     case GAME_DONE: return LOOP_END;
     default: return LOOP_FAIL;
