@@ -21,7 +21,8 @@ const struct command_info COMMANDS[N_COMMANDS] = {
 /* Input files are looked at here, so that a wrong path is reported before anything is made; and their paths are made absolute, so that the run can
  * be resumed from any folder. */
 static bool find_files(struct options *o, struct err *e) {
-    char *path[] = {o->teacher_model, o->student_model, o->reward_model, o->prompts_train, o->prompts_heldout, o->prompts_recorded};
+    char *path[] = {o->teacher_model,   o->student_model,    o->reward_model, o->prompts_train,
+                    o->prompts_heldout, o->prompts_recorded, o->label_import};
     for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
         if (!path[i][0]) continue;
         char *full = realpath(path[i], NULL);
