@@ -9,7 +9,6 @@
 #include "engine/base/rng.h"
 #include "engine/game/algorithm.h"
 #include "engine/game/game_private.h"
-#include "engine/math/stats.h"
 
 enum { EVAL_PAIRS = 2048 };
 
@@ -67,9 +66,25 @@ static void choose_eval_pairs(struct game *g, bool heldout) {
     }
 }
 
-static bool evaluate_pairs(struct game *g, bool heldout, struct pref_sums *sums, double *ece, struct err *e) {
+/* Scored pairs of an evaluation, for the diagnostics. */
+struct scored {
+    struct scored_pair *pair;
+    int n;
+};
+
+static void keep_scores(struct scored *all, const struct pref_space *p, int n) {
+    for (int i = 0; i < n; i++) {
+        const struct pref_pair *q = p->pair[i];
+        all->pair[all->n++] = (struct scored_pair){.id = q->id, .reward0 = p->value[p->first[i]], .reward1 = p->value[p->second[i]],
+                                                   .length0 = q->n_y0, .length1 = q->n_y1, .o = q->o, .flip = q->flip, .weight = q->weight,
+                                                   .margin = p->margin * q->strength, .source = q->source, .iteration = q->iteration,
+                                                   .heldout = q->heldout};
+    }
+}
+
+static bool evaluate_pairs(struct game *g, bool heldout, struct pref_sums *sums, struct scored *all, struct err *e) {
     choose_eval_pairs(g, heldout);
-    double *delta = mem_small((size_t)(g->n_eval_pair + 1) * sizeof *delta), *o = mem_small((size_t)(g->n_eval_pair + 1) * sizeof *o);
+    all->pair = mem_grow(all->pair, (size_t)(all->n + g->n_eval_pair + 1) * sizeof *all->pair);
     int64_t tokens = 0;
     bool ok = true;
     for (int at = 0; ok && at < g->n_eval_pair; at += CHUNK_PAIRS) {
@@ -77,31 +92,32 @@ static bool evaluate_pairs(struct game *g, bool heldout, struct pref_sums *sums,
         pref_space_reserve(&g->pairs, n, 0);
         g->pairs.margin = g->o->label_margin;
         for (int i = 0; i < n; i++) g->pairs.pair[i] = &g->dpref.pair[g->eval_pair[at + i]];
-        ok = pref_evaluate(&g->fitted, &g->pairs, n, sums, delta + at, &tokens, e);
-        for (int i = 0; ok && i < n; i++) {
-            delta[at + i] = stats_sigmoid(delta[at + i]);
-            o[at + i] = g->pairs.pair[i]->o;
-        }
-        /* labels side by side always say "first": mirror every second pair, or calibration would have one class only */
-        for (int i = 1; ok && i < n; i += 2) {
-            delta[at + i] = 1.0 - delta[at + i];
-            o[at + i] = 1.0 - o[at + i];
-        }
+        ok = pref_evaluate(&g->fitted, &g->pairs, n, sums, NULL, &tokens, e);
+        if (ok) keep_scores(all, &g->pairs, n);
     }
-    if (ok && ece) *ece = g->n_eval_pair >= 10 ? stats_ece(delta, o, (size_t)g->n_eval_pair, 10) : (double)NAN;
     g->st.tokens += (double)tokens;
-    free(delta);
-    free(o);
     return ok;
 }
 
 static double share(double a, double b) { return b > 0 ? a / b : (double)NAN; }
 
+static void diagnose(struct game *g, const struct scored *all) {
+    const struct diagnostics *d = &g->diagnostics;
+    diagnostics_measure(&g->diagnostics, all->pair, all->n, (int)g->st.iteration, g->st.tick);
+    game_series(g, SERIES_ECE, d->ece);
+    game_series(g, SERIES_BRIER, d->brier);
+    game_series(g, SERIES_LENGTH_CORRELATION, d->length_correlation);
+    if (d->n_not_finite > 0) game_log(g, ALERT_ERROR, "the reward of %d pairs is not a finite number", d->n_not_finite);
+}
+
 static bool measure_fit(struct game *g, struct err *e) {
     struct game_state *st = &g->st;
     struct pref_sums train = {0}, heldout = {0};
-    double ece;
-    if (!evaluate_pairs(g, false, &train, NULL, e) || !evaluate_pairs(g, true, &heldout, &ece, e)) return false;
+    struct scored all = {0};
+    const bool ok = evaluate_pairs(g, false, &train, &all, e) && evaluate_pairs(g, true, &heldout, &all, e);
+    if (ok) diagnose(g, &all);
+    free(all.pair);
+    if (!ok) return false;
     st->nll_best = share(train.nll, train.weight);
     if (algorithm_holds_adversary(g->o)) st->slack = 0;
     st->rm_train = share(train.correct, train.decided);
@@ -113,7 +129,6 @@ static bool measure_fit(struct game *g, struct err *e) {
     game_series(g, SERIES_RM_TRAIN, st->rm_train);
     game_series(g, SERIES_RM_HELDOUT, st->rm_heldout);
     game_series(g, SERIES_RM_LENGTH, st->rm_length);
-    game_series(g, SERIES_ECE, ece);
     return true;
 }
 

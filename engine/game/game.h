@@ -13,6 +13,7 @@
 #define PBKD_GAME_GAME_H
 
 #include "engine/formats/safetensors.h"
+#include "engine/game/diagnostics.h"
 #include "engine/game/game_state.h"
 #include "engine/game/outputs.h"
 #include "engine/game/pref_fit.h"
@@ -62,6 +63,7 @@ struct game {
     struct pair_group { int first, count; } *group; /* training pairs that share a prompt, consecutive in dpref */
     int n_groups, cap_groups;
     int *eval_pair, n_eval_pair; /* the pairs of the evaluation under way */
+    struct diagnostics diagnostics; /* of the fitted reward after the last fit; for people, nothing decides by it */
     bool groups_stale;           /* pairs or labels changed */
     int64_t fresh[GAME_FRESH_LABELS]; /* pairs that a person just labelled: they enter the very next reward step */
     int n_fresh;

@@ -71,6 +71,7 @@ char *game_state_json(const struct game *g) {
     double fresh[GAME_FRESH_LABELS] = {0};
     for (int i = 0; i < g->n_fresh; i++) fresh[i] = (double)g->fresh[i];
     cJSON_AddItemToObject(root, "fresh", reals(fresh, g->n_fresh));
+    cJSON_AddItemToObject(root, "diagnostics", diagnostics_to_json(&g->diagnostics));
     char *text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
     return text;
@@ -110,7 +111,8 @@ static bool read_state(struct game *g, const cJSON *root, struct err *e) {
     ok = ok && read_reals(root, "fresh", fresh, g->n_fresh, e) && read_reals(root, "adam_steps", steps, 3, e) &&
          read_reals(root, "gap_worst", g->gap_worst, g->n_gap_prompts, e) && read_reals(root, "gap_fitted", g->gap_fitted, g->n_gap_prompts, e) &&
          read_reals(root, "right_student", g->right_student, g->n_eval_prompts, e) &&
-         read_reals(root, "right_teacher", g->right_teacher, g->n_eval_prompts, e);
+         read_reals(root, "right_teacher", g->right_teacher, g->n_eval_prompts, e) &&
+         diagnostics_from_json(&g->diagnostics, cJSON_GetObjectItemCaseSensitive(root, "diagnostics"), "checkpoint", e);
     if (!ok) return false;
     for (int i = 0; i < g->n_fresh; i++) g->fresh[i] = (int64_t)fresh[i];
     g->student.opt.step = (int64_t)steps[0];

@@ -157,6 +157,7 @@ static bool open_everything(struct game *g, bool resuming, struct err *e) {
 bool game_open(struct game *g, struct options *o, struct db *db, const struct game_observer *see, bool resuming, struct err *e) {
     *g = (struct game){.o = o, .db = db, .see = *see};
     game_state_init(&g->st);
+    diagnostics_measure(&g->diagnostics, NULL, 0, 0, 0);
     if (!algorithm_holds_adversary(o)) g->st.slack = (double)NAN; /* nothing to hold: never "within zeta" */
     g->ref_acts = activations_new();
     if (open_everything(g, resuming, e)) return true;

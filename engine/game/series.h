@@ -35,7 +35,9 @@ const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */
     X(SERIES_DISTIL_LOSS, "distil.loss", "nats/token", "divergence of the student from the teacher on the states just trained on (tv: no unit)")\
     X(SERIES_DPO_LOSS, "dpo.loss", "nats/pair", "negative log-likelihood of D_pref under the student's implicit reward (training batch)")  \
     X(SERIES_DPO_MARGIN, "dpo.margin", "nats", "how much the log-ratio of student to reference is higher for the preferred answer")        \
-    X(SERIES_ECE, "reward.ece", "", "expected calibration error of the reward on held-out pairs")
+    X(SERIES_ECE, "reward.ece", "", "expected calibration error of the reward on held-out pairs")                             \
+    X(SERIES_BRIER, "reward.brier", "", "Brier score of the reward on held-out pairs: 0 sure and right, 0.25 undecided, 1 sure and wrong")     \
+    X(SERIES_LENGTH_CORRELATION, "reward.length_correlation", "", "correlation of an answer's reward with its length")
 
 enum series_id {
 #define X(id, name, unit, help) id,

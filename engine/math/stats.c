@@ -53,19 +53,28 @@ static int compare_forecasts(const void *a, const void *b) {
     return (x->o > y->o) - (x->o < y->o);
 }
 
-double stats_ece(const double *p, const double *o, size_t n, int n_bins) {
-    if (n == 0 || n_bins < 1) return 0.0;
-    struct forecast *f = mem_small(n * sizeof *f);
+void stats_calibration(const double *p, const double *o, size_t n, struct calibration_bin *bin, int n_bins) {
+    struct forecast *f = mem_small((n + 1) * sizeof *f);
     for (size_t i = 0; i < n; i++) f[i] = (struct forecast){.p = p[i], .o = o[i]};
     qsort(f, n, sizeof *f, compare_forecasts);
-    const size_t bins = (size_t)n_bins;
-    double total = 0;
-    for (size_t b = 0; b < bins; b++) {
-        double difference = 0;
-        for (size_t i = b * n / bins; i < (b + 1) * n / bins; i++) difference += f[i].p - f[i].o;
-        total += fabs(difference);
+    for (size_t b = 0, bins = (size_t)n_bins; b < bins; b++) {
+        const size_t from = b * n / bins, to = (b + 1) * n / bins;
+        bin[b] = (struct calibration_bin){.n = (int)(to - from)};
+        for (size_t i = from; i < to; i++) {
+            bin[b].p += f[i].p / (double)(to - from);
+            bin[b].o += f[i].o / (double)(to - from);
+        }
     }
     free(f);
+}
+
+double stats_ece(const double *p, const double *o, size_t n, int n_bins) {
+    if (n == 0 || n_bins < 1) return 0.0;
+    struct calibration_bin *bin = mem_small((size_t)n_bins * sizeof *bin);
+    stats_calibration(p, o, n, bin, n_bins);
+    double total = 0;
+    for (int b = 0; b < n_bins; b++) total += bin[b].n * fabs(bin[b].p - bin[b].o);
+    free(bin);
     return total / (double)n;
 }
 

@@ -11,7 +11,14 @@ struct interval {
 
 /* Percentile bootstrap over n independent units (prompts), n_boot resamples. */
 struct interval stats_bootstrap(const double *x, size_t n, int n_boot, uint64_t seed, uint64_t tick);
-/* Expected calibration error over n_bins equal-count bins of predicted probabilities p against outcomes o in [0,1]. */
+/* A reliability diagram: predicted probabilities p against outcomes o in [0,1], in n_bins bins of equal count in the order of p (the counts differ
+ * by at most one; with fewer values than bins some are empty, their means 0). */
+struct calibration_bin {
+    int n;
+    double p, o; /* means */
+};
+void stats_calibration(const double *p, const double *o, size_t n, struct calibration_bin *bin, int n_bins);
+/* Expected calibration error: the mean |p - o| of those bins, weighted by their counts. */
 double stats_ece(const double *p, const double *o, size_t n, int n_bins);
 double stats_brier(const double *p, const double *o, size_t n);
 /* Pearson correlation; 0 when either side is constant. */

@@ -1,5 +1,5 @@
 /* Snapshots from the engine's side: one draft that the engine keeps up to date, copied into an immutable snapshot when it is published. Series
- * are copied only when they changed; everything else is one memcpy and at most 64 pairs of text. */
+ * and the reward's report are copied only when they changed; everything else is one memcpy and at most 64 pairs of text. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,6 +35,15 @@ void publisher_free(struct session *s) {
     free(s->draft);
     free(s->series);
     for (int i = 0; i < N_SERIES; i++) series_block_release(s->block[i]);
+    reward_block_release(s->report);
+}
+
+/* What the reward was measured to be, when that has changed. */
+static void refresh_report(struct session *s) {
+    const struct diagnostics *d = &s->game.diagnostics;
+    if (d->iteration == 0 || (s->report && s->report->report.figures.tick == d->tick)) return;
+    reward_block_release(s->report);
+    s->report = reward_block_new(d, &s->game.dpref);
 }
 
 /* Figures that follow from the game's state. */
@@ -45,6 +54,7 @@ static void refresh(struct session *s) {
     d->elapsed_seconds = now - s->began;
     if (!s->game_is_open) return;
     const struct game_state *st = &s->game.st;
+    refresh_report(s);
     d->tick = st->tick;
     d->iteration = (int)st->iteration;
     d->phase = (enum run_phase)st->phase;
@@ -95,6 +105,11 @@ static struct snapshot *copy_draft(struct session *s) {
         n->owner[i] = s->block[i];
         n->series[i] = &s->block[i]->series;
         n->n_series_points += n->series[i]->n;
+    }
+    if (s->report) {
+        atomic_fetch_add(&s->report->references, 1);
+        n->reward_owner = s->report;
+        n->reward = &s->report->report;
     }
     n->references = 1;
     return n;

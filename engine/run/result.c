@@ -24,11 +24,14 @@ static void add_interval(struct strbuf *b, const char *key, double mean, double 
     strbuf_putc(b, '}');
 }
 
-static void add_reward(struct strbuf *b, const struct game_state *st) {
-    static const char *const KEYS[] = {"accuracy_train", "accuracy_heldout", "accuracy_heldout_first", "length_only"};
-    const double v[] = {st->rm_train, st->rm_heldout, st->rm_heldout_first, st->rm_length};
+/* nll, ece and brier are of held-out pairs, so that they can be compared; nll_train is L-hat. */
+static void add_reward(struct strbuf *b, const struct game_state *st, const struct diagnostics *d) {
+    static const char *const KEYS[] = {"accuracy_train", "accuracy_heldout", "accuracy_heldout_first", "length_only", "majority", "nll_train",
+                                       "nll", "ece", "brier", "length_correlation"};
+    const double v[] = {st->rm_train, st->rm_heldout, st->rm_heldout_first, st->rm_length, d->majority, st->nll_best,
+                        d->nll[DIAG_HELDOUT], d->ece, d->brier, d->length_correlation};
     strbuf_puts(b, "\"reward\":{");
-    add_reals(b, 4, KEYS, v);
+    add_reals(b, sizeof v / sizeof *v, KEYS, v);
     strbuf_putc(b, '}');
 }
 
@@ -62,7 +65,7 @@ char *result_json(const struct session *s) {
     const bool whole = st->phase == PHASE_END || st->iteration == 0; /* an iteration under way does not count */
     struct strbuf b = {0};
     strbuf_printf(&b, "{\"iterations\":%lld,", (long long)(whole ? st->iteration : st->iteration - 1));
-    add_reward(&b, st);
+    add_reward(&b, st, &s->game.diagnostics);
     add_gaps(&b, st);
     strbuf_putc(&b, ',');
     add_real(&b, "beta", s->options.beta);

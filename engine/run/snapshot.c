@@ -16,14 +16,17 @@ const struct snapshot *snapshot_retain(const struct snapshot *s) {
     return s;
 }
 
+static void free_texts(const struct shown_pair *p) {
+    free(p->prompt);
+    free(p->teacher);
+    free(p->student);
+}
+
 void snapshot_release(const struct snapshot *s) {
     if (!s || __atomic_sub_fetch(&((struct snapshot *)s)->references, 1, __ATOMIC_ACQ_REL) > 0) return;
     for (int i = 0; i < N_SERIES; i++) series_block_release(s->owner[i]);
-    for (int i = 0; i < s->n_shown; i++) {
-        free(s->pair[i].prompt);
-        free(s->pair[i].teacher);
-        free(s->pair[i].student);
-    }
+    reward_block_release(s->reward_owner);
+    for (int i = 0; i < s->n_shown; i++) free_texts(&s->pair[i]);
     free((void *)s);
 }
 
@@ -36,4 +39,38 @@ struct series_block *series_block_new(const struct series *from) {
 
 void series_block_release(struct series_block *b) {
     if (b && atomic_fetch_sub(&b->references, 1) == 1) free(b);
+}
+
+static struct shown_pair show_listed(const struct diag_pair *l, const struct dpref *d) {
+    const struct pref_pair *p = dpref_find(d, l->id);
+    return (struct shown_pair){.id = p ? p->id : 0,
+                               .pair_hash = p ? p->pair_hash : 0,
+                               .iteration = l->iteration,
+                               .heldout = l->heldout,
+                               .prompt = mem_strdup(p ? p->prompt : ""),
+                               .teacher = mem_strdup(p ? p->text0 : ""),
+                               .student = mem_strdup(p ? p->text1 : ""),
+                               .truncated0 = p && p->truncated0,
+                               .truncated1 = p && p->truncated1,
+                               .reward_teacher = l->reward0,
+                               .reward_student = l->reward1,
+                               .source = l->source,
+                               .o = l->o,
+                               .event = p ? p->event : 0};
+}
+
+struct reward_block *reward_block_new(const struct diagnostics *figures, const struct dpref *d) {
+    struct reward_block *b = mem_small(sizeof *b);
+    atomic_init(&b->references, 1);
+    b->report.figures = *figures;
+    for (int i = 0; i < figures->n_uncertain; i++) b->report.uncertain[i] = show_listed(&figures->uncertain[i], d);
+    for (int i = 0; i < figures->n_disputed; i++) b->report.disputed[i] = show_listed(&figures->disputed[i], d);
+    return b;
+}
+
+void reward_block_release(struct reward_block *b) {
+    if (!b || atomic_fetch_sub(&b->references, 1) > 1) return;
+    for (int i = 0; i < b->report.figures.n_uncertain; i++) free_texts(&b->report.uncertain[i]);
+    for (int i = 0; i < b->report.figures.n_disputed; i++) free_texts(&b->report.disputed[i]);
+    free(b);
 }

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "engine/game/diagnostics.h"
 #include "engine/game/series.h"
 #include "engine/math/stats.h"
 #include "engine/pref/dpref.h"
@@ -31,6 +32,11 @@ struct shown_pair { /* a pair as a person sees it */
     enum label_source source;
     double o;
     int64_t event; /* label in force, 0 automatic */
+};
+
+struct reward_report { /* the fitted reward as it was measured after its last fit */
+    struct diagnostics figures;
+    struct shown_pair uncertain[DIAG_LISTED], disputed[DIAG_LISTED]; /* the pairs that figures names, rewards and labels as measured */
 };
 
 struct tick_mark { /* something a person did */
@@ -83,6 +89,7 @@ struct snapshot {
     const char *alert_now;  /* the most serious active alert in words, or NULL; static text */
     int n_series_points;    /* sum over series, to see quickly whether charts changed */
     const struct series *series[N_SERIES]; /* shared between snapshots, immutable; NULL while empty */
+    const struct reward_report *reward;    /* shared between snapshots, immutable; NULL before the first fit is measured */
     struct shown_pair pair[SHOWN_PAIRS];   /* newest first */
     int n_shown;
     struct log_line log[LOG_LINES]; /* oldest first */
@@ -92,7 +99,7 @@ struct snapshot {
     struct acknowledgement ack[ACKS]; /* newest last */
     int n_acks;
     /* private */
-    void *owner[N_SERIES];
+    void *owner[N_SERIES], *reward_owner;
     int references; /* atomic */
 };
 

@@ -1,4 +1,4 @@
-/* The engine's side of snapshots: series blocks shared between publications. */
+/* The engine's side of snapshots: blocks that publications share. */
 #ifndef PBKD_RUN_SNAPSHOT_PRIVATE_H
 #define PBKD_RUN_SNAPSHOT_PRIVATE_H
 
@@ -12,5 +12,13 @@ struct series_block {
 };
 struct series_block *series_block_new(const struct series *from);
 void series_block_release(struct series_block *b); /* NULL is fine */
+
+struct reward_block {
+    atomic_int references;
+    struct reward_report report;
+};
+/* The figures, with the texts of the pairs that they name; a pair that d does not hold has id 0 and empty texts. */
+struct reward_block *reward_block_new(const struct diagnostics *figures, const struct dpref *d);
+void reward_block_release(struct reward_block *b); /* NULL is fine */
 
 #endif

@@ -250,6 +250,49 @@ static void resumed_run_shows_its_past(void **state) {
     finish(s, hash);
 }
 
+static void assert_reward_shown(struct session *s) {
+    const struct snapshot *n = session_snapshot(s);
+    assert_non_null(n->reward);
+    const struct diagnostics *d = &n->reward->figures;
+    assert_int_equal(d->iteration, 1);
+    assert_in_range(d->tick, 1, n->tick);
+    assert_true(d->n[DIAG_TRAIN] > 0 && d->nll[DIAG_TRAIN] == n->nll_best);
+    assert_true(d->majority == 1.0); /* the teacher labelled */
+    assert_int_equal(d->n_uncertain, DIAG_LISTED);
+    for (int i = 0; i < d->n_uncertain; i++) {
+        const struct shown_pair *p = &n->reward->uncertain[i];
+        assert_int_equal(p->id, d->uncertain[i].id);
+        assert_int_equal(strncmp(p->prompt, "what is ", 8), 0);
+        assert_true(p->reward_teacher == d->uncertain[i].reward0);
+    }
+    snapshot_release(n);
+}
+
+/* The measurement of the reward is shown and said in the result, and a finished run, which fits no more, shows and says it again. */
+static void resumed_run_shows_its_reward(void **state) {
+    (void)state;
+    struct options o = tiny_options();
+    o.iterations = 1;
+    char *result[2] = {NULL};
+    for (int i = 0; i < 2; i++) {
+        bool ok;
+        struct err e = {0};
+        struct session *s = start("measured", &o, i > 0, true);
+        assert_true(wait_until(s, is_over));
+        assert_reward_shown(s);
+        session_finish(s, &ok, &result[i], &e);
+        if (!ok) fail_msg("%s", e.msg);
+        const char *reward = strstr(result[i], "\"reward\":{"), *end = strchr(reward, '}');
+        result[i] = memmove(result[i], reward, (size_t)(end - reward + 1));
+        result[i][end - reward + 1] = '\0';
+        assert_non_null(strstr(result[i], "\"majority\":1,"));
+        assert_non_null(strstr(result[i], "\"length_correlation\":"));
+    }
+    assert_string_equal(result[0], result[1]);
+    free(result[0]);
+    free(result[1]);
+}
+
 static void commands_and_labels_take_effect(void **state) {
     (void)state;
     struct options o = tiny_options();
@@ -792,7 +835,7 @@ int main(void) {
         cmocka_unit_test(same_seed_same_bytes),          cmocka_unit_test(resumed_run_ends_at_the_same_bytes),
         cmocka_unit_test(commands_and_labels_take_effect), cmocka_unit_test(failed_start_leaves_nothing),
         cmocka_unit_test(damaged_model_leaves_nothing),  cmocka_unit_test(run_in_use_is_refused),
-        cmocka_unit_test(resumed_run_shows_its_past),
+        cmocka_unit_test(resumed_run_shows_its_past), cmocka_unit_test(resumed_run_shows_its_reward),
         cmocka_unit_test(run_resumes_from_another_folder),
         cmocka_unit_test(overrides_of_a_resumed_run_hold), cmocka_unit_test(a_written_answer_trains_and_comes_back),
         cmocka_unit_test(a_written_answer_survives_death_at_its_tick), cmocka_unit_test(a_quit_after_an_answer_ends_at_the_same_bytes),
