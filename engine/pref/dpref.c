@@ -185,6 +185,7 @@ bool dpref_load(struct dpref *d, struct db *db, struct err *e) {
         }
         count(d, p, 1);
         d->n++;
+        d->n_heldout += p->heldout;
     }
     sqlite3_finalize(s);
     if (!ok) dpref_free(d);
@@ -251,6 +252,7 @@ bool dpref_add(struct dpref *d, struct pref_pair *p, struct err *e) {
     if (!insert_pair(d, p, e)) return false;
     *next_slot(d) = *p;
     d->n++;
+    d->n_heldout += p->heldout;
     count(d, p, 1);
     return true;
 }
@@ -275,6 +277,7 @@ void dpref_forget(struct dpref *d, int n) {
     while (d->n > n) {
         struct pref_pair *p = &d->pair[--d->n];
         count(d, p, -1);
+        d->n_heldout -= p->heldout;
         pair_free(p);
     }
 }

@@ -76,6 +76,7 @@ static void refresh(struct session *s) {
     d->nll_best = st->nll_best;
     d->slack = st->slack;
     d->n_pairs = s->game.dpref.n;
+    d->n_heldout = s->game.dpref.n_heldout;
     memcpy(d->n_by_source, s->game.dpref.n_by_source, sizeof d->n_by_source);
     d->labels_human = d->n_by_source[SOURCE_HUMAN];
     d->labels_waiting = d->n_by_source[SOURCE_NONE];
@@ -182,7 +183,6 @@ void publisher_pair(struct session *s, const struct pref_pair *p, double r0, dou
                                      .prompt = mem_strdup(p->prompt), .teacher = mem_strdup(p->text0), .student = mem_strdup(p->text1),
                                      .truncated0 = p->truncated0, .truncated1 = p->truncated1, .reward_teacher = r0, .reward_student = r1,
                                      .source = p->source, .o = p->o, .event = p->event};
-    d->n_heldout += p->heldout;
 }
 
 void publisher_label(struct session *s, int64_t pair_id) {
@@ -238,8 +238,6 @@ static bool restore_marks(struct session *s, int64_t tick, struct err *e) {
 
 bool publisher_restore(struct session *s, int64_t tick, struct err *e) {
     const struct dpref *p = &s->game.dpref;
-    for (int i = 0; i < p->n; i++)
-        if (i >= p->n - SHOWN_PAIRS) publisher_pair(s, &p->pair[i], (double)NAN, (double)NAN);
-        else s->draft->n_heldout += p->pair[i].heldout;
+    for (int i = p->n > SHOWN_PAIRS ? p->n - SHOWN_PAIRS : 0; i < p->n; i++) publisher_pair(s, &p->pair[i], (double)NAN, (double)NAN);
     return restore_marks(s, tick, e) && log_each(&s->rd, LOG_LINES, restore_log, s->draft, e);
 }

@@ -110,6 +110,9 @@ static void pairs_come_back_as_they_were_added(void **state) {
     must(dpref_load(&again, &f->db, &e), &e);
     assert_int_equal(again.n, 50);
     assert_int_equal(again.n_by_source[SOURCE_TEACHER], 50);
+    int heldout = 0;
+    for (int i = 0; i < again.n; i++) heldout += again.pair[i].heldout;
+    assert_true(heldout > 0 && f->d.n_heldout == heldout && again.n_heldout == heldout);
     for (int i = 0; i < 50; i++) {
         assert_same_pair(&again.pair[i], &f->d.pair[i]);
         assert_int_equal(again.pair[i].id, i + 1);
@@ -161,6 +164,9 @@ static void ids_are_the_same_after_forgetting(void **state) {
     must(dpref_truncate_after(&f->d, 110, &e), &e); /* ticks 0, 10, ... */
     assert_int_equal(f->d.n, 12);
     assert_int_equal(f->d.n_by_source[SOURCE_TEACHER], 12);
+    int heldout = 0;
+    for (int i = 0; i < f->d.n; i++) heldout += f->d.pair[i].heldout;
+    assert_int_equal(f->d.n_heldout, heldout);
     must(dpref_load(&again, &f->db, &e), &e);
     assert_int_equal(again.n, 12);
     dpref_free(&again);
