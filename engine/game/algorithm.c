@@ -35,14 +35,16 @@ bool algorithm_has_adversary(const struct options *o) { return algorithm_info(o)
 
 bool algorithm_holds_adversary(const struct options *o) { return algorithm_info(o)->ascent && algorithm_has_fitted(o); }
 
+bool algorithm_gathers(const struct options *o, int64_t iteration) { return iteration == 1 || o->game_data == DATA_ONLINE; }
+
 static bool runs(const struct options *o, int64_t iteration, enum run_phase p) {
     const struct algorithm_info *a = algorithm_info(o);
     const bool first = iteration == 1, plays = a->trains == PHASE_DESCENT && o->game_rounds > 0;
     switch (p) {
     case PHASE_SFT: return a->trains == PHASE_SFT || (first && o->sft_steps > 0);
-    case PHASE_SAMPLE: return a->pairs;
+    case PHASE_SAMPLE: return a->pairs && algorithm_gathers(o, iteration);
     case PHASE_FIT:
-    case PHASE_GATE: return a->fit == FIT_EVERY_ITERATION || (a->fit == FIT_FIRST_ITERATION && first);
+    case PHASE_GATE: return a->fit == FIT_EVERY_ITERATION ? algorithm_gathers(o, iteration) : a->fit == FIT_FIRST_ITERATION && first;
     case PHASE_ASCENT: return plays && a->ascent;
     case PHASE_DESCENT: return plays;
     case PHASE_DISTIL:

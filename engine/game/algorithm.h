@@ -3,6 +3,8 @@
  *
  *   COLLECT  [SFT]  [SAMPLE]  [FIT GATE]  then one of  SFT | rounds of ([ASCENT] DESCENT) | DISTIL | DPO  and  EVALUATE  CHECKPOINT
  *
+ * COLLECT takes place in every iteration, because options change there; with game.data = offline it finds nothing to do after the first,
+ * and what makes and fits pairs is left out: D_pref, the fitted reward and the adversary go on from iteration to iteration.
  * The first [SFT] is the initial training of a raw student (sft.steps), in the first iteration of every algorithm but sft. */
 #ifndef PBKD_GAME_ALGORITHM_H
 #define PBKD_GAME_ALGORITHM_H
@@ -34,6 +36,8 @@ bool algorithm_has_adversary(const struct options *o);
 /* An adversary plays that the preferences hold back: then there is a slack L - L_hat. */
 bool algorithm_holds_adversary(const struct options *o);
 
+/* Whether an iteration brings new outputs and pairs: all do online, the first does offline. */
+bool algorithm_gathers(const struct options *o, int64_t iteration);
 /* The first phase of an iteration; what follows phase p in it; and the first of a round. */
 enum run_phase algorithm_first_phase(const struct options *o, int64_t iteration);
 enum run_phase algorithm_next_phase(const struct options *o, int64_t iteration, enum run_phase p);

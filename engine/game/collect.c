@@ -1,6 +1,6 @@
-/* Collecting: teacher outputs for the iteration's prompts, then student samples at them, then pairs and their labels (steps 1 and 2 of the
- * online game). Teacher outputs come first as a phase of their own, because a student that has never been trained is trained on them before it is
- * sampled. */
+/* Collecting: teacher outputs for the iteration's prompts, then the answers that stand against them (offline.c), then pairs and their labels
+ * (steps 1 and 2 of the game). Teacher outputs come first as a phase of their own, because a student that has never been trained is trained on
+ * them before it is sampled. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -32,7 +32,7 @@ enum game_result collect_step(struct game *g, bool *finished, struct err *e) {
     const int want = g->o->prompts_per_iteration;
     const int have = g->outputs.n - (int)st->first_output;
     const int n = want - have < CHUNK_TEACHER ? want - have : CHUNK_TEACHER;
-    if (n <= 0) {
+    if (n <= 0 || !algorithm_gathers(g->o, st->iteration)) {
         *finished = true;
         return GAME_OK;
     }
@@ -67,7 +67,7 @@ enum game_result collect_step(struct game *g, bool *finished, struct err *e) {
     return GAME_OK;
 }
 
-/* Make the pairs of a prompt's teacher output and k student samples, the first of which is the index-th of this tick; those whose texts are the
+/* Make the pairs of a prompt's teacher output and k other answers, the first of which is the index-th of this tick; those whose texts are the
  * same make none and are counted. */
 static bool make_pairs(struct game *g, const struct teacher_output *teacher, const struct gen_output *y, int k, int index, int *same, struct err *e) {
     const struct prompt *x = &g->train.prompt[teacher->prompt];
@@ -147,12 +147,12 @@ enum game_result sample_step(struct game *g, bool *finished, struct err *e) {
     struct game_state *st = &g->st;
     const int first = (int)st->first_output + (int)st->step * CHUNK_SAMPLES;
     const int n = g->outputs.n - first < CHUNK_SAMPLES ? g->outputs.n - first : CHUNK_SAMPLES;
-    const int k = g->o->samples_per_prompt;
+    const int k = answers_per_prompt(g);
     if (n > 0) {
         const struct prompt *prompt[CHUNK_SAMPLES] = {0};
         for (int i = 0; i < n; i++) prompt[i] = &g->train.prompt[g->outputs.output[first + i].prompt];
         struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
-        const enum game_result r = game_generate(g, prompt, n, k, g->o->temperature, y, e);
+        const enum game_result r = answers_draw(g, prompt, n, y, e);
         bool ok = r == GAME_OK && add_pairs(g, first, n, k, y, e);
         for (int i = 0; ok && i < n * k; i++) {
             st->sampled++;
@@ -167,9 +167,10 @@ enum game_result sample_step(struct game *g, bool *finished, struct err *e) {
     if (*finished) {
         st->rm_newest = st->sum_decided > 0 ? st->sum_correct / st->sum_decided : (double)NAN;
         if (algorithm_has_fitted(g->o)) game_series(g, SERIES_RM_NEWEST, st->rm_newest);
-        game_log(g, ALERT_INFO, "iteration %d: %d new pairs, %d samples were identical to the teacher output", (int)st->iteration,
+        game_log(g, ALERT_INFO, "iteration %d: %d new pairs, %d answers were identical to the teacher output", (int)st->iteration,
                  g->dpref.n - (int)st->first_pair, (int)st->identical);
         log_unlabelled(g);
+        if (g->o->game_data == DATA_OFFLINE) answers_close(g);
     }
     return GAME_OK;
 }

@@ -161,7 +161,7 @@ static enum game_result descend_sampled(struct game *g, struct err *e) {
     const struct prompt **prompt = mem_small((size_t)n * sizeof *prompt);
     struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
     game_fresh_prompts(g, prompt, n);
-    enum game_result r = game_generate(g, prompt, n, k, g->o->temperature, y, e);
+    enum game_result r = game_generate(g, prompt, n, k, 0, g->o->temperature, y, e);
     if (r == GAME_OK) {
         if (!train_on_samples(g, prompt, y, n, k, e)) r = GAME_FAILED;
         for (int i = 0; i < n * k; i++) {

@@ -20,7 +20,7 @@ static enum game_result student_accuracy_chunk(struct game *g, int chunk, struct
     const struct prompt *prompt[CHUNK_GREEDY] = {0};
     struct gen_output y[CHUNK_GREEDY];
     for (int i = 0; i < n; i++) prompt[i] = &g->heldout.prompt[first + i];
-    const enum game_result r = game_generate(g, prompt, n, 1, 0.0, y, e);
+    const enum game_result r = game_generate(g, prompt, n, 1, 0, 0.0, y, e);
     if (r != GAME_OK) return r;
     for (int i = 0; i < n; i++) {
         char *text = game_text(g, &y[i]);
@@ -115,7 +115,7 @@ static enum game_result gap_chunk(struct game *g, int chunk, struct err *e) {
     const struct prompt *prompt[CHUNK_SAMPLES] = {0};
     for (int i = 0; i < n; i++) prompt[i] = &g->heldout.prompt[first + i];
     struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
-    enum game_result r = game_generate(g, prompt, n, k, g->o->temperature, y, e);
+    enum game_result r = game_generate(g, prompt, n, k, 0, g->o->temperature, y, e);
     if (r == GAME_OK) {
         const bool last = g->adversary.level == REWARD_SEQUENCE;
         sequences_clear(&g->seqs_reward);

@@ -143,7 +143,7 @@ static bool enough_labels(const struct game *g) {
 /* Why nothing can be fitted. */
 static bool fail_no_pairs(const struct game *g, struct err *e) {
     if (g->dpref.n == 0 && g->st.identical > 0)
-        return err_set(e, "no training pairs: every student sample is identical to the teacher output; raise temperature or samples_per_prompt");
+        return err_set(e, "no training pairs: every answer is identical to the teacher output; raise temperature or samples_per_prompt");
     return err_set(e, "no training pairs: of %d pairs, labelled by %s, none trains the reward (held out, undecided, or without weight); raise "
                       "prompts.per_iteration or samples_per_prompt, or choose another labeller", g->dpref.n, g->o->labeller);
 }

@@ -26,13 +26,13 @@ void game_series(struct game *g, enum series_id id, double value) {
     if (g->see.series) g->see.series(g->see.ctx, id, value);
 }
 
-enum game_result game_generate(struct game *g, const struct prompt *const *prompt, int n, int k, double temperature,
+enum game_result game_generate(struct game *g, const struct prompt *const *prompt, int n, int k, int stream, double temperature,
                                struct gen_output *out, struct err *e) {
     const struct gen_config c = {.max_new_tokens = g->o->max_new_tokens, .temperature = (float)temperature,
                                  .n_valid_vocab = tokenizer_n_vocab(g->tok), .end_ids = g->end_ids, .n_end_ids = g->n_end_ids,
                                  .seed = (uint64_t)g->o->seed, .tick = (uint64_t)g->st.tick, .safe_point = g->see.safe_point, .ctx = g->see.ctx};
     struct gen_request *req = mem_small((size_t)n * sizeof *req);
-    for (int i = 0; i < n; i++) req[i] = (struct gen_request){prompt[i]->token, prompt[i]->n, k, (uint64_t)i * 64};
+    for (int i = 0; i < n; i++) req[i] = (struct gen_request){prompt[i]->token, prompt[i]->n, k, (uint64_t)i * 64 + (uint64_t)stream};
     bool stopped = false;
     const bool ok = generate(g->student.model, &c, req, n, out, &stopped, e);
     free(req);
@@ -64,8 +64,10 @@ static void begin_iteration(struct game *g) {
         return;
     }
     st->iteration++;
-    st->first_output = g->outputs.n;
-    st->first_pair = g->dpref.n;
+    if (algorithm_gathers(g->o, st->iteration)) {
+        st->first_output = g->outputs.n;
+        st->first_pair = g->dpref.n;
+    }
     st->round = st->policy_step = st->gate_tries = st->gate_answer = st->identical = 0;
     st->sum_correct = st->sum_decided = 0;
     enter(g, algorithm_first_phase(g->o, st->iteration));

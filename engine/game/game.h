@@ -46,6 +46,8 @@ struct game {
     int32_t end_ids[16];
     int n_end_ids;
     struct teacher *teacher;
+    struct teacher **candidate; /* [n_candidates] other models that answer while an offline D_pref is collected */
+    int n_candidates;
     struct trainee student;
     struct model *reference;   /* the student at the start of the game */
     struct activations *ref_acts;
@@ -79,8 +81,8 @@ struct game {
 
 enum game_result { GAME_OK, GAME_ABANDONED, GAME_NEEDS_LABELS, GAME_NEEDS_DECISION, GAME_DONE, GAME_FAILED };
 
-/* Load models, prompts and recorded outputs, make tables, start at EVALUATE_START. see.loading reports progress. `resuming` leaves the tables as they are (game_restore
- * follows). On failure everything is freed. */
+/* Load models, prompts and recorded outputs, make tables, start at EVALUATE_START. see.loading reports progress. `resuming` leaves the tables as
+ * they are (game_restore follows). On failure everything is freed. */
 bool game_open(struct game *g, struct options *o, struct db *db, const struct game_observer *see, bool resuming, struct err *e);
 void game_close(struct game *g);
 

@@ -14,9 +14,9 @@ static void loading(void *ctx, double done) {
     if (g->see.loading) g->see.loading(g->see.ctx, "loading models", done);
 }
 
-static const char *system_text(const struct options *o) { return o->prompts_system[0] ? o->prompts_system : NULL; }
+const char *game_system(const struct options *o) { return o->prompts_system[0] ? o->prompts_system : NULL; }
 
-static const char *template_text(const struct options *o) {
+const char *game_template(const struct options *o) {
     static const char *const NAMES[] = {"auto", "raw", "chatml"};
     return NAMES[o->prompts_template];
 }
@@ -25,7 +25,7 @@ static bool open_student(struct game *g, struct err *e) {
     struct model *m = NULL;
     if (!model_open(g->o->student_model, &m, &g->tok, e)) return err_wrap(e, "student");
     if (!trainee_init(&g->student, m, e) || !(g->reference = model_copy(g->student.model, false, e))) return false;
-    if (!chat_kind_parse(template_text(g->o), g->tok, &g->chat, e)) return false;
+    if (!chat_kind_parse(game_template(g->o), g->tok, &g->chat, e)) return false;
     for (int32_t id = 0; id < tokenizer_n_vocab(g->tok) && g->n_end_ids < 16; id++)
         if (tokenizer_is_end(g->tok, id)) g->end_ids[g->n_end_ids++] = id;
     return true;
@@ -61,9 +61,9 @@ static bool open_rewards(struct game *g, struct err *e) {
 
 static bool open_prompts(struct game *g, struct err *e) {
     const struct options *o = g->o;
-    if (!prompt_set_load(&g->train, o->prompts_train, g->tok, g->chat, system_text(o), o->prompts_max_tokens, e)) return false;
+    if (!prompt_set_load(&g->train, o->prompts_train, g->tok, g->chat, game_system(o), o->prompts_max_tokens, e)) return false;
     if (o->prompts_heldout[0] &&
-        !prompt_set_load(&g->heldout, o->prompts_heldout, g->tok, g->chat, system_text(o), o->prompts_max_tokens, e))
+        !prompt_set_load(&g->heldout, o->prompts_heldout, g->tok, g->chat, game_system(o), o->prompts_max_tokens, e))
         return false;
     g->descent_prompt = mem_small((size_t)g->train.n * sizeof *g->descent_prompt);
     for (int i = 0; i < g->train.n; i++)
@@ -100,7 +100,7 @@ static bool add_recorded(void *ctx, const cJSON *obj, const char *where, struct 
     const char *prompt, *response;
     if (!json_get_string(obj, "prompt", where, &prompt, e) || !json_get_string(obj, "response", where, &response, e)) return false;
     struct token_list x = {0};
-    if (!chat_encode_prompt(g->tok, g->chat, system_text(g->o), prompt, &x, e)) return err_wrap(e, "%s", where);
+    if (!chat_encode_prompt(g->tok, g->chat, game_system(g->o), prompt, &x, e)) return err_wrap(e, "%s", where);
     struct prompt_set *s = &g->recorded_prompts;
     if (s->n == s->cap) {
         s->cap = s->cap ? s->cap * 2 : 256;
@@ -138,7 +138,7 @@ static bool open_everything(struct game *g, bool resuming, struct err *e) {
     const struct options *o = g->o;
     if (!open_student(g, e) || !open_prompts(g, e) || !open_rewards(g, e)) return false;
     if (o->prompts_recorded[0] && !jsonl_each(o->prompts_recorded, add_recorded, g, e)) return false;
-    g->teacher = teacher_open(o->teacher_model, template_text(o), system_text(o), loading, g, e);
+    g->teacher = teacher_open(o->teacher_model, game_template(o), game_system(o), loading, g, e);
     if (!g->teacher) return err_wrap(e, "teacher");
     if (!adopt_expert(g, e)) return false;
     g->n_eval_prompts = o->prompts_checker == CHECKER_NONE ? 0 : o->eval_prompts < g->heldout.n ? o->eval_prompts : g->heldout.n;
@@ -168,6 +168,7 @@ bool game_open(struct game *g, struct options *o, struct db *db, const struct ga
 void game_close(struct game *g) {
     tokenizer_free(g->tok);
     teacher_close(g->teacher);
+    answers_close(g);
     trainee_free(&g->student);
     model_free(g->reference);
     if (g->ref_acts) activations_free(g->ref_acts);

@@ -20,16 +20,24 @@ enum game_result evaluate_step(struct game *g, bool *finished, struct err *e);  
 void game_log(struct game *g, enum alert_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void game_series(struct game *g, enum series_id id, double value);
 
-/* k samples of the student for each of n prompts at the option's temperature (greedy: temperature 0); stream of prompt i: i*64. Release
+/* k samples of the student for each of n prompts (greedy: temperature 0); random stream of prompt i: i*64 + stream, for its first sample. Release
  * out with gen_output_free(out, n*k). */
-enum game_result game_generate(struct game *g, const struct prompt *const *prompt, int n, int k, double temperature,
+enum game_result game_generate(struct game *g, const struct prompt *const *prompt, int n, int k, int stream, double temperature,
                                struct gen_output *out, struct err *e);
+const char *game_template(const struct options *o); /* as teacher_open wants them */
+const char *game_system(const struct options *o);
 /* Text of a response for people and checkers; caller frees. */
 char *game_text(const struct game *g, const struct gen_output *y);
 bool game_check(const struct game *g, const char *text, const struct prompt *p);
 
 /* Prompts a chunk may hold, so that a micro-step stays short. */
 enum { CHUNK_TEACHER = 32, CHUNK_SAMPLES = 16, CHUNK_GREEDY = 64, CHUNK_PAIRS = 32 };
+
+/* Answers to n <= CHUNK_SAMPLES prompts that stand against the teacher's, answers_per_prompt for each, prompt by prompt (offline.c). Release with
+ * gen_output_free. answers_close when no more are needed (nothing open is fine). */
+int answers_per_prompt(const struct game *g);
+enum game_result answers_draw(struct game *g, const struct prompt *const *prompt, int n, struct gen_output *y, struct err *e);
+void answers_close(struct game *g);
 
 /* Rebuild the groups of training pairs when pairs or labels changed. */
 void game_refresh_groups(struct game *g);

@@ -24,7 +24,7 @@
     INT(gate_answer)       /* a person's answer: 0 none, 1 continue, 2 train, 3 stop */                      \
     INT(zero_groups)       /* groups of samples with equal rewards, which give no gradient */                \
     INT(sampled) INT(truncated) /* responses, and how many were cut */                                      \
-    INT(identical)         /* samples identical to the teacher output, which make no pair */                 \
+    INT(identical)         /* answers identical to the teacher output, which make no pair */                 \
     REAL(nll_best)         /* L-hat */                                                                       \
     REAL(slack)            /* L - L-hat of the adversary, running mean over ascent batches */                \
     REAL(regret)                                                                                             \

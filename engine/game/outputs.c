@@ -12,15 +12,19 @@ bool outputs_create_table(struct db *db, struct err *e) {
                    e);
 }
 
+void output_tokenise(struct tokenizer *tok, enum chat_kind chat, const char *text, int max_tokens, bool *truncated, struct token_list *y) {
+    chat_encode_response(tok, chat, text, y);
+    if (*truncated && y->n > 1) y->n--; /* a cut response has no end token */
+    if (y->n > (size_t)max_tokens) {
+        y->n = (size_t)max_tokens;
+        *truncated = true;
+    }
+}
+
 static void append(struct output_store *s, enum output_set set, int prompt, int iteration, const char *text, bool truncated,
                    struct tokenizer *tok, enum chat_kind chat, int max_tokens) {
     struct token_list y = {0};
-    chat_encode_response(tok, chat, text, &y);
-    if (truncated && y.n > 1) y.n--; /* a cut response has no end token */
-    if (y.n > (size_t)max_tokens) {
-        y.n = (size_t)max_tokens;
-        truncated = true;
-    }
+    output_tokenise(tok, chat, text, max_tokens, &truncated, &y);
     if (s->n == s->cap) {
         s->cap = s->cap ? s->cap * 2 : 256;
         s->output = mem_grow(s->output, (size_t)s->cap * sizeof *s->output);

@@ -24,6 +24,9 @@ struct output_store {
 };
 
 bool outputs_create_table(struct db *db, struct err *e);
+/* The tokens of a response that was given as text, with its end token unless it was cut; those beyond max_tokens are cut off (*truncated).
+ * Free y with token_list_free. */
+void output_tokenise(struct tokenizer *tok, enum chat_kind chat, const char *text, int max_tokens, bool *truncated, struct token_list *y);
 /* Append in memory and, when db is not NULL, in run.db (the caller holds a transaction). text is copied; tokens are made here. max_tokens cuts
  * outputs that the student's tokenizer makes longer. */
 bool outputs_add(struct output_store *s, struct db *db, int64_t tick, enum output_set set, int prompt, int iteration,

@@ -138,7 +138,7 @@ static enum game_result black_box_ascent(struct game *g, struct err *e) {
     struct gen_output *y = mem_small((size_t)want * sizeof *y);
     const int n = draw_outputs(g, out, want);
     for (int i = 0; i < n; i++) prompt[i] = &g->train.prompt[out[i]->prompt];
-    enum game_result r = n > 0 ? game_generate(g, prompt, n, 1, g->o->temperature, y, e) : GAME_FAILED;
+    enum game_result r = n > 0 ? game_generate(g, prompt, n, 1, 0, g->o->temperature, y, e) : GAME_FAILED;
     if (n == 0) err_set(e, "no teacher output of this iteration is usable for the game (all prompts are held out)");
     if (r == GAME_OK) {
         const int n_pairs = game_draw_pairs(g, g->o->reward_batch);

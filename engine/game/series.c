@@ -3,7 +3,8 @@
 
 const char *run_phase_name(enum run_phase p) {
     static const char *const NAMES[N_PHASES] = {"loading", "first evaluation", "teacher outputs", "cross-entropy", "student samples",
-                                                "reward fit", "gate", "reward ascent", "student descent", "evaluation", "checkpoint", "done", "distillation", "preference optimisation"};
+                                                "reward fit", "gate", "reward ascent", "student descent", "evaluation", "checkpoint", "done",
+                                                "distillation", "preference optimisation"};
     return NAMES[p];
 }
 

@@ -38,7 +38,7 @@ static enum game_result add_samples(struct game *g, struct sequences *s, int n, 
     const struct prompt **prompt = mem_small((size_t)n * sizeof *prompt);
     struct gen_output *y = mem_small((size_t)n * sizeof *y);
     game_fresh_prompts(g, prompt, n);
-    const enum game_result r = game_generate(g, prompt, n, 1, g->o->temperature, y, e);
+    const enum game_result r = game_generate(g, prompt, n, 1, 0, g->o->temperature, y, e);
     if (r == GAME_OK) {
         for (int i = 0; i < n; i++) {
             sequences_add(s, prompt[i]->token, prompt[i]->n, y[i].token, y[i].n, false);

@@ -92,6 +92,36 @@ bool options_check_labeller(const struct options *o, struct err *e) {
     return true;
 }
 
+static bool check_temperatures(const struct options *o, struct err *e) {
+    char item[64];
+    for (int i = 0; option_list_item(o->offline_temperatures, i, item, sizeof item); i++) {
+        char *end;
+        const double t = strtod(item, &end);
+        if (!item[0] || *end || !(t >= 0.01 && t <= 10.0))
+            return err_set(e, "offline.temperatures: must be numbers between 0.01 and 10 with commas between them, found \"%s\"", item);
+    }
+    return true;
+}
+
+/* Sources of an offline D_pref; more than OPTION_LIST_MAX of a kind would share random numbers. */
+static bool check_offline(const struct options *o, struct err *e) {
+    if (o->game_data == DATA_ONLINE) return true;
+    const int n = option_list_length(o->offline_temperatures), m = option_list_length(o->offline_candidates);
+    char path[OPTION_TEXT_MAX];
+    if (n + m == 0)
+        return err_set(e, "game.data: \"offline\" needs answers to compare, but offline.temperatures and offline.candidates are empty");
+    if (n > OPTION_LIST_MAX || m > OPTION_LIST_MAX)
+        return err_set(e, "offline: at most %d temperatures and %d candidates are accepted, found %d and %d", OPTION_LIST_MAX, OPTION_LIST_MAX, n, m);
+    if (!check_temperatures(o, e)) return false;
+    for (int i = 0; option_list_item(o->offline_candidates, i, path, sizeof path); i++) {
+        if (!check_readable("offline.candidates", path, e)) return false;
+        struct tokenizer *t = read_vocabulary(path, e);
+        if (!t) return err_wrap(e, "offline.candidates");
+        tokenizer_free(t);
+    }
+    return true;
+}
+
 bool options_check(const struct options *o, struct err *e) {
     for (int i = 0; i < N_OPTIONS; i++)
         if (option_is_path(&OPTIONS[i]) && !check_file(o, &OPTIONS[i], e)) return false;
@@ -99,7 +129,7 @@ bool options_check(const struct options *o, struct err *e) {
         return err_set(e, "reward.level: must be \"token\" with %s \"%s\" (it needs Q of every action), found \"sequence\"",
                        o->algorithm == ALGORITHM_MOMENT ? "algorithm" : "reward.access",
                        o->algorithm == ALGORITHM_MOMENT ? "moment" : "white-box");
-    if (!check_vocabularies(o, e) || !check_coefficients(o, e) || !options_check_labeller(o, e)) return false;
+    if (!check_vocabularies(o, e) || !check_coefficients(o, e) || !check_offline(o, e) || !options_check_labeller(o, e)) return false;
     if (o->label_import[0] && !label_file_each(o->label_import, NULL, NULL, e)) return err_wrap(e, "label.import");
     if (o->game_descent == DESCENT_EXACT && o->reward_level == LEVEL_SEQUENCE)
         return err_set(e, "game.descent: must be \"sampled\" with reward.level \"sequence\", found \"exact\" "

@@ -103,7 +103,23 @@ static bool set_number(struct config *c, const struct option_info *info, double 
     return option_set(&c->o, info->name, text, e);
 }
 
+/* Each path of a list; in full, so that the text means the same wherever the run is gone on with. */
+static bool set_path_list(struct config *c, const struct option_info *info, const char *text, struct err *e) {
+    struct strbuf b = {0};
+    char item[OPTION_TEXT_MAX];
+    for (int i = 0; option_list_item(text, i, item, sizeof item); i++) {
+        char *path = path_beside(c->where, item), *full = realpath(path, NULL);
+        strbuf_printf(&b, "%s%s", i ? "," : "", full ? full : path);
+        free(path);
+        free(full);
+    }
+    const bool ok = option_set(&c->o, info->name, strbuf_str(&b), e);
+    strbuf_free(&b);
+    return ok;
+}
+
 static bool set_text(struct config *c, const struct option_info *info, const char *text, struct err *e) {
+    if (c->is_file && option_is_path_list(info)) return set_path_list(c, info, text, e);
     if (!c->is_file || !*text || !option_is_path(info)) return option_set(&c->o, info->name, text, e);
     char *path = path_beside(c->where, text);
     const bool ok = option_set(&c->o, info->name, path, e);

@@ -10,6 +10,7 @@ enum option_type { OPTION_INT, OPTION_REAL, OPTION_ENUM, OPTION_TEXT };
 enum option_when { OPTION_NOW, OPTION_ITERATION, OPTION_START };
 
 #define OPTION_TEXT_MAX 1024
+#define OPTION_LIST_MAX 32 /* items of a list */
 
 /* One field per row of options.def: int, double, int (index of the choice), char[OPTION_TEXT_MAX] (OPT_MIX too). */
 struct options {
@@ -39,6 +40,7 @@ enum {
     ALGORITHM_TV,
     ALGORITHM_MOMENT
 };
+enum { DATA_ONLINE, DATA_OFFLINE };
 enum { DESCENT_EXACT, DESCENT_SAMPLED };
 enum { TEMPLATE_AUTO, TEMPLATE_RAW, TEMPLATE_CHATML };
 enum { CHECKER_NONE, CHECKER_NUMBER };
@@ -63,6 +65,11 @@ const struct option_info *option_find(const char *name); /* NULL when unknown */
 const char *option_when_text(enum option_when w);        /* "next step", "next iteration", "start only" */
 int option_index(const struct option_info *o);
 bool option_is_path(const struct option_info *o); /* names a file: resolved beside the config, checked at the start */
+
+bool option_is_path_list(const struct option_info *o); /* names several, with commas between them */
+/* A text that is a list with commas: how many items ("" has none), and item i without blanks around it; false when there is none. */
+int option_list_length(const char *list);
+bool option_list_item(const char *list, int i, char *out, size_t size);
 
 void options_default(struct options *o);
 /* Parse value and store it. Unknown names (with the nearest known one), wrong types and values out of bounds are errors

@@ -105,6 +105,8 @@ static void enum_constants_match_the_choices(void **state) {
                 {"prompts.checker", "number", CHECKER_NUMBER},
                 {"reward.level", "token", LEVEL_TOKEN},
                 {"reward.level", "sequence", LEVEL_SEQUENCE},
+                {"game.data", "online", DATA_ONLINE},
+                {"game.data", "offline", DATA_OFFLINE},
                 {"reward.access", "black-box", ACCESS_BLACK_BOX},
                 {"reward.access", "white-box", ACCESS_WHITE_BOX},
                 {"reward.gate_action", "stop", GATE_STOP},
