@@ -6,6 +6,7 @@
 
 #include "views/chart.h"
 #include "views/dashboard.h"
+#include "views/figures.h"
 #include "views/format.h"
 #include "views/styled.h"
 
@@ -126,51 +127,33 @@ static void draw_regret(struct area a, const struct snapshot *s, struct dashboar
 
 /* ---- figures ---- */
 
-enum { MAX_FIGURES = 20 };
-
-struct figure {
-    const char *name, *brief;
-    char value[96], short_value[48];
-    enum role role;
-};
-struct figures {
-    struct figure f[MAX_FIGURES];
-    int n;
-};
-
 static double newest(const struct snapshot *s, enum series_id id) {
     const struct series *x = s->series[id];
     return x && x->n ? (double)x->value[x->n - 1] : (double)NAN;
 }
 
-static struct figure *add(struct figures *t, const char *name, const char *brief) {
-    struct figure *f = &t->f[t->n++];
-    *f = (struct figure){.name = name, .brief = brief, .role = ROLE_TEXT};
-    return f;
-}
-
 static void add_interval(struct figures *t, const char *name, const char *brief, struct interval v) {
-    struct figure *f = add(t, name, brief);
+    struct figure *f = figures_add(t, name, brief);
     snprintf(f->value, sizeof f->value, "%s", isfinite(v.mean) ? format_interval(v).s : "not measured yet");
     snprintf(f->short_value, sizeof f->short_value, "%s", format_number(v.mean).s);
 }
 
 static void add_number(struct figures *t, const char *name, const char *brief, double v, const char *unit) {
-    struct figure *f = add(t, name, brief);
+    struct figure *f = figures_add(t, name, brief);
     snprintf(f->value, sizeof f->value, "%s %s", format_number(v).s, isfinite(v) ? unit : "");
     snprintf(f->short_value, sizeof f->short_value, "%s", format_number(v).s);
 }
 
 static void add_accuracies(struct figures *t, const struct snapshot *s) {
     if (isfinite(s->accuracy_now)) {
-        struct figure *f = add(t, "student accuracy", "student");
+        struct figure *f = figures_add(t, "student accuracy", "student");
         snprintf(f->value, sizeof f->value, "%s (start %s, teacher %s)", format_percent(s->accuracy_now).s,
                  format_percent(s->accuracy_before).s, format_percent(s->teacher_accuracy).s);
         snprintf(f->short_value, sizeof f->short_value, "%s, was %s", format_percent(s->accuracy_now).s,
                  format_percent(s->accuracy_before).s);
     }
     const double reward = newest(s, SERIES_RM_HELDOUT);
-    struct figure *f = add(t, "reward accuracy", "reward");
+    struct figure *f = figures_add(t, "reward accuracy", "reward");
     const bool passed = reward >= s->options.reward_gate;
     snprintf(f->value, sizeof f->value, "%s held-out (gate %s%s)", format_percent(reward).s,
              format_percent(s->options.reward_gate).s,
@@ -183,10 +166,10 @@ static void add_accuracies(struct figures *t, const struct snapshot *s) {
 }
 
 static void add_constraint(struct figures *t, const struct snapshot *s) {
-    struct figure *f = add(t, "misfit L - L_hat", "L-L_hat");
+    struct figure *f = figures_add(t, "misfit L - L_hat", "L-L_hat");
     snprintf(f->value, sizeof f->value, "%s of zeta %.6g nats/pair", format_number(s->slack).s, s->options.zeta);
     snprintf(f->short_value, sizeof f->short_value, "%s of %.6g", format_number(s->slack).s, s->options.zeta);
-    f = add(t, "beta", "beta");
+    f = figures_add(t, "beta", "beta");
     const bool pending = s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0;
     snprintf(f->value, sizeof f->value, "%.6g%s%s%s", s->options.beta, pending ? " → " : "",
              pending ? s->pending_value : "", pending ? " at the next step" : "");
@@ -202,10 +185,10 @@ static void collect_figures(struct figures *t, const struct snapshot *s) {
     add_constraint(t, s);
     if (isfinite(s->gap_true.mean)) add_interval(t, "true gap (accuracy)", "true gap", s->gap_true);
     add_interval(t, "fitted gap", "fitted", s->gap_fitted);
-    struct figure *f = add(t, "labels by people", "labels");
+    struct figure *f = figures_add(t, "labels by people", "labels");
     snprintf(f->value, sizeof f->value, "%d (%d pairs waiting)", s->labels_human, s->labels_waiting);
     snprintf(f->short_value, sizeof f->short_value, "%d (%d waiting)", s->labels_human, s->labels_waiting);
-    f = add(t, "preference pairs", "pairs");
+    f = figures_add(t, "preference pairs", "pairs");
     snprintf(f->value, sizeof f->value, "%d (%d held out)", s->n_pairs, s->n_heldout);
     snprintf(f->short_value, sizeof f->short_value, "%d", s->n_pairs);
     add_number(t, "KL to the start", "KL", newest(s, SERIES_KL), "nats/token");
@@ -213,12 +196,12 @@ static void collect_figures(struct figures *t, const struct snapshot *s) {
     add_number(t, "best fit L_hat", "L_hat", s->nll_best, "nats/pair");
     add_number(t, "calibration error", "ECE", newest(s, SERIES_ECE), "held-out");
     add_number(t, "cumulative regret", "regret", newest(s, SERIES_REGRET), "");
-    f = add(t, "running for", "time");
+    f = figures_add(t, "running for", "time");
     snprintf(f->value, sizeof f->value, "%s, to go %s", format_duration(s->elapsed_seconds).s,
              format_duration(s->eta_seconds).s);
     snprintf(f->short_value, sizeof f->short_value, "%s", format_duration(s->elapsed_seconds).s);
     if (s->n_marks) {
-        f = add(t, "last act", "act");
+        f = figures_add(t, "last act", "act");
         snprintf(f->value, sizeof f->value, "%s (tick %lld)", s->mark[s->n_marks - 1].what,
                  (long long)s->mark[s->n_marks - 1].tick);
         snprintf(f->short_value, sizeof f->short_value, "%s", s->mark[s->n_marks - 1].what);
@@ -244,16 +227,8 @@ static void draw_figures(struct area a, const struct snapshot *s, struct dashboa
     (void)d;
     struct figures t;
     collect_figures(&t, s);
-    const bool wide = a.cols >= 44;
-    const int name_cols = wide ? 20 : a.cols >= 26 ? 9 : 0;
-    int row = a.rows >= 8 ? draw_alert(a, s, 3) : 0;
-    for (int i = 0; i < t.n && row < a.rows; i++, row++) {
-        const struct figure *f = &t.f[i];
-        const int used = area_text(a, row, 0, a.cols, ROLE_DIM, 0, wide ? f->name : f->brief);
-        const int col = used + 1 > name_cols ? used + 1 : name_cols;
-        const bool fits = text_cells(f->value) <= a.cols - col;
-        area_text(a, row, col, a.cols - col, f->role, i == 0 ? ATTR_BOLD : 0, fits ? f->value : f->short_value);
-    }
+    const int alert = a.rows >= 8 ? draw_alert(a, s, 3) : 0;
+    figures_draw(area_sub(a, alert, 0, a.rows - alert, a.cols), &t, 0);
 }
 
 /* ---- the current pair ---- */

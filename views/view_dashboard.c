@@ -2,24 +2,9 @@
  * first; any panel can be focused and shown alone. */
 #include "views/chart.h"
 #include "views/dashboard.h"
+#include "views/layout.h"
 #include "views/pair_text.h"
 #include "views/views.h"
-
-enum { MAX_ROWS = 4, MAX_IN_ROW = 3 };
-
-struct layout_row {
-    int weight; /* share of the height */
-    int n;
-    struct {
-        enum panel_id id;
-        int weight; /* share of the width */
-    } panel[MAX_IN_ROW];
-};
-struct layout {
-    int min_rows, min_cols;
-    bool boxes;
-    struct layout_row row[MAX_ROWS];
-};
 
 /* The first that fits. */
 /* clang-format off */
@@ -51,38 +36,26 @@ static void draw_panel(struct dashboard *d, enum panel_id id, struct area a, con
     PANELS[id].draw(box ? area_box(a, PANELS[id].title, focus) : a, s, d);
 }
 
-static void draw_layout(struct dashboard *d, const struct layout *l, struct area a, const struct snapshot *s) {
-    int weights = 0, row = 0, passed = 0;
-    for (int i = 0; i < MAX_ROWS; i++) weights += l->row[i].weight;
-    for (int i = 0; i < MAX_ROWS && l->row[i].n; i++) {
-        const struct layout_row *r = &l->row[i];
-        passed += r->weight;
-        const int next = a.rows * passed / weights;
-        int width = 0, col = 0, before = 0;
-        for (int k = 0; k < r->n; k++) width += r->panel[k].weight;
-        for (int k = 0; k < r->n; k++) {
-            before += r->panel[k].weight;
-            const int right = a.cols * before / width;
-            draw_panel(d, r->panel[k].id, area_sub(a, row, col, next - row, right - col), s, l->boxes, l->boxes);
-            col = right;
-        }
-        row = next;
-    }
-}
+struct drawing {
+    struct dashboard *d;
+    const struct snapshot *s;
+    bool boxes;
+};
 
-static const struct layout *layout_for(struct area a) {
-    const struct layout *l = LAYOUTS;
-    while (a.rows < l->min_rows || a.cols < l->min_cols) l++;
-    return l;
+static void draw_part(void *ctx, int panel, struct area a) {
+    const struct drawing *g = ctx;
+    draw_panel(g->d, (enum panel_id)panel, a, g->s, g->boxes, g->boxes);
 }
 
 static void draw(void *state, struct area a, const struct snapshot *s, const struct actions *act) {
     (void)act;
     struct dashboard *d = state;
+    const struct layout *l = layout_for(LAYOUTS, a);
+    struct drawing g = {d, s, l->boxes};
     if (d->full)
         draw_panel(d, d->focus, a, s, true, true);
     else
-        draw_layout(d, layout_for(a), a, s);
+        layout_draw(l, a, draw_part, &g);
 }
 
 static void zoom(struct dashboard *d, const struct snapshot *s, bool in) {
