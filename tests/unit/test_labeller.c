@@ -541,7 +541,7 @@ static void labels_come_back_from_the_file(void **state) {
         assert_string_equal(q->annotator, "ann \"x\"");
     }
     int64_t n;
-    char *text, out[100];
+    char *text = NULL, out[100];
     size_t len;
     snprintf(out, sizeof out, "%s/audit.jsonl", folder);
     if (!dpref_export(&db, "audit", out, &n, &e) || !file_read_all(out, 1 << 20, &text, &len, &e)) fail_msg("%s", e.msg);
