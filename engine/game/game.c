@@ -49,7 +49,7 @@ char *game_text(const struct game *g, const struct gen_output *y) {
 }
 
 bool game_check(const struct game *g, const char *text, const struct prompt *p) {
-    return g->o->prompts_checker == CHECKER_NUMBER && p->answer && checker_number(text, p->answer);
+    return p->answer && checker_right(g->o->prompts_checker, text, p->answer);
 }
 
 static void enter(struct game *g, enum run_phase phase) {

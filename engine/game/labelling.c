@@ -27,7 +27,7 @@ static struct label_policy policy_of(const struct options *o) {
 /* The answer that a response arrives at; one that was cut arrives nowhere. */
 static char *final_answer(const struct game *g, const char *text, bool truncated) {
     if (truncated) return NULL;
-    return g->o->prompts_checker == CHECKER_NUMBER ? checker_number_answer(text) : vote_text_answer(text);
+    return g->o->prompts_checker == CHECKER_NONE ? vote_text_answer(text) : checker_answer(g->o->prompts_checker, text);
 }
 
 void labelling_begin(struct labelling *l, const struct game *g, const struct teacher_output *y0, const struct gen_output *y, int k) {

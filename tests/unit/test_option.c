@@ -103,6 +103,7 @@ static void enum_constants_match_the_choices(void **state) {
                 {"prompts.template", "chatml", TEMPLATE_CHATML},
                 {"prompts.checker", "none", CHECKER_NONE},
                 {"prompts.checker", "number", CHECKER_NUMBER},
+                {"prompts.checker", "word", CHECKER_WORD},
                 {"reward.level", "token", LEVEL_TOKEN},
                 {"reward.level", "sequence", LEVEL_SEQUENCE},
                 {"game.data", "online", DATA_ONLINE},
