@@ -84,7 +84,7 @@ static void status_text(struct strbuf *b, const struct snapshot *s) {
     if (isfinite(s->accuracy_now)) strbuf_printf(b, ", accuracy %s", format_percent(s->accuracy_now).s);
     if (isfinite(newest(s, SERIES_RM_HELDOUT)))
         strbuf_printf(b, ", reward %s", format_percent(newest(s, SERIES_RM_HELDOUT)).s);
-    strbuf_printf(b, ", beta %s, %d pairs, %d labels (%d waiting)", format_number(s->options.beta).s, s->n_pairs,
+    strbuf_printf(b, ", beta %s, %d pairs, %d labels (%d waiting)", format_number(s->beta).s, s->n_pairs,
                   s->labels_human, s->labels_waiting);
     if (isfinite(s->tokens_per_second) && s->tokens_per_second > 0)
         strbuf_printf(b, ", %s tok/s", format_count(s->tokens_per_second).s);

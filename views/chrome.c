@@ -70,9 +70,9 @@ static void add_figures(struct header *h, const struct snapshot *s) {
         if (isfinite(accuracy)) snprintf(add_part(h, 4)->text, PART_TEXT, "RM acc %s", format_percent(accuracy).s);
     }
     if (s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0)
-        snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g → %s", s->options.beta, s->pending_value);
+        snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g → %s", s->beta, s->pending_value);
     else
-        snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g", s->options.beta);
+        snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g", s->beta);
     if (s->labels_waiting)
         snprintf(add_part(h, 6)->text, PART_TEXT, "labels %d (%d wait)", s->labels_human, s->labels_waiting);
     else

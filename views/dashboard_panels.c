@@ -73,7 +73,7 @@ static void draw_reward(struct area a, const struct snapshot *s, struct dashboar
 static void draw_misfit(struct area a, const struct snapshot *s, struct dashboard *d) {
     struct chart c = make_chart(s, d);
     char zeta[48], beta[48];
-    snprintf(beta, sizeof beta, "beta %.6g", s->options.beta);
+    snprintf(beta, sizeof beta, "beta %.6g", s->beta);
     c.note = beta;
     chart_add(&c, s->series[SERIES_SLACK], "L-L_hat", ROLE_SERIES1);
     snprintf(zeta, sizeof zeta, "zeta %.6g", s->options.zeta);
@@ -171,9 +171,9 @@ static void add_constraint(struct figures *t, const struct snapshot *s) {
     snprintf(f->short_value, sizeof f->short_value, "%s of %.6g", format_number(s->slack).s, s->options.zeta);
     f = figures_add(t, "beta", "beta");
     const bool pending = s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0;
-    snprintf(f->value, sizeof f->value, "%.6g%s%s%s", s->options.beta, pending ? " → " : "",
+    snprintf(f->value, sizeof f->value, "%.6g%s%s%s", s->beta, pending ? " → " : "",
              pending ? s->pending_value : "", pending ? " at the next step" : "");
-    snprintf(f->short_value, sizeof f->short_value, "%.6g%s%s", s->options.beta, pending ? " → " : "",
+    snprintf(f->short_value, sizeof f->short_value, "%.6g%s%s", s->beta, pending ? " → " : "",
              pending ? s->pending_value : "");
 }
 

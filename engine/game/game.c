@@ -211,4 +211,10 @@ bool game_apply_label(struct game *g, const struct label_event *ev, double flip,
     return true;
 }
 
+double game_beta(const struct game *g) { return g->o->beta_mode == BETA_AUTO ? g->st.beta : g->o->beta; }
+
+void game_option_set(struct game *g, const char *name) {
+    if (strcmp(name, "beta") == 0 || strcmp(name, "beta.mode") == 0) g->st.beta = g->st.beta_integral = g->o->beta;
+}
+
 uint64_t game_weights_hash(const struct game *g) { return model_hash(g->student.model); }

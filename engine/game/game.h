@@ -116,6 +116,11 @@ char *game_state_json(const struct game *g);
  * checkpoint are applied afterwards by the owner from the journal. */
 bool game_restore(struct game *g, const char *folder, const char *state_json, struct err *e);
 
+/* Beta in force: the option, or what automatic control made of it. */
+double game_beta(const struct game *g);
+/* The owner has just set this option: what follows from that beyond the option itself. Beta, or its mode, starts automatic control anew from beta. */
+void game_option_set(struct game *g, const char *name);
+
 uint64_t game_weights_hash(const struct game *g); /* of the student */
 
 #endif

@@ -159,6 +159,7 @@ bool game_open(struct game *g, struct options *o, struct db *db, const struct ga
     game_state_init(&g->st);
     diagnostics_measure(&g->diagnostics, NULL, 0, 0, 0);
     if (!algorithm_holds_adversary(o)) g->st.slack = (double)NAN; /* nothing to hold: never "within zeta" */
+    g->st.beta = g->st.beta_integral = o->beta;
     g->ref_acts = activations_new();
     if (open_everything(g, resuming, e)) return true;
     game_close(g);

@@ -48,10 +48,19 @@ int game_draw_pairs(struct game *g, int n);
 
 /* ---- ascent (play.c) ---- */
 
-/* L of the scored pairs g->pairs.pair[0..n): beta dL/dvalue is added to dvalue. */
-double game_pair_gradient(struct pref_space *p, int n, double beta);
-/* The saw-tooth: G before and after a step, and L before it where there are pairs. */
-void game_publish_ascent(struct game *g, double before, double after, double nll);
+/* What one ascent step is played with, and what it measures. */
+struct ascent {
+    double nll, nll_fitted; /* L of its pairs, and what the fitted reward makes of the same; nll_fitted with automatic beta alone */
+    double beta, integral;  /* the beta that it is played with; the integral of automatic control after it */
+    double before, after;   /* G */
+};
+/* L_hat on g->pairs.pair[0..n) where automatic beta needs it. Overwrites g->seqs_reward; to be called before the pairs are packed and before
+ * another reward is scored. */
+bool game_measure_fitted(struct game *g, int n, struct ascent *a, struct err *e);
+/* a->nll of the scored pairs g->pairs.pair[0..n), then a->beta; beta dL/dvalue is added to dvalue. */
+void game_hold(struct game *g, int n, struct ascent *a);
+/* The saw-tooth: G before and after a step; where preferences hold the adversary also the slack and beta, which take effect in the state. */
+void game_publish_ascent(struct game *g, const struct ascent *a);
 
 /* ---- training the student (student.c) ---- */
 

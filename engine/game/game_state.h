@@ -27,6 +27,8 @@
     INT(identical)         /* answers identical to the teacher output, which make no pair */                 \
     REAL(nll_best)         /* L-hat */                                                                       \
     REAL(slack)            /* L - L-hat of the adversary, running mean over ascent batches */                \
+    REAL(beta)             /* in force; automatic: of the last ascent step */                               \
+    REAL(beta_integral)    /* I of automatic beta */                                                         \
     REAL(regret)                                                                                             \
     REAL(accuracy_before) REAL(accuracy_now) REAL(accuracy_teacher)                                        \
     REAL(worst_mean) REAL(worst_lo) REAL(worst_hi)                                                         \

@@ -9,6 +9,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
 #include "engine/game/algorithm.h"
+#include "engine/game/beta_control.h"
 #include "engine/game/game_private.h"
 #include "engine/game/sft.h"
 
@@ -82,52 +83,81 @@ static void ascent_sequences(struct game *g, const struct teacher_output *const 
     pref_sequences(&g->pairs.seqs, g->pairs.pair, n_pairs, last, g->pairs.first, g->pairs.second);
 }
 
-double game_pair_gradient(struct pref_space *p, int n, double beta) {
-    double weight = 0, nll = 0;
-    for (int i = 0; i < n; i++) weight += p->pair[i]->weight;
-    for (int i = 0; i < n; i++) {
-        double dl;
-        const double w = p->pair[i]->weight / weight;
-        nll += w * pref_pair_loss(p->pair[i], p->value[p->first[i]] - p->value[p->second[i]], p->margin, &dl);
-        p->dvalue[p->first[i]] += beta * w * dl;
-        p->dvalue[p->second[i]] -= beta * w * dl;
-    }
-    return nll;
+bool game_measure_fitted(struct game *g, int n, struct ascent *a, struct err *e) {
+    if (g->o->beta_mode != BETA_AUTO) return true;
+    struct pref_sums sums = {0};
+    int64_t tokens = 0;
+    const struct sequences packed = g->pairs.seqs; /* may hold the batch's states already */
+    g->pairs.seqs = g->seqs_reward;
+    const bool ok = pref_evaluate(&g->fitted, &g->pairs, n, &sums, NULL, &tokens, e);
+    g->seqs_reward = g->pairs.seqs;
+    g->pairs.seqs = packed;
+    a->nll_fitted = sums.nll / sums.weight;
+    g->st.tokens += (double)tokens;
+    return ok;
 }
 
-void game_publish_ascent(struct game *g, double before, double after, double nll) {
-    game_series(g, SERIES_GAP_DESCENT, before);
-    game_series(g, SERIES_GAP_ASCENT, after);
-    if (!algorithm_holds_adversary(g->o)) return;
-    g->st.slack += 0.2 * (nll - g->st.nll_best - g->st.slack);
-    game_series(g, SERIES_SLACK, g->st.slack);
-    game_series(g, SERIES_BETA, g->o->beta);
+/* The loss of scored pair i and its derivative. */
+static double pair_loss(const struct pref_space *p, int i, double *dl) {
+    return pref_pair_loss(p->pair[i], p->value[p->first[i]] - p->value[p->second[i]], p->margin, dl);
 }
 
-/* dvalue of the minimised objective -G + beta L; returns G, and L in *nll. */
-static double ascent_gradient(struct game *g, int n, int n_pairs, double *nll) {
+void game_hold(struct game *g, int n, struct ascent *a) {
     struct pref_space *p = &g->pairs;
-    double gap = 0;
+    const struct options *o = g->o;
+    const struct beta_gains gains = {.k_i = o->beta_k_i, .k_p = o->beta_k_p, .zeta = o->zeta};
+    double weight = 0, dl;
+    a->nll = 0;
+    for (int i = 0; i < n; i++) weight += p->pair[i]->weight;
+    for (int i = 0; i < n; i++) a->nll += p->pair[i]->weight / weight * pair_loss(p, i, NULL);
+    a->beta = o->beta;
+    a->integral = g->st.beta_integral;
+    if (o->beta_mode == BETA_AUTO) a->beta = beta_control(&gains, a->nll - a->nll_fitted, &a->integral);
+    for (int i = 0; i < n; i++) {
+        pair_loss(p, i, &dl);
+        const double d = a->beta * (p->pair[i]->weight / weight) * dl;
+        p->dvalue[p->first[i]] += d;
+        p->dvalue[p->second[i]] -= d;
+    }
+}
+
+void game_publish_ascent(struct game *g, const struct ascent *a) {
+    struct game_state *st = &g->st;
+    game_series(g, SERIES_GAP_DESCENT, a->before);
+    game_series(g, SERIES_GAP_ASCENT, a->after);
+    if (!algorithm_holds_adversary(g->o)) return;
+    const double best = g->o->beta_mode == BETA_AUTO ? a->nll_fitted : st->nll_best;
+    st->slack += 0.2 * (a->nll - best - st->slack);
+    st->beta = a->beta;
+    st->beta_integral = a->integral;
+    game_series(g, SERIES_SLACK, st->slack);
+    game_series(g, SERIES_BETA, st->beta);
+}
+
+/* dvalue of the minimised objective -G + beta L, and G before the step. */
+static void ascent_gradient(struct game *g, int n, int n_pairs, struct ascent *a) {
+    struct pref_space *p = &g->pairs;
+    a->before = 0;
     for (int i = 0; i < p->seqs.n_seq; i++) p->dvalue[i] = 0;
     for (int i = 0; i < n; i++) {
-        gap += (p->value[i] - p->value[n + i]) / n;
+        a->before += (p->value[i] - p->value[n + i]) / n;
         p->dvalue[i] = -1.0 / n;
         p->dvalue[n + i] = 1.0 / n;
     }
-    *nll = game_pair_gradient(p, n_pairs, g->o->beta);
-    return gap;
+    game_hold(g, n_pairs, a);
 }
 
-static bool ascend(struct game *g, int n, int n_pairs, struct err *e) {
+static bool ascend(struct game *g, int n, int n_pairs, struct ascent *a, struct err *e) {
     struct pref_space *p = &g->pairs;
-    double nll, after = 0, norm;
+    double norm;
     if (!reward_score(&g->adversary, &p->seqs, true, p->value, e)) return false;
-    const double before = ascent_gradient(g, n, n_pairs, &nll);
+    ascent_gradient(g, n, n_pairs, a);
     if (!reward_backward(&g->adversary, &p->seqs, p->dvalue, e) || !reward_step(&g->adversary, g->o->game_reward_lr, &norm, e)) return false;
     if (!reward_score(&g->adversary, &p->seqs, false, p->value, e)) return false;
-    for (int i = 0; i < n; i++) after += (p->value[i] - p->value[n + i]) / n;
+    a->after = 0;
+    for (int i = 0; i < n; i++) a->after += (p->value[i] - p->value[n + i]) / n;
     g->st.tokens += 2.0 * p->seqs.n_tokens;
-    game_publish_ascent(g, before, after, nll);
+    game_publish_ascent(g, a);
     return true;
 }
 
@@ -141,10 +171,13 @@ static enum game_result black_box_ascent(struct game *g, struct err *e) {
     enum game_result r = n > 0 ? game_generate(g, prompt, n, 1, 0, g->o->temperature, y, e) : GAME_FAILED;
     if (n == 0) err_set(e, "no teacher output of this iteration is usable for the game (all prompts are held out)");
     if (r == GAME_OK) {
+        struct ascent a;
         const int n_pairs = game_draw_pairs(g, g->o->reward_batch);
+        bool ok = game_measure_fitted(g, n_pairs, &a, e);
         pref_space_reserve(&g->pairs, n_pairs, 2 * n);
         ascent_sequences(g, out, y, n, n_pairs);
-        if (!ascend(g, n, n_pairs, e)) r = GAME_FAILED;
+        ok = ok && ascend(g, n, n_pairs, &a, e);
+        if (!ok) r = GAME_FAILED;
         gen_output_free(y, n);
     }
     free(out);

@@ -30,8 +30,8 @@ static struct moment_models at_states(const struct game *g, int n, const float *
                                   .expert_rows = &rows->expert, .critic_rows = &rows->critic, .bound = r->bound};
 }
 
-/* Gradient of -G + beta L; returns false on errors; *gap and *nll are G and L before the step. */
-static bool accumulate(struct game *g, int n, int n_pairs, const float *student_hidden, double *gap, double *nll, struct err *e) {
+/* Gradient of -G + beta L; returns false on errors; a gets what it measures before the step. */
+static bool accumulate(struct game *g, int n, int n_pairs, const float *student_hidden, struct ascent *a, struct err *e) {
     struct reward *r = &g->adversary;
     struct trainee *t = &r->t;
     struct pref_space *p = &g->pairs;
@@ -39,16 +39,15 @@ static bool accumulate(struct game *g, int n, int n_pairs, const float *student_
     const struct moment_models m = at_states(g, n, student_hidden, &rows);
     const struct batch all = sequences_batch(&p->seqs);
     double value;
-    *nll = 0;
     if (n_pairs > 0) {
         if (!reward_values(r, &p->seqs, n, p->value, e)) return false;
         for (int i = n; i < p->seqs.n_seq; i++) p->dvalue[i] = 0;
-        *nll = game_pair_gradient(p, n_pairs, g->o->beta);
+        game_hold(g, n_pairs, a);
         if (!reward_head_backward(r, &p->seqs, n, p->dvalue, e)) return false;
     }
     for (int i = 0; i < rows.critic.n; i++) t->row_value[i] = -r->scale / (float)n;
     if (!moment_critic_backward(&m, t->row_value, NULL, t->space, &value, t->dhidden, t->grads, e)) return false;
-    *gap = -value;
+    a->before = -value;
     return model_backward(t->model, t->acts, &all, t->dhidden, t->grads, e);
 }
 
@@ -68,19 +67,18 @@ static bool measure_gap(struct game *g, int n, const float *student_hidden, doub
     return true;
 }
 
-static bool ascend(struct game *g, int n, int n_pairs, struct err *e) {
+static bool ascend(struct game *g, int n, int n_pairs, struct ascent *a, struct err *e) {
     struct reward *r = &g->adversary;
     const struct sequences *s = &g->pairs.seqs;
     struct batch states = sequences_batch(s);
     const float *hidden;
-    double before, after, nll;
     states.n_seq = n;
     if (!reward_forward(r, s, true, e) || !model_forward(g->student.model, g->student.acts, &states, false, &hidden, e) ||
-        !accumulate(g, n, n_pairs, hidden, &before, &nll, e) || !reward_step(r, g->o->game_reward_lr, NULL, e) ||
-        !measure_gap(g, n, hidden, &after, e))
+        !accumulate(g, n, n_pairs, hidden, a, e) || !reward_step(r, g->o->game_reward_lr, NULL, e) ||
+        !measure_gap(g, n, hidden, &a->after, e))
         return false;
     g->st.tokens += 2.0 * s->n_tokens + 2.0 * s->start[n];
-    game_publish_ascent(g, before, after, nll);
+    game_publish_ascent(g, a);
     return true;
 }
 
@@ -88,13 +86,15 @@ enum game_result white_box_ascent(struct game *g, struct err *e) {
     const int n = g->o->game_reward_batch;
     const enum game_result r = game_draw_states(g, &g->pairs.seqs, n, 1.0 - g->o->game_off_policy, e);
     if (r != GAME_OK) return r;
+    struct ascent a = {0};
     int n_pairs = 0;
     if (algorithm_has_fitted(g->o)) {
         n_pairs = game_draw_pairs(g, g->o->reward_batch);
+        if (!game_measure_fitted(g, n_pairs, &a, e)) return GAME_FAILED;
         pref_space_reserve(&g->pairs, n_pairs, n);
         pref_sequences(&g->pairs.seqs, g->pairs.pair, n_pairs, false, g->pairs.first, g->pairs.second);
     }
-    return ascend(g, n, n_pairs, e) ? GAME_OK : GAME_FAILED;
+    return ascend(g, n, n_pairs, &a, e) ? GAME_OK : GAME_FAILED;
 }
 
 void advantages_to_go(const struct game *g, const struct sequences *s, const struct gen_output *y, int n, int k, double *advantage) {

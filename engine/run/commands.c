@@ -19,6 +19,7 @@ static bool set_option(struct session *s, const char *name, const char *value, c
     if (!info) return err_set(e, "unknown option \"%s\"", name);
     option_format(&s->options, info, before, sizeof before);
     if (!option_set(&s->options, name, value, e)) return false;
+    game_option_set(&s->game, name);
     option_format(&s->options, info, after, sizeof after);
     snprintf(message, size, "%s %.50s -> %.50s", name, before, after);
     publisher_mark(s, message);

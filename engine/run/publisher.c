@@ -51,6 +51,7 @@ static void refresh(struct session *s) {
     struct snapshot *d = s->draft;
     const double now = clock_seconds();
     d->options = s->options;
+    d->beta = s->options.beta;
     d->elapsed_seconds = now - s->began;
     if (!s->game_is_open) return;
     const struct game_state *st = &s->game.st;
@@ -73,6 +74,7 @@ static void refresh(struct session *s) {
     d->gap_worst = (struct interval){st->worst_mean, st->worst_lo, st->worst_hi};
     d->gap_fitted = (struct interval){st->fitted_mean, st->fitted_lo, st->fitted_hi};
     d->gap_true = (struct interval){st->true_mean, st->true_lo, st->true_hi};
+    d->beta = game_beta(&s->game);
     d->nll_best = st->nll_best;
     d->slack = st->slack;
     d->n_pairs = s->game.dpref.n;

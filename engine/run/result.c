@@ -68,7 +68,7 @@ char *result_json(const struct session *s) {
     add_reward(&b, st, &s->game.diagnostics);
     add_gaps(&b, st);
     strbuf_putc(&b, ',');
-    add_real(&b, "beta", s->options.beta);
+    add_real(&b, "beta", game_beta(&s->game));
     strbuf_puts(&b, ",\"student\":{");
     add_reals(&b, 2, (const char *const[]){"accuracy_before", "accuracy_after"}, (const double[]){st->accuracy_before, st->accuracy_now});
     strbuf_printf(&b, "},\"pairs\":%d,\"labels_human\":%d,", s->game.dpref.n, s->game.dpref.n_by_source[SOURCE_HUMAN]);

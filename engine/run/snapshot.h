@@ -82,6 +82,7 @@ struct snapshot {
     /* newest figures */
     double accuracy_before, accuracy_now, teacher_accuracy; /* NAN without a checker */
     struct interval gap_worst, gap_fitted, gap_true;        /* mean NAN until measured */
+    double beta;            /* in force: the option, or what automatic control made of it */
     double nll_best;        /* L-hat */
     double slack;           /* L - L-hat */
     int n_pairs, n_heldout, labels_human, labels_waiting; /* waiting: pairs that wait for a person */

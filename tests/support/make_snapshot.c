@@ -169,6 +169,7 @@ static void measure(struct snapshot *s) {
     s->n_by_source[SOURCE_HUMAN] = 2;
     s->n_by_source[SOURCE_NONE] = 1;
     option_set(&s->options, "beta", "12.5", NULL);
+    s->beta = 12.5;
     s->pending_option = option_index(option_find("game.kl"));
     snprintf(s->pending_value, sizeof s->pending_value, "0.02");
     s->alert_now = "constraint inactive: the adversary explains the preferences within zeta";
@@ -209,6 +210,7 @@ struct snapshot *make_snapshot(enum snapshot_kind kind) {
     option_set(&s->options, "game.rounds", "30", NULL);
     option_set(&s->options, "student.model", "student.gguf", NULL);
     s->options_start = s->options;
+    s->beta = s->options.beta;
     s->accuracy_before = s->accuracy_now = s->teacher_accuracy = s->eta_seconds = (double)NAN;
     s->gap_worst.mean = s->gap_fitted.mean = s->gap_true.mean = s->nll_best = s->slack = (double)NAN;
     if (kind == SNAPSHOT_LOADING) return s;

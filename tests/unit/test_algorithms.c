@@ -22,6 +22,8 @@ static const struct played {
 } PLAYED[] = {
     {"sft", "algorithm=sft"},
     {"pbkd", "algorithm=pbkd"},
+    {"auto", "beta.mode=auto game.reward_lr=0.01 game.reward_steps=3"},
+    {"auto-white", "beta.mode=auto reward.access=white-box game.reward_lr=0.01 game.reward_steps=3"},
     {"white", "reward.access=white-box game.kl=0.05"},
     {"white-student", "reward.access=white-box game.off_policy=0 game.sft=0.1 game.reward_steps=2"},
     {"white-sampled", "reward.access=white-box game.descent=sampled game.policy_epochs=2"},

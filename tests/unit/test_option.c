@@ -96,6 +96,8 @@ static void enum_constants_match_the_choices(void **state) {
                 {"algorithm", "skew_kl", ALGORITHM_SKEW_KL},
                 {"algorithm", "tv", ALGORITHM_TV},
                 {"algorithm", "moment", ALGORITHM_MOMENT},
+                {"beta.mode", "fixed", BETA_FIXED},
+                {"beta.mode", "auto", BETA_AUTO},
                 {"game.descent", "exact", DESCENT_EXACT},
                 {"game.descent", "sampled", DESCENT_SAMPLED},
                 {"prompts.template", "auto", TEMPLATE_AUTO},

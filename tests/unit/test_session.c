@@ -830,6 +830,37 @@ static void a_run_of_an_older_version_is_refused(void **state) {
     assert_true(file_exists(path));
 }
 
+static bool controls(const struct snapshot *n) { return n->beta != n->options.beta; }
+static bool in_force_7(const struct snapshot *n) { return n->options.beta == 7.0 && n->beta == 7.0; }
+
+/* Automatic beta moves from where a person puts it, and the journal brings that back. */
+static void a_person_moves_automatic_beta(void **state) {
+    (void)state;
+    struct options o = tiny_options();
+    struct err e = {0};
+    char a[32], b[32];
+    o.iterations = 1000;
+    o.beta_mode = BETA_AUTO;
+    struct session *s = start("auto", &o, false, false);
+    assert_true(wait_until(s, controls));
+    send(s, COMMAND_PAUSE, "", "");
+    assert_true(wait_until(s, is_paused));
+    send(s, COMMAND_SET, "beta", "7");
+    assert_true(wait_until(s, in_force_7));
+    finish_after_next(s, a);
+    in_database("auto", "DELETE FROM checkpoint");
+    finish(start("auto", &o, true, true), b);
+    assert_string_equal(a, b);
+    in_database("auto", "DELETE FROM checkpoint; DELETE FROM journal WHERE payload LIKE 'beta=%'");
+    finish(start("auto", &o, true, true), b);
+    assert_string_not_equal(a, b);
+    struct command bad = {.kind = COMMAND_SET, .name = "beta.mode", .value = "sometimes"};
+    s = start("auto", &o, true, false);
+    assert_int_equal(session_send(s, &bad, &e), 0);
+    session_interrupt(s);
+    finish(s, b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_seed_same_bytes),          cmocka_unit_test(resumed_run_ends_at_the_same_bytes),
@@ -842,7 +873,7 @@ int main(void) {
         cmocka_unit_test(undo_of_an_answer_holds_after_a_resume), cmocka_unit_test(answers_that_nobody_can_read_are_refused),
         cmocka_unit_test(answers_that_are_long_or_held_out), cmocka_unit_test(an_answer_makes_no_pair_against_itself),
         cmocka_unit_test(an_answer_is_stored_whole_or_not_at_all),
-        cmocka_unit_test(a_run_of_an_older_version_is_refused),
+        cmocka_unit_test(a_run_of_an_older_version_is_refused), cmocka_unit_test(a_person_moves_automatic_beta),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
