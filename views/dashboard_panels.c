@@ -76,8 +76,8 @@ static void draw_misfit(struct area a, const struct snapshot *s, struct dashboar
     snprintf(beta, sizeof beta, "beta %.6g", s->beta);
     c.note = beta;
     chart_add(&c, s->series[SERIES_SLACK], "L-L_hat", ROLE_SERIES1);
-    snprintf(zeta, sizeof zeta, "zeta %.6g", s->options.zeta);
-    c.level = s->options.zeta;
+    snprintf(zeta, sizeof zeta, "zeta %.6g", s->zeta);
+    c.level = s->zeta;
     c.level_name = zeta;
     c.from_zero = true;
     c.empty = "the adversary has not played yet";
@@ -167,8 +167,8 @@ static void add_accuracies(struct figures *t, const struct snapshot *s) {
 
 static void add_constraint(struct figures *t, const struct snapshot *s) {
     struct figure *f = figures_add(t, "misfit L - L_hat", "L-L_hat");
-    snprintf(f->value, sizeof f->value, "%s of zeta %.6g nats/pair", format_number(s->slack).s, s->options.zeta);
-    snprintf(f->short_value, sizeof f->short_value, "%s of %.6g", format_number(s->slack).s, s->options.zeta);
+    snprintf(f->value, sizeof f->value, "%s of zeta %.6g nats/pair", format_number(s->slack).s, s->zeta);
+    snprintf(f->short_value, sizeof f->short_value, "%s of %.6g", format_number(s->slack).s, s->zeta);
     f = figures_add(t, "beta", "beta");
     const bool pending = s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0;
     snprintf(f->value, sizeof f->value, "%.6g%s%s%s", s->beta, pending ? " → " : "",
@@ -181,6 +181,12 @@ static void add_constraint(struct figures *t, const struct snapshot *s) {
 static void collect_figures(struct figures *t, const struct snapshot *s) {
     t->n = 0;
     add_interval(t, "worst-case gap", "gap", s->gap_worst);
+    if (isfinite(s->gap_set.max)) {
+        struct figure *set = figures_add(t, "gap over the set", "over set");
+        snprintf(set->value, sizeof set->value, "[%s, %s]%s", format_number(s->gap_set.min).s, format_number(s->gap_set.max).s,
+                 s->coverage == 0 ? " misses the truth" : "");
+        snprintf(set->short_value, sizeof set->short_value, "[%s, %s]", format_number(s->gap_set.min).s, format_number(s->gap_set.max).s);
+    }
     add_accuracies(t, s);
     add_constraint(t, s);
     if (isfinite(s->gap_true.mean)) add_interval(t, "true gap (accuracy)", "true gap", s->gap_true);

@@ -35,6 +35,8 @@ bool algorithm_has_adversary(const struct options *o) { return algorithm_info(o)
 
 bool algorithm_holds_adversary(const struct options *o) { return algorithm_info(o)->ascent && algorithm_has_fitted(o); }
 
+bool algorithm_linear_adversary(const struct options *o) { return algorithm_holds_adversary(o) && o->game_scope == SCOPE_HEAD; }
+
 bool algorithm_gathers(const struct options *o, int64_t iteration) { return iteration == 1 || o->game_data == DATA_ONLINE; }
 
 static bool runs(const struct options *o, int64_t iteration, enum run_phase p) {

@@ -35,6 +35,8 @@ bool algorithm_has_fitted(const struct options *o);
 bool algorithm_has_adversary(const struct options *o);
 /* An adversary plays that the preferences hold back: then there is a slack L - L_hat. */
 bool algorithm_holds_adversary(const struct options *o);
+/* It is a linear reward around the fitted one (game.scope head), of which there is no model of its own. */
+bool algorithm_linear_adversary(const struct options *o);
 
 /* Whether an iteration brings new outputs and pairs: all do online, the first does offline. */
 bool algorithm_gathers(const struct options *o, int64_t iteration);

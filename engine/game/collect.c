@@ -138,7 +138,7 @@ static bool add_pairs(struct game *g, int first_output, int n, int k, const stru
         return false;
     }
     if (!db_commit(g->db, e)) return false;
-    g->groups_stale = true;
+    game_pairs_changed(g);
     g->st.identical += same;
     return judge_new_pairs(g, n_before, e);
 }

@@ -12,6 +12,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/game/game_private.h"
+#include "engine/game/head_set.h"
 
 /* Packed (prompt, sample) sequences of n prompts with k samples each. */
 static void pack(struct sequences *s, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, bool last) {
@@ -19,26 +20,37 @@ static void pack(struct sequences *s, const struct prompt *const *prompt, const 
     for (int i = 0; i < n * k; i++) sequences_add(s, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
 }
 
+struct reward *game_adversary(struct game *g) { return g->head ? &g->fitted : &g->adversary; }
+
+bool game_adversary_values(struct game *g, const struct sequences *s, double *value, struct err *e) {
+    return g->head ? head_values(g, s, value, e) : reward_score(&g->adversary, s, false, value, e);
+}
+
 static bool exact_gradient(struct game *g, int n_samples, struct err *e) {
     struct trainee *t = &g->student;
     struct sequences *s = &g->seqs;
+    struct reward *r = game_adversary(g);
     const struct batch b = sequences_batch(s);
     const float *hs, *hr;
     if (!trainee_prepare(t, s, e) || !model_forward(t->model, t->acts, &b, true, &hs, e) ||
-        !model_forward(g->adversary.t.model, g->adversary.t.acts, &b, false, &hr, e))
+        !model_forward(r->t.model, r->t.acts, &b, false, &hr, e))
         return false;
     const struct head_rows rs = sequences_rows(s, hs), rr = sequences_rows(s, hr);
     struct head_rows rf = rs;
     const bool kl = g->o->game_kl > 0;
     if (kl && !game_reference_rows(g, s, &rf, e)) return false;
-    for (int i = 0; i < rs.n; i++) t->row_value[i] = g->adversary.scale / (float)n_samples;
+    for (int i = 0; i < rs.n; i++) t->row_value[i] = r->scale / (float)n_samples;
     struct exact_terms terms;
-    if (!head_exact_descent(t->model, &rs, g->adversary.t.model, &rr, g->adversary.bound, kl ? g->reference : NULL, kl ? &rf : NULL,
-                            t->row_value, (float)g->o->game_kl, t->space, &terms, t->dhidden, t->grads, e) ||
-        !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e))
+    const struct model *ref = kl ? g->reference : NULL;
+    const struct head_rows *ref_rows = kl ? &rf : NULL;
+    const bool head = g->head ? head_scope_descent(&g->head->scope, t->model, &rs, r, &rr, ref, ref_rows, t->row_value, (float)g->o->game_kl,
+                                                   t->space, &terms, t->dhidden, t->grads, e)
+                              : head_exact_descent(t->model, &rs, r->t.model, &rr, r->bound, ref, ref_rows, t->row_value,
+                                                   (float)g->o->game_kl, t->space, &terms, t->dhidden, t->grads, e);
+    if (!head || !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e))
         return false;
-    const double rows = (double)g->adversary.scale * (double)rs.n / (double)n_samples; /* sum of the weights */
-    if (!g->adversary.expert) game_series(g, SERIES_STUDENT_REWARD, terms.value); /* with b = pi_E it would cost the expert's forward pass */
+    const double rows = (double)r->scale * (double)rs.n / (double)n_samples; /* sum of the weights */
+    if (!r->expert) game_series(g, SERIES_STUDENT_REWARD, terms.value); /* with b = pi_E it would cost the expert's forward pass */
     game_series(g, SERIES_ENTROPY, terms.entropy / rows);
     if (kl) game_series(g, SERIES_KL, terms.kl / rows);
     g->st.tokens += (kl ? 3.0 : 2.0) * s->n_tokens;
@@ -144,7 +156,7 @@ static bool train_on_samples(struct game *g, const struct prompt *const *prompt,
     pack(&g->seqs, prompt, y, n, k, false);
     pack(&g->seqs_reward, prompt, y, n, k, g->adversary.level == REWARD_SEQUENCE);
     double *r = mem_small((size_t)n_samples * sizeof *r), *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage), mean = 0;
-    bool ok = reward_score(&g->adversary, &g->seqs_reward, false, r, e);
+    bool ok = game_adversary_values(g, &g->seqs_reward, r, e);
     for (int i = 0; ok && i < n_samples; i++) mean += r[i] / n_samples;
     if (ok && g->adversary.expert) advantages_to_go(g, &g->seqs_reward, y, n, k, advantage);
     else if (ok) whole_advantages(g, y, n, k, r, advantage);
@@ -176,10 +188,14 @@ static enum game_result descend_sampled(struct game *g, struct err *e) {
 }
 
 enum game_result descent_step(struct game *g, bool *finished, struct err *e) {
-    *finished = g->st.step + 1 >= g->o->game_policy_steps;
+    struct game_state *st = &g->st;
+    *finished = true;
     if (g->o->game_policy_steps == 0) return GAME_OK;
     const bool exact = g->o->game_descent == DESCENT_EXACT && g->adversary.level == REWARD_TOKEN;
     const enum game_result r = exact ? descend_exact(g, e) : descend_sampled(g, e);
-    if (r == GAME_OK) g->st.policy_step++;
-    return r;
+    if (r != GAME_OK) return r;
+    st->policy_step++;
+    st->round_step++;
+    *finished = st->round_step >= g->o->game_policy_steps || (g->head && st->round_step % g->o->head_solve_every == 0);
+    return GAME_OK;
 }

@@ -8,6 +8,7 @@
 #include "engine/base/mem.h"
 #include "engine/game/algorithm.h"
 #include "engine/game/game_private.h"
+#include "engine/game/head_set.h"
 #include "engine/math/stats.h"
 
 static int chunks(int n, int size) { return (n + size - 1) / size; }
@@ -127,7 +128,8 @@ static enum game_result gap_chunk(struct game *g, int chunk, struct err *e) {
         }
         for (int i = 0; ok && i < n * k; i++)
             sequences_add(&g->seqs_reward, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
-        ok = ok && (!has_worst(g) || score_gaps(g, &g->adversary, n, k, g->gap_worst + first, e)) &&
+        if (ok && g->head) ok = head_measure_gaps(g, first, n, k, e);
+        else ok = ok && (!has_worst(g) || score_gaps(g, &g->adversary, n, k, g->gap_worst + first, e)) &&
              (!algorithm_has_fitted(g->o) || score_gaps(g, &g->fitted, n, k, g->gap_fitted + first, e));
         gen_output_free(y, n * k);
         if (!ok) r = GAME_FAILED;
@@ -184,11 +186,15 @@ static void log_evaluation(struct game *g, bool gaps) {
 enum game_result evaluate_step(struct game *g, bool *finished, struct err *e) {
     const int n_student = chunks(g->n_eval_prompts, CHUNK_GREEDY), step = (int)g->st.step;
     const int n_gap = algorithm_has_adversary(g->o) ? chunks(g->n_gap_prompts, CHUNK_SAMPLES) : 0;
-    const enum game_result r = step < n_student           ? student_accuracy_chunk(g, step, e)
+    const bool last = step + 1 >= n_student + n_gap;
+    enum game_result r = g->head && last ? head_refresh(g, e) : GAME_OK;
+    if (r != GAME_OK) return r;
+    r = step < n_student           ? student_accuracy_chunk(g, step, e)
                                : step < n_student + n_gap ? gap_chunk(g, step - n_student, e)
                                                           : GAME_OK;
     if (r != GAME_OK) return r;
-    *finished = step + 1 >= n_student + n_gap;
+    if (last && g->head && !head_measure_set(g, e)) return GAME_FAILED;
+    *finished = last;
     if (*finished) {
         publish_accuracy(g);
         if (n_gap > 0) publish_gaps(g);

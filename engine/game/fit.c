@@ -9,10 +9,11 @@
 #include "engine/base/rng.h"
 #include "engine/game/algorithm.h"
 #include "engine/game/game_private.h"
+#include "engine/game/head_set.h"
 
 enum { EVAL_PAIRS = 2048 };
 
-static bool trains(const struct pref_pair *p) { return p->active && !p->heldout && p->weight > 0; }
+bool game_pair_trains(const struct pref_pair *p) { return p->active && !p->heldout && p->weight > 0; }
 
 void game_refresh_groups(struct game *g) {
     if (!g->groups_stale) return;
@@ -20,7 +21,7 @@ void game_refresh_groups(struct game *g) {
     g->n_groups = 0;
     for (int i = 0; i < g->dpref.n; i++) {
         const struct pref_pair *p = &g->dpref.pair[i];
-        if (!trains(p)) continue;
+        if (!game_pair_trains(p)) continue;
         struct pair_group *last = g->n_groups ? &g->group[g->n_groups - 1] : NULL;
         const struct pref_pair *q = last ? &g->dpref.pair[last->first] : NULL;
         if (q && last->first + last->count == i && q->prompt_hash == p->prompt_hash && q->iteration == p->iteration) {
@@ -42,7 +43,7 @@ int game_draw_pairs(struct game *g, int n) {
     int have = 0;
     for (int i = 0; i < g->n_fresh; i++) {
         const struct pref_pair *p = dpref_find(&g->dpref, g->fresh[i]);
-        if (p && trains(p)) g->pairs.pair[have++] = p;
+        if (p && game_pair_trains(p)) g->pairs.pair[have++] = p;
     }
     g->n_fresh = 0;
     for (int draw = 0; have < n && g->n_groups > 0; draw++) {
@@ -118,7 +119,7 @@ static bool measure_fit(struct game *g, struct err *e) {
     if (ok) diagnose(g, &all);
     free(all.pair);
     if (!ok) return false;
-    st->nll_best = share(train.nll, train.weight);
+    st->nll_best = g->head ? g->head->fit.loss : share(train.nll, train.weight);
     if (algorithm_holds_adversary(g->o)) st->slack = 0;
     st->rm_train = share(train.correct, train.decided);
     st->rm_heldout = share(heldout.correct, heldout.decided);
@@ -170,6 +171,8 @@ enum game_result fit_phase_step(struct game *g, bool *finished, struct err *e) {
         game_series(g, SERIES_NLL, nll);
         return GAME_OK;
     }
+    const enum game_result built = g->head ? head_build(g, e) : GAME_OK;
+    if (built != GAME_OK) return built;
     if (!measure_fit(g, e)) return GAME_FAILED;
     *finished = true;
     return GAME_OK;

@@ -12,6 +12,7 @@
 #include "engine/game/algorithm.h"
 #include "engine/game/edit.h"
 #include "engine/game/game_private.h"
+#include "engine/game/head_set.h"
 
 void game_log(struct game *g, enum alert_level level, const char *fmt, ...) {
     char text[200];
@@ -68,7 +69,7 @@ static void begin_iteration(struct game *g) {
         st->first_output = g->outputs.n;
         st->first_pair = g->dpref.n;
     }
-    st->round = st->policy_step = st->gate_tries = st->gate_answer = st->identical = 0;
+    st->round = st->round_step = st->policy_step = st->gate_tries = st->gate_answer = st->identical = 0;
     st->sum_correct = st->sum_decided = 0;
     enter(g, algorithm_first_phase(g->o, st->iteration));
 }
@@ -82,8 +83,9 @@ static void adopt_first_student(struct game *g) {
         if (rewards[i]->t.model && !g->o->reward_model[0]) memcpy(rewards[i]->t.model->params, m->params, m->n_params * sizeof *m->params);
 }
 
-/* The adversary starts every iteration from the fitted reward. */
+/* The adversary starts every iteration from the fitted reward; a linear one does so when its basis is made. */
 static void start_adversary(struct game *g) {
+    if (g->head) return;
     memcpy(g->adversary.t.model->params, g->fitted.t.model->params, g->fitted.t.model->n_params * sizeof(float));
     adamw_reset(&g->adversary.t.opt);
 }
@@ -130,7 +132,14 @@ static void next_phase(struct game *g) {
         return;
     }
     if (done == PHASE_SFT && algorithm_info(g->o)->trains != PHASE_SFT) adopt_first_student(g);
-    const bool again = done == PHASE_DESCENT && ++st->round < g->o->game_rounds;
+    bool again = false;
+    if (done == PHASE_DESCENT) {
+        again = st->round_step < g->o->game_policy_steps; /* scope head: a new adversary within the round */
+        if (!again) {
+            st->round_step = 0;
+            again = ++st->round < g->o->game_rounds;
+        }
+    }
     enter(g, again ? algorithm_round_phase(g->o, st->iteration) : algorithm_next_phase(g->o, st->iteration, done));
 }
 
@@ -174,7 +183,7 @@ double game_phase_done(const struct game *g) {
     case PHASE_DISTIL:
     case PHASE_DPO: return ratio(step, (double)game_student_steps(g));
     case PHASE_ASCENT:
-    case PHASE_DESCENT: return ratio((double)st->round + (st->phase == PHASE_DESCENT ? ratio(step, g->o->game_policy_steps) : 0), g->o->game_rounds);
+    case PHASE_DESCENT: return ratio((double)st->round + ratio((double)st->round_step, g->o->game_policy_steps), g->o->game_rounds);
     case PHASE_EVALUATE:
         return ratio(step, (g->n_eval_prompts + CHUNK_GREEDY - 1) / CHUNK_GREEDY + (g->n_gap_prompts + CHUNK_SAMPLES - 1) / CHUNK_SAMPLES);
     case PHASE_END: return 1.0;
@@ -204,7 +213,7 @@ bool game_apply_label(struct game *g, const struct label_event *ev, double flip,
     int first = 0, n = 0;
     if (!dpref_apply_event(&g->dpref, ev, flip, weight, e)) return false;
     if (ev->decision == DECISION_EDIT && !edit_make_pairs(g, ev, flip, weight, again, &first, &n, e)) return false;
-    g->groups_stale = true;
+    game_pairs_changed(g);
     if (again) return true;
     if (ev->decision == DECISION_A || ev->decision == DECISION_B || ev->decision == DECISION_TIE) use_next(g, ev->pair_id);
     for (int i = 0; i < n; i++) use_next(g, g->dpref.pair[first + i].id);
@@ -213,7 +222,18 @@ bool game_apply_label(struct game *g, const struct label_event *ev, double flip,
 
 double game_beta(const struct game *g) { return g->o->beta_mode == BETA_AUTO ? g->st.beta : g->o->beta; }
 
+double game_zeta(const struct game *g) {
+    if (!g->head) return g->o->zeta;
+    return fmax(1e-9, g->o->zeta_mode == ZETA_WILKS ? g->st.zeta : g->o->zeta);
+}
+
+void game_pairs_changed(struct game *g) {
+    g->groups_stale = true;
+    if (g->head) g->head->stale = true;
+}
+
 void game_option_set(struct game *g, const char *name) {
+    if (g->head && strncmp(name, "head.", 5) == 0) g->head->stale = true;
     if (strcmp(name, "beta") == 0 || strcmp(name, "beta.mode") == 0) g->st.beta = g->st.beta_integral = g->o->beta;
 }
 

@@ -15,6 +15,7 @@
 #include "engine/formats/safetensors.h"
 #include "engine/game/diagnostics.h"
 #include "engine/game/game_state.h"
+#include "engine/game/gap_set.h"
 #include "engine/game/outputs.h"
 #include "engine/game/pref_fit.h"
 #include "engine/game/prompts.h"
@@ -54,7 +55,9 @@ struct game {
     const struct model *expert; /* the teacher's model where its probabilities are needed, else NULL; of the student's vocabulary; borrowed */
     struct activations *expert_acts;
     struct reward fitted;      /* phi-hat; empty where the algorithm fits none */
-    struct reward adversary;   /* phi; empty where no reward trains the student */
+    struct reward adversary;   /* phi; empty where no reward trains the student, and in scope head */
+    struct head_set *head;     /* scope head: the adversary as a linear reward around the fitted one, and its set; else NULL */
+    struct gap_set gap_set;    /* of the last evaluation in scope head */
     struct prompt_set train, heldout, recorded_prompts;
     int *descent_prompt, n_descent_prompt; /* training prompts that are not held out */
     int *order;             /* [train.n] permutation of the current epoch */
@@ -118,7 +121,10 @@ bool game_restore(struct game *g, const char *folder, const char *state_json, st
 
 /* Beta in force: the option, or what automatic control made of it. */
 double game_beta(const struct game *g);
-/* The owner has just set this option: what follows from that beyond the option itself. Beta, or its mode, starts automatic control anew from beta. */
+/* Radius of the confidence set in force; in scope head it is above 0. */
+double game_zeta(const struct game *g);
+/* The owner has just set this option: what follows from that beyond the option itself. Beta, or its mode, starts automatic control
+ * anew from beta; a bound or ridge of scope head takes effect at the next use of the set. */
 void game_option_set(struct game *g, const char *name);
 
 uint64_t game_weights_hash(const struct game *g); /* of the student */

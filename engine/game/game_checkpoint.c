@@ -7,6 +7,7 @@
 #include "engine/base/json.h"
 #include "engine/base/mem.h"
 #include "engine/game/game_private.h"
+#include "engine/game/head_set.h"
 
 static void add_file(struct game_arrays *a, const char *name, const struct st_array *array, int n) {
     a->name[a->n_files] = name;
@@ -27,6 +28,7 @@ void game_arrays(struct game *g, struct game_arrays *a) {
     add_trainee(a, "student", &g->student);
     add_trainee(a, "fitted", &g->fitted.t);
     add_trainee(a, "adversary", &g->adversary.t);
+    if (g->head) add_file(a, "head", &(struct st_array){"state", g->head->scope.state, g->head->scope.n_state}, 1);
     add_file(a, "reference", &(struct st_array){"params", g->reference->params, g->reference->n_params}, 1);
 }
 
@@ -71,6 +73,11 @@ char *game_state_json(const struct game *g) {
     double fresh[GAME_FRESH_LABELS] = {0};
     for (int i = 0; i < g->n_fresh; i++) fresh[i] = (double)g->fresh[i];
     cJSON_AddItemToObject(root, "fresh", reals(fresh, g->n_fresh));
+    cJSON_AddItemToObject(root, "gap_set", gap_set_to_json(&g->gap_set));
+    if (g->head) {
+        cJSON_AddItemToObject(root, "head_w", reals(g->head->w, g->head->n_features));
+        cJSON_AddItemToObject(root, "head_gap_sum", reals(g->head->gap_sum, g->head->n_features));
+    }
     cJSON_AddItemToObject(root, "diagnostics", diagnostics_to_json(&g->diagnostics));
     char *text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
@@ -90,14 +97,22 @@ static bool read_trainee(struct trainee *t, const char *folder, const char *name
     return ok || err_wrap(e, "%s", path);
 }
 
-static bool read_reference(struct game *g, const char *folder, struct err *e) {
+static bool read_array(const char *folder, const char *name, const char *array, float *out, size_t n, struct err *e) {
     char path[4200];
-    snprintf(path, sizeof path, "%s/reference.safetensors", folder);
+    snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
     struct st_file *f = st_open(path, e);
     if (!f) return false;
-    const bool ok = st_read_f32(f, "params", g->reference->params, g->reference->n_params, e);
+    const bool ok = st_read_f32(f, array, out, n, e);
     st_close(f);
     return ok || err_wrap(e, "%s", path);
+}
+
+/* The basis and the weights; features and set are made again when they are needed. */
+static bool read_head(struct game *g, const char *folder, struct err *e) {
+    struct head_set *h = g->head;
+    if (!h) return true;
+    h->n_pairs = 0;
+    return read_array(folder, "head", "state", h->scope.state, h->scope.n_state, e) && head_scope_attach(&h->scope, g->fitted.t.model, e);
 }
 
 static bool read_state(struct game *g, const cJSON *root, struct err *e) {
@@ -112,6 +127,9 @@ static bool read_state(struct game *g, const cJSON *root, struct err *e) {
          read_reals(root, "gap_worst", g->gap_worst, g->n_gap_prompts, e) && read_reals(root, "gap_fitted", g->gap_fitted, g->n_gap_prompts, e) &&
          read_reals(root, "right_student", g->right_student, g->n_eval_prompts, e) &&
          read_reals(root, "right_teacher", g->right_teacher, g->n_eval_prompts, e) &&
+         gap_set_from_json(&g->gap_set, cJSON_GetObjectItemCaseSensitive(root, "gap_set"), "checkpoint", e) &&
+         (!g->head || (read_reals(root, "head_w", g->head->w, g->head->n_features, e) &&
+                       read_reals(root, "head_gap_sum", g->head->gap_sum, g->head->n_features, e))) &&
          diagnostics_from_json(&g->diagnostics, cJSON_GetObjectItemCaseSensitive(root, "diagnostics"), "checkpoint", e);
     if (!ok) return false;
     for (int i = 0; i < g->n_fresh; i++) g->fresh[i] = (int64_t)fresh[i];
@@ -127,11 +145,12 @@ bool game_restore(struct game *g, const char *folder, const char *state_json, st
     const bool ok = read_state(g, root, e);
     cJSON_Delete(root);
     if (!ok || !read_trainee(&g->student, folder, "student", e) || !read_trainee(&g->fitted.t, folder, "fitted", e) ||
-        !read_trainee(&g->adversary.t, folder, "adversary", e) || !read_reference(g, folder, e))
+        !read_trainee(&g->adversary.t, folder, "adversary", e) ||
+        !read_array(folder, "reference", "params", g->reference->params, g->reference->n_params, e) || !read_head(g, folder, e))
         return false;
     /* rows of tick T were made by the micro-step that began at T; the checkpoint stands before it */
     const int64_t last = g->st.tick - 1;
     if (!dpref_load(&g->dpref, g->db, e) || !dpref_truncate_after(&g->dpref, last, e)) return false;
-    g->groups_stale = true;
+    game_pairs_changed(g);
     return outputs_load(&g->outputs, g->db, last, g->tok, g->chat, g->o->max_new_tokens, e);
 }

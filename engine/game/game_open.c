@@ -7,6 +7,7 @@
 #include "engine/base/mem.h"
 #include "engine/game/algorithm.h"
 #include "engine/game/game_private.h"
+#include "engine/game/head_set.h"
 #include "engine/model/model_io.h"
 
 static void loading(void *ctx, double done) {
@@ -54,7 +55,9 @@ static bool open_rewards(struct game *g, struct err *e) {
         }
     }
     const struct model *from = start ? start : g->student.model;
-    const bool ok = (!algorithm_has_fitted(o) || open_reward(g, &g->fitted, from, e)) && open_reward(g, &g->adversary, from, e);
+    const bool linear = algorithm_linear_adversary(o);
+    const bool ok = (!algorithm_has_fitted(o) || open_reward(g, &g->fitted, from, e)) && (linear || open_reward(g, &g->adversary, from, e)) &&
+                    (!linear || (g->head = head_set_new(o, from, e)) != NULL);
     model_free(start);
     return ok;
 }
@@ -149,7 +152,7 @@ static bool open_everything(struct game *g, bool resuming, struct err *e) {
     g->right_teacher = mem_small((size_t)g->n_eval_prompts * sizeof(double));
     g->order = mem_small((size_t)g->train.n * sizeof *g->order);
     g->order_epoch = -1;
-    g->groups_stale = true;
+    game_pairs_changed(g);
     if (!dpref_create_tables(g->db, e) || !outputs_create_table(g->db, e)) return false;
     return resuming || dpref_load(&g->dpref, g->db, e);
 }
@@ -160,6 +163,7 @@ bool game_open(struct game *g, struct options *o, struct db *db, const struct ga
     diagnostics_measure(&g->diagnostics, NULL, 0, 0, 0);
     if (!algorithm_holds_adversary(o)) g->st.slack = (double)NAN; /* nothing to hold: never "within zeta" */
     g->st.beta = g->st.beta_integral = o->beta;
+    gap_set_init(&g->gap_set);
     g->ref_acts = activations_new();
     if (open_everything(g, resuming, e)) return true;
     game_close(g);
@@ -176,6 +180,7 @@ void game_close(struct game *g) {
     if (g->expert_acts) activations_free(g->expert_acts);
     reward_free(&g->fitted);
     reward_free(&g->adversary);
+    head_set_free(g->head);
     prompt_set_free(&g->train);
     prompt_set_free(&g->heldout);
     prompt_set_free(&g->recorded_prompts);

@@ -39,6 +39,9 @@ int answers_per_prompt(const struct game *g);
 enum game_result answers_draw(struct game *g, const struct prompt *const *prompt, int n, struct gen_output *y, struct err *e);
 void answers_close(struct game *g);
 
+/* Whoever adds pairs or changes labels says so. */
+void game_pairs_changed(struct game *g);
+bool game_pair_trains(const struct pref_pair *p);
 /* Rebuild the groups of training pairs when pairs or labels changed. */
 void game_refresh_groups(struct game *g);
 /* GAME_OK when there are pairs to train on; at the first step of a phase enough of them must be labelled (GAME_NEEDS_LABELS). */
@@ -61,6 +64,13 @@ bool game_measure_fitted(struct game *g, int n, struct ascent *a, struct err *e)
 void game_hold(struct game *g, int n, struct ascent *a);
 /* The saw-tooth: G before and after a step; where preferences hold the adversary also the slack and beta, which take effect in the state. */
 void game_publish_ascent(struct game *g, const struct ascent *a);
+
+/* ---- the reward that the student descends on (descent.c) ---- */
+
+/* The model that it is read from: scope head reads the fitted reward's. */
+struct reward *game_adversary(struct game *g);
+/* Its value of every sequence of s. */
+bool game_adversary_values(struct game *g, const struct sequences *s, double *value, struct err *e);
 
 /* ---- training the student (student.c) ---- */
 

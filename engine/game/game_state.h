@@ -15,6 +15,7 @@
     INT(phase)             /* enum run_phase: what the next micro-step belongs to */                         \
     INT(step)              /* micro-steps done in this phase */                                              \
     INT(round)             /* rounds of ascent and descent done in this iteration */                         \
+    INT(round_step)        /* descent steps done in this round */                                            \
     INT(prompt_cursor)     /* training prompts drawn so far, over all epochs */                              \
     INT(first_output)      /* first teacher output of this iteration in the store */                         \
     INT(first_pair)        /* pairs in D_pref when this iteration began */                                   \
@@ -29,6 +30,10 @@
     REAL(slack)            /* L - L-hat of the adversary, running mean over ascent batches */                \
     REAL(beta)             /* in force; automatic: of the last ascent step */                               \
     REAL(beta_integral)    /* I of automatic beta */                                                         \
+    REAL(zeta)             /* in force in scope head: the option, or Wilks' after the last fit */            \
+    INT(solves)            /* exact inner maxima since the last fit */                                       \
+    REAL(coverage)         /* scope head with a checker: 1 where the set contains the true reward, else 0 */ \
+    REAL(truth_excess)     /* L(true reward) - L-hat - zeta */                                               \
     REAL(regret)                                                                                             \
     REAL(accuracy_before) REAL(accuracy_now) REAL(accuracy_teacher)                                        \
     REAL(worst_mean) REAL(worst_lo) REAL(worst_hi)                                                         \

@@ -129,7 +129,7 @@ bool labelling_import(struct game *g, struct err *e) {
         dpref_forget(&g->dpref, before);
         return false;
     }
-    g->groups_stale = true;
+    game_pairs_changed(g);
     g->st.first_pair = g->dpref.n; /* they are not the iteration's own */
     game_log(g, ALERT_INFO, "%d labels imported from %s", n, g->o->label_import);
     if (i.n_long + i.n_same + i.n_cut > 0)

@@ -11,6 +11,7 @@
 #include "engine/game/algorithm.h"
 #include "engine/game/beta_control.h"
 #include "engine/game/game_private.h"
+#include "engine/game/head_set.h"
 #include "engine/game/sft.h"
 
 /* ---- cross-entropy ---- */
@@ -127,7 +128,8 @@ void game_publish_ascent(struct game *g, const struct ascent *a) {
     game_series(g, SERIES_GAP_ASCENT, a->after);
     if (!algorithm_holds_adversary(g->o)) return;
     const double best = g->o->beta_mode == BETA_AUTO ? a->nll_fitted : st->nll_best;
-    st->slack += 0.2 * (a->nll - best - st->slack);
+    if (g->head) st->slack = a->nll - a->nll_fitted; /* exact */
+    else st->slack += 0.2 * (a->nll - best - st->slack);
     st->beta = a->beta;
     st->beta_integral = a->integral;
     game_series(g, SERIES_SLACK, st->slack);
@@ -161,6 +163,16 @@ static bool ascend(struct game *g, int n, int n_pairs, struct ascent *a, struct 
     return true;
 }
 
+/* A gradient step of the adversary on n answers of each side. */
+static bool step_up(struct game *g, const struct teacher_output *const *out, const struct gen_output *y, int n, struct err *e) {
+    struct ascent a;
+    const int n_pairs = game_draw_pairs(g, g->o->reward_batch);
+    if (!game_measure_fitted(g, n_pairs, &a, e)) return false;
+    pref_space_reserve(&g->pairs, n_pairs, 2 * n);
+    ascent_sequences(g, out, y, n, n_pairs);
+    return ascend(g, n, n_pairs, &a, e);
+}
+
 static enum game_result black_box_ascent(struct game *g, struct err *e) {
     const int want = g->o->game_reward_batch;
     const struct teacher_output **out = mem_small((size_t)want * sizeof *out);
@@ -171,13 +183,7 @@ static enum game_result black_box_ascent(struct game *g, struct err *e) {
     enum game_result r = n > 0 ? game_generate(g, prompt, n, 1, 0, g->o->temperature, y, e) : GAME_FAILED;
     if (n == 0) err_set(e, "no teacher output of this iteration is usable for the game (all prompts are held out)");
     if (r == GAME_OK) {
-        struct ascent a;
-        const int n_pairs = game_draw_pairs(g, g->o->reward_batch);
-        bool ok = game_measure_fitted(g, n_pairs, &a, e);
-        pref_space_reserve(&g->pairs, n_pairs, 2 * n);
-        ascent_sequences(g, out, y, n, n_pairs);
-        ok = ok && ascend(g, n, n_pairs, &a, e);
-        if (!ok) r = GAME_FAILED;
+        if (!(g->head ? head_ascend(g, out, y, n, e) : step_up(g, out, y, n, e))) r = GAME_FAILED;
         gen_output_free(y, n);
     }
     free(out);
@@ -189,5 +195,7 @@ static enum game_result black_box_ascent(struct game *g, struct err *e) {
 enum game_result ascent_step(struct game *g, bool *finished, struct err *e) {
     *finished = g->st.step + 1 >= g->o->game_reward_steps;
     if (g->o->game_reward_steps == 0) return GAME_OK;
+    const enum game_result r = g->head ? head_refresh(g, e) : GAME_OK;
+    if (r != GAME_OK) return r;
     return g->adversary.expert ? white_box_ascent(g, e) : black_box_ascent(g, e);
 }

@@ -37,7 +37,11 @@ const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */
     X(SERIES_DPO_MARGIN, "dpo.margin", "nats", "how much the log-ratio of student to reference is higher for the preferred answer")        \
     X(SERIES_ECE, "reward.ece", "", "expected calibration error of the reward on held-out pairs")                             \
     X(SERIES_BRIER, "reward.brier", "", "Brier score of the reward on held-out pairs: 0 sure and right, 0.25 undecided, 1 sure and wrong")     \
-    X(SERIES_LENGTH_CORRELATION, "reward.length_correlation", "", "correlation of an answer's reward with its length")
+    X(SERIES_LENGTH_CORRELATION, "reward.length_correlation", "", "correlation of an answer's reward with its length") \
+    X(SERIES_GAP_MAX, "gap.max", "reward", "largest held-out gap under any reward of the confidence set (scope head)")        \
+    X(SERIES_GAP_MIN, "gap.min", "reward", "smallest held-out gap under any reward of the confidence set (scope head)")       \
+    X(SERIES_ZETA, "zeta", "nats/pair", "radius of the confidence set by Wilks' theorem (zeta.mode wilks)")                   \
+    X(SERIES_TRUTH_EXCESS, "set.truth_excess", "nats/pair", "L - L_hat - zeta of the true reward: above 0 the set misses it (scope head, with a checker)")
 
 enum series_id {
 #define X(id, name, unit, help) id,

@@ -122,6 +122,21 @@ static bool check_offline(const struct options *o, struct err *e) {
     return true;
 }
 
+/* What is linear in features of the fitted reward. Other algorithms have no scope to choose. */
+bool options_check_scope(const struct options *o, struct err *e) {
+    if (o->zeta_mode == ZETA_WILKS && o->game_scope != SCOPE_HEAD)
+        return err_set(e, "zeta.mode: \"wilks\" needs game.scope \"head\" (the effective dimension of a linear reward), found \"full\"");
+    if (o->game_scope != SCOPE_HEAD || o->algorithm != ALGORITHM_PBKD) return true;
+    if (o->reward_level != LEVEL_TOKEN)
+        return err_set(e, "game.scope: \"head\" needs reward.level \"token\" (corrections of every action), found \"sequence\"");
+    if (o->reward_access != ACCESS_BLACK_BOX)
+        return err_set(e, "game.scope: \"head\" needs reward.access \"black-box\" (its features are centred under the reward's own distribution), "
+                          "found \"white-box\"");
+    if (o->label_margin > 0)
+        return err_set(e, "label.margin: must be 0 with game.scope \"head\" (its set is that of the plain likelihood), found %g", o->label_margin);
+    return true;
+}
+
 bool options_check(const struct options *o, struct err *e) {
     for (int i = 0; i < N_OPTIONS; i++)
         if (option_is_path(&OPTIONS[i]) && !check_file(o, &OPTIONS[i], e)) return false;
@@ -129,7 +144,8 @@ bool options_check(const struct options *o, struct err *e) {
         return err_set(e, "reward.level: must be \"token\" with %s \"%s\" (it needs Q of every action), found \"sequence\"",
                        o->algorithm == ALGORITHM_MOMENT ? "algorithm" : "reward.access",
                        o->algorithm == ALGORITHM_MOMENT ? "moment" : "white-box");
-    if (!check_vocabularies(o, e) || !check_coefficients(o, e) || !check_offline(o, e) || !options_check_labeller(o, e)) return false;
+    if (!check_vocabularies(o, e) || !check_coefficients(o, e) || !check_offline(o, e) || !options_check_scope(o, e) ||
+        !options_check_labeller(o, e)) return false;
     if (o->label_import[0] && !label_file_each(o->label_import, NULL, NULL, e)) return err_wrap(e, "label.import");
     if (o->game_descent == DESCENT_EXACT && o->reward_level == LEVEL_SEQUENCE)
         return err_set(e, "game.descent: must be \"sampled\" with reward.level \"sequence\", found \"exact\" "

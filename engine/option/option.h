@@ -42,6 +42,8 @@ enum {
 };
 enum { DATA_ONLINE, DATA_OFFLINE };
 enum { BETA_FIXED, BETA_AUTO };
+enum { ZETA_FIXED, ZETA_WILKS };
+enum { SCOPE_FULL, SCOPE_HEAD };
 enum { DESCENT_EXACT, DESCENT_SAMPLED };
 enum { TEMPLATE_AUTO, TEMPLATE_RAW, TEMPLATE_CHATML };
 enum { CHECKER_NONE, CHECKER_NUMBER, CHECKER_WORD };
@@ -99,6 +101,8 @@ bool options_check(const struct options *o, struct err *e);
 /* The part of it that `labeller` has to do with: a checker, a file, samples that can vote. Such a need may arise when the
  * option is set in a run. */
 bool options_check_labeller(const struct options *o, struct err *e);
+/* The part that scope `head` has to do with. */
+bool options_check_scope(const struct options *o, struct err *e);
 /* Whether the labeller leaves pairs to a person. */
 bool options_need_person(const struct options *o);
 /* Whether the run needs the teacher's next-token probabilities: then teacher and student must share a vocabulary. */

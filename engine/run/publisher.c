@@ -22,6 +22,8 @@ void publisher_init(struct session *s) {
     d->pending_option = -1;
     d->options_start = s->options_start;
     d->accuracy_before = d->accuracy_now = d->teacher_accuracy = d->eta_seconds = (double)NAN;
+    gap_set_init(&d->gap_set);
+    d->coverage = (double)NAN;
     d->gap_worst.mean = d->gap_fitted.mean = d->gap_true.mean = d->nll_best = d->slack = (double)NAN;
     s->began = s->rate_time = clock_seconds();
 }
@@ -52,6 +54,7 @@ static void refresh(struct session *s) {
     const double now = clock_seconds();
     d->options = s->options;
     d->beta = s->options.beta;
+    d->zeta = s->options.zeta;
     d->elapsed_seconds = now - s->began;
     if (!s->game_is_open) return;
     const struct game_state *st = &s->game.st;
@@ -75,6 +78,9 @@ static void refresh(struct session *s) {
     d->gap_fitted = (struct interval){st->fitted_mean, st->fitted_lo, st->fitted_hi};
     d->gap_true = (struct interval){st->true_mean, st->true_lo, st->true_hi};
     d->beta = game_beta(&s->game);
+    d->zeta = game_zeta(&s->game);
+    d->gap_set = s->game.gap_set;
+    d->coverage = st->coverage;
     d->nll_best = st->nll_best;
     d->slack = st->slack;
     d->n_pairs = s->game.dpref.n;

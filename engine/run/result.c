@@ -35,13 +35,27 @@ static void add_reward(struct strbuf *b, const struct game_state *st, const stru
     strbuf_putc(b, '}');
 }
 
-static void add_gaps(struct strbuf *b, const struct game_state *st) {
+/* What the confidence set allows the gap to be, in scope head: the certified extremes, else null. */
+static void add_gap_set(struct strbuf *b, const struct gap_set *s) {
+    static const char *const KEYS[] = {"min", "max", "beta", "kkt", "duality_gap"};
+    const double v[] = {s->min, s->max, s->beta, s->kkt, s->duality_gap};
+    if (!isfinite(s->max)) {
+        strbuf_puts(b, ",\"set\":null");
+        return;
+    }
+    strbuf_puts(b, ",\"set\":{");
+    add_reals(b, sizeof v / sizeof *v, KEYS, v);
+    strbuf_printf(b, ",\"active\":%s}", s->active != 0 ? "true" : "false");
+}
+
+static void add_gaps(struct strbuf *b, const struct game_state *st, const struct gap_set *set) {
     strbuf_puts(b, ",\"gap\":{");
     add_interval(b, "worst", st->worst_mean, st->worst_lo, st->worst_hi);
     strbuf_putc(b, ',');
     add_interval(b, "fitted", st->fitted_mean, st->fitted_lo, st->fitted_hi);
     strbuf_putc(b, ',');
     add_interval(b, "true", st->true_mean, st->true_lo, st->true_hi);
+    add_gap_set(b, set);
     strbuf_putc(b, '}');
 }
 
@@ -66,9 +80,10 @@ char *result_json(const struct session *s) {
     struct strbuf b = {0};
     strbuf_printf(&b, "{\"iterations\":%lld,", (long long)(whole ? st->iteration : st->iteration - 1));
     add_reward(&b, st, &s->game.diagnostics);
-    add_gaps(&b, st);
+    add_gaps(&b, st, &s->game.gap_set);
     strbuf_putc(&b, ',');
-    add_real(&b, "beta", game_beta(&s->game));
+    add_reals(&b, 3, (const char *const[]){"beta", "zeta", "coverage"},
+              (const double[]){game_beta(&s->game), game_zeta(&s->game), st->coverage});
     strbuf_puts(&b, ",\"student\":{");
     add_reals(&b, 2, (const char *const[]){"accuracy_before", "accuracy_after"}, (const double[]){st->accuracy_before, st->accuracy_now});
     strbuf_printf(&b, "},\"pairs\":%d,\"labels_human\":%d,", s->game.dpref.n, s->game.dpref.n_by_source[SOURCE_HUMAN]);

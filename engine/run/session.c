@@ -109,7 +109,8 @@ static bool validate(const struct session *s, const struct command *c, struct er
         const struct option_info *info = option_find(c->name);
         struct options *trial = mem_small(sizeof *trial);
         *trial = s->options_start;
-        const bool ok = option_set(trial, c->name, c->value, e) && (strcmp(c->name, "labeller") != 0 || options_check_labeller(trial, e));
+        const bool ok = option_set(trial, c->name, c->value, e) && (strcmp(c->name, "labeller") != 0 || options_check_labeller(trial, e)) &&
+                        (strcmp(c->name, "label.margin") != 0 || options_check_scope(trial, e));
         free(trial);
         if (!ok) return false;
         return info->when != OPTION_START || err_set(e, "%s: is fixed when a run starts", c->name);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "engine/game/diagnostics.h"
+#include "engine/game/gap_set.h"
 #include "engine/game/series.h"
 #include "engine/math/stats.h"
 #include "engine/pref/dpref.h"
@@ -82,7 +83,9 @@ struct snapshot {
     /* newest figures */
     double accuracy_before, accuracy_now, teacher_accuracy; /* NAN without a checker */
     struct interval gap_worst, gap_fitted, gap_true;        /* mean NAN until measured */
-    double beta;            /* in force: the option, or what automatic control made of it */
+    double beta, zeta;      /* in force: the option, or what automatic control or Wilks' theorem made of it */
+    struct gap_set gap_set; /* scope head: what the confidence set allows; else NAN */
+    double coverage;        /* scope head with a checker: 1 where the set contains the true reward, 0 where not; NAN unknown */
     double nll_best;        /* L-hat */
     double slack;           /* L - L-hat */
     int n_pairs, n_heldout, labels_human, labels_waiting; /* waiting: pairs that wait for a person */

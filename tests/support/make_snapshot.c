@@ -211,6 +211,9 @@ struct snapshot *make_snapshot(enum snapshot_kind kind) {
     option_set(&s->options, "student.model", "student.gguf", NULL);
     s->options_start = s->options;
     s->beta = s->options.beta;
+    s->zeta = s->options.zeta;
+    gap_set_init(&s->gap_set);
+    s->coverage = (double)NAN;
     s->accuracy_before = s->accuracy_now = s->teacher_accuracy = s->eta_seconds = (double)NAN;
     s->gap_worst.mean = s->gap_fitted.mean = s->gap_true.mean = s->nll_best = s->slack = (double)NAN;
     if (kind == SNAPSHOT_LOADING) return s;

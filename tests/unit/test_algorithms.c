@@ -23,6 +23,9 @@ static const struct played {
     {"sft", "algorithm=sft"},
     {"pbkd", "algorithm=pbkd"},
     {"auto", "beta.mode=auto game.reward_lr=0.01 game.reward_steps=3"},
+    {"head", "game.scope=head head.rank=4"},
+    {"head-auto", "game.scope=head head.rank=4 beta.mode=auto zeta.mode=wilks game.kl=0.05"},
+    {"head-sampled", "game.scope=head head.rank=4 game.descent=sampled beta.mode=auto"},
     {"auto-white", "beta.mode=auto reward.access=white-box game.reward_lr=0.01 game.reward_steps=3"},
     {"white", "reward.access=white-box game.kl=0.05"},
     {"white-student", "reward.access=white-box game.off_policy=0 game.sft=0.1 game.reward_steps=2"},
@@ -217,6 +220,10 @@ static void what_cannot_work_is_refused(void **state) {
     refused("game.data=offline offline.temperatures=1,11", (const char *const[]){"offline.temperatures", "10", NULL});
     refused("game.data=offline offline.candidates=/none/x.gguf", (const char *const[]){"offline.candidates", "/none/x.gguf", NULL});
     refused("game.data=offline offline.candidates=PROMPTS", (const char *const[]){"offline.candidates", "prompts.jsonl", NULL});
+    refused("zeta.mode=wilks", (const char *const[]){"zeta.mode", "wilks", "game.scope", "head", NULL});
+    refused("game.scope=head reward.level=sequence game.descent=sampled", (const char *const[]){"game.scope", "reward.level", NULL});
+    refused("game.scope=head reward.access=white-box", (const char *const[]){"game.scope", "black-box", NULL});
+    refused("game.scope=head label.margin=1", (const char *const[]){"label.margin", "game.scope", NULL});
     refused("algorithm=jsd distil.coef=0", (const char *const[]){"distil.coef", "above 0 and below 1", NULL});
     refused("algorithm=jsd distil.coef=1", (const char *const[]){"distil.coef", NULL});
     refused("algorithm=skew_kl distil.coef=-0.5", (const char *const[]){"distil.coef", "or 0", NULL});

@@ -861,6 +861,49 @@ static void a_person_moves_automatic_beta(void **state) {
     finish(s, b);
 }
 
+static bool plays_second_game(const struct snapshot *n) {
+    return n->iteration >= 2 && (n->phase == PHASE_ASCENT || n->phase == PHASE_DESCENT);
+}
+
+/* A label that comes while the linear adversary plays enters the set at its next use: straight on, from a checkpoint just after it, and from the
+ * journal alone the run ends at the same bytes; without it, elsewhere. */
+static void a_label_moves_the_confidence_set(void **state) {
+    (void)state;
+    struct options o = tiny_options();
+    struct err e = {0};
+    char a[32], b[32], value[24];
+    o.iterations = 1000;
+    o.game_scope = SCOPE_HEAD;
+    o.beta_mode = BETA_AUTO;
+    o.head_rank = 4;
+    o.game_rounds = 30;
+    struct session *s = start("head", &o, false, false);
+    assert_true(wait_until(s, plays_second_game));
+    send(s, COMMAND_PAUSE, "", "");
+    assert_true(wait_until(s, is_paused));
+    const struct snapshot *n = session_snapshot(s);
+    int i = 0;
+    while (i + 1 < n->n_shown && n->pair[i].heldout) i++;
+    struct label_event ev = {.annotator = "tester", .pair_id = n->pair[i].id, .pair_hash = n->pair[i].pair_hash, .left = 0,
+                             .decision = DECISION_B, .strength = 1, .sampler = "newest", .propensity = 1};
+    snprintf(value, sizeof value, "%d", n->iteration + 1);
+    snapshot_release(n);
+    assert_true(session_label(s, &ev, &e) && wait_until(s, has_human));
+    struct command margin = {.kind = COMMAND_SET, .name = "label.margin", .value = "1"};
+    assert_int_equal(session_send(s, &margin, &e), 0);
+    assert_non_null(strstr(e.msg, "game.scope"));
+    send(s, COMMAND_SET, "iterations", value);
+    send(s, COMMAND_QUIT, "", "save");
+    finish(s, a);
+    finish(start("head", &o, true, true), a);
+    in_database("head", "DELETE FROM checkpoint");
+    finish(start("head", &o, true, true), b);
+    assert_string_equal(a, b);
+    in_database("head", "DELETE FROM checkpoint; DELETE FROM journal WHERE kind='label'");
+    finish(start("head", &o, true, true), b);
+    assert_string_not_equal(a, b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_seed_same_bytes),          cmocka_unit_test(resumed_run_ends_at_the_same_bytes),
@@ -874,6 +917,7 @@ int main(void) {
         cmocka_unit_test(answers_that_are_long_or_held_out), cmocka_unit_test(an_answer_makes_no_pair_against_itself),
         cmocka_unit_test(an_answer_is_stored_whole_or_not_at_all),
         cmocka_unit_test(a_run_of_an_older_version_is_refused), cmocka_unit_test(a_person_moves_automatic_beta),
+        cmocka_unit_test(a_label_moves_the_confidence_set),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
