@@ -191,6 +191,7 @@ static void collect_figures(struct figures *t, const struct snapshot *s) {
     add_constraint(t, s);
     if (isfinite(s->gap_true.mean)) add_interval(t, "true gap (accuracy)", "true gap", s->gap_true);
     add_interval(t, "fitted gap", "fitted", s->gap_fitted);
+    if (isfinite(s->gap_held.mean)) add_interval(t, "gap under r_held", "r_held", s->gap_held);
     struct figure *f = figures_add(t, "labels by people", "labels");
     snprintf(f->value, sizeof f->value, "%d (%d pairs waiting)", s->labels_human, s->labels_waiting);
     snprintf(f->short_value, sizeof f->short_value, "%d (%d waiting)", s->labels_human, s->labels_waiting);

@@ -1,5 +1,4 @@
-/* Evaluation on held-out prompts, never on those just trained on: greedy accuracy where answers can be checked, and the performance gap under the
- * adversary (worst case) and the fitted reward, each with a bootstrap interval over prompts (algorithms.md section 5). */
+/* Evaluation on held-out prompts, never on those just trained on: greedy accuracy where answers can be checked, and the performance gaps (gaps.c). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,96 +85,14 @@ enum game_result evaluate_start_step(struct game *g, bool *finished, struct err 
     return GAME_OK;
 }
 
-/* ---- performance gaps ---- */
-
-static const struct teacher_output *heldout_output(const struct game *g, int prompt) {
-    for (int i = 0; i < g->outputs.n; i++)
-        if (g->outputs.output[i].set == OUTPUT_HELDOUT && g->outputs.output[i].prompt == prompt) return &g->outputs.output[i];
-    return NULL;
-}
-
-/* Without an ascent the adversary is a copy of the fitted reward and no worst case. */
-static bool has_worst(const struct game *g) { return algorithm_info(g->o)->ascent; }
-
-/* Per-prompt gap r(x, y_E) - mean_k r(x, y_k) of the packed sequences: n teacher answers, then n*k samples. */
-static bool score_gaps(struct game *g, struct reward *r, int n, int k, double *gap, struct err *e) {
-    pref_space_reserve(&g->pairs, n * (k + 1), 0);
-    if (!reward_score(r, &g->seqs_reward, false, g->pairs.value, e)) return false;
-    for (int i = 0; i < n; i++) {
-        double mean = 0;
-        for (int j = 0; j < k; j++) mean += g->pairs.value[n + i * k + j] / k;
-        gap[i] = g->pairs.value[i] - mean;
-    }
-    g->st.tokens += (double)g->seqs_reward.n_tokens;
-    return true;
-}
-
-static enum game_result gap_chunk(struct game *g, int chunk, struct err *e) {
-    const int first = chunk * CHUNK_SAMPLES, left = g->n_gap_prompts - first, k = g->o->samples_per_prompt;
-    const int n = left < CHUNK_SAMPLES ? left : CHUNK_SAMPLES;
-    const struct prompt *prompt[CHUNK_SAMPLES] = {0};
-    for (int i = 0; i < n; i++) prompt[i] = &g->heldout.prompt[first + i];
-    struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
-    enum game_result r = game_generate(g, prompt, n, k, 0, g->o->temperature, y, e);
-    if (r == GAME_OK) {
-        const bool last = g->adversary.level == REWARD_SEQUENCE;
-        sequences_clear(&g->seqs_reward);
-        bool ok = true;
-        for (int i = 0; ok && i < n; i++) {
-            const struct teacher_output *t = heldout_output(g, first + i);
-            ok = t != NULL || err_set(e, "no teacher output for held-out prompt %d", first + i);
-            if (ok) sequences_add(&g->seqs_reward, prompt[i]->token, prompt[i]->n, t->token, t->n, last);
-        }
-        for (int i = 0; ok && i < n * k; i++)
-            sequences_add(&g->seqs_reward, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
-        if (ok && g->head) ok = head_measure_gaps(g, first, n, k, e);
-        else ok = ok && (!has_worst(g) || score_gaps(g, &g->adversary, n, k, g->gap_worst + first, e)) &&
-             (!algorithm_has_fitted(g->o) || score_gaps(g, &g->fitted, n, k, g->gap_fitted + first, e));
-        gen_output_free(y, n * k);
-        if (!ok) r = GAME_FAILED;
-    }
-    free(y);
-    return r;
-}
-
-static struct interval bootstrap(struct game *g, const double *x, int n, uint64_t which) {
-    return stats_bootstrap(x, (size_t)n, g->o->eval_bootstrap, (uint64_t)g->o->seed, (uint64_t)g->st.tick * 4 + which);
-}
-
-static void publish_worst(struct game *g) {
-    struct game_state *st = &g->st;
-    const struct interval worst = bootstrap(g, g->gap_worst, g->n_gap_prompts, 0);
-    st->worst_mean = worst.mean, st->worst_lo = worst.lo, st->worst_hi = worst.hi;
-    st->regret += worst.mean;
-    game_series(g, SERIES_GAP_WORST, worst.mean);
-    game_series(g, SERIES_GAP_WORST_LO, worst.lo);
-    game_series(g, SERIES_GAP_WORST_HI, worst.hi);
-}
-
-static void publish_gaps(struct game *g) {
-    struct game_state *st = &g->st;
-    if (has_worst(g)) publish_worst(g);
-    if (algorithm_has_fitted(g->o)) {
-        const struct interval fitted = bootstrap(g, g->gap_fitted, g->n_gap_prompts, 1);
-        st->fitted_mean = fitted.mean, st->fitted_lo = fitted.lo, st->fitted_hi = fitted.hi;
-        game_series(g, SERIES_GAP_FITTED, fitted.mean);
-    }
-    if (has_worst(g)) game_series(g, SERIES_REGRET, st->regret);
-    if (g->n_eval_prompts == 0) return;
-    double *d = mem_small((size_t)g->n_eval_prompts * sizeof *d);
-    for (int i = 0; i < g->n_eval_prompts; i++) d[i] = g->right_teacher[i] - g->right_student[i];
-    const struct interval t = bootstrap(g, d, g->n_eval_prompts, 2);
-    free(d);
-    st->true_mean = t.mean, st->true_lo = t.lo, st->true_hi = t.hi;
-    game_series(g, SERIES_GAP_TRUE, t.mean);
-}
+/* ---- the evaluation of an iteration ---- */
 
 /* What was measured, and nothing else: a run without a checker has no accuracy, one without a reward no gap. */
 static void log_evaluation(struct game *g, bool gaps) {
     const struct game_state *st = &g->st;
     char accuracy[60] = "", gap[80] = "";
     if (g->n_eval_prompts > 0) snprintf(accuracy, sizeof accuracy, " held-out accuracy %.1f %%", 100 * st->accuracy_now);
-    if (gaps && has_worst(g))
+    if (gaps && game_has_worst(g))
         snprintf(gap, sizeof gap, "%s worst-case gap %.3f [%.3f, %.3f]", accuracy[0] ? "," : "", st->worst_mean, st->worst_lo, st->worst_hi);
     else if (gaps)
         snprintf(gap, sizeof gap, "%s gap under the fitted reward %.3f [%.3f, %.3f]", accuracy[0] ? "," : "", st->fitted_mean, st->fitted_lo,
@@ -189,15 +106,14 @@ enum game_result evaluate_step(struct game *g, bool *finished, struct err *e) {
     const bool last = step + 1 >= n_student + n_gap;
     enum game_result r = g->head && last ? head_refresh(g, e) : GAME_OK;
     if (r != GAME_OK) return r;
-    r = step < n_student           ? student_accuracy_chunk(g, step, e)
-                               : step < n_student + n_gap ? gap_chunk(g, step - n_student, e)
-                                                          : GAME_OK;
+    if (step < n_student) r = student_accuracy_chunk(g, step, e);
+    else if (step < n_student + n_gap) r = game_gap_chunk(g, step - n_student, e);
     if (r != GAME_OK) return r;
     if (last && g->head && !head_measure_set(g, e)) return GAME_FAILED;
     *finished = last;
     if (*finished) {
         publish_accuracy(g);
-        if (n_gap > 0) publish_gaps(g);
+        if (n_gap > 0) game_publish_gaps(g);
         log_evaluation(g, n_gap > 0);
     }
     return GAME_OK;

@@ -13,27 +13,46 @@
 
 enum { EVAL_PAIRS = 2048 };
 
-bool game_pair_trains(const struct pref_pair *p) { return p->active && !p->heldout && p->weight > 0; }
+/* The other half is that of r_held. The last digit of the hash decides the held-out tenth, so it is left out here. */
+static bool is_other_half(const struct game *g, const struct pref_pair *p) { return g->held.t.model && p->prompt_hash / 10 % 2 == 1; }
+
+static bool trains(const struct pref_pair *p) { return p->active && !p->heldout && p->weight > 0; }
+
+bool game_pair_trains(const struct game *g, const struct pref_pair *p) { return trains(p) && !is_other_half(g, p); }
+bool game_pair_trains_held(const struct game *g, const struct pref_pair *p) { return trains(p) && is_other_half(g, p); }
+
+static void add_to_groups(const struct game *g, struct pair_groups *s, int i) {
+    const struct pref_pair *p = &g->dpref.pair[i];
+    struct pair_group *last = s->n ? &s->group[s->n - 1] : NULL;
+    const struct pref_pair *q = last ? &g->dpref.pair[last->first] : NULL;
+    if (q && last->first + last->count == i && q->prompt_hash == p->prompt_hash && q->iteration == p->iteration) {
+        last->count++;
+        return;
+    }
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 256;
+        s->group = mem_grow(s->group, (size_t)s->cap * sizeof *s->group);
+    }
+    s->group[s->n++] = (struct pair_group){i, 1};
+}
 
 void game_refresh_groups(struct game *g) {
     if (!g->groups_stale) return;
     g->groups_stale = false;
-    g->n_groups = 0;
+    g->groups.n = g->held_groups.n = 0;
     for (int i = 0; i < g->dpref.n; i++) {
-        const struct pref_pair *p = &g->dpref.pair[i];
-        if (!game_pair_trains(p)) continue;
-        struct pair_group *last = g->n_groups ? &g->group[g->n_groups - 1] : NULL;
-        const struct pref_pair *q = last ? &g->dpref.pair[last->first] : NULL;
-        if (q && last->first + last->count == i && q->prompt_hash == p->prompt_hash && q->iteration == p->iteration) {
-            last->count++;
-            continue;
-        }
-        if (g->n_groups == g->cap_groups) {
-            g->cap_groups = g->cap_groups ? g->cap_groups * 2 : 256;
-            g->group = mem_grow(g->group, (size_t)g->cap_groups * sizeof *g->group);
-        }
-        g->group[g->n_groups++] = (struct pair_group){i, 1};
+        if (game_pair_trains(g, &g->dpref.pair[i])) add_to_groups(g, &g->groups, i);
+        if (game_pair_trains_held(g, &g->dpref.pair[i])) add_to_groups(g, &g->held_groups, i);
     }
+}
+
+/* Whole groups at random, from g->pairs.pair[have] on until there are n pairs; returns how many there are then. */
+static int draw_groups(struct game *g, const struct pair_groups *s, int have, int n, uint64_t stream) {
+    for (uint64_t draw = 0; have < n && s->n > 0; draw++) {
+        const uint64_t at = rng_below((uint64_t)s->n, (uint64_t)g->o->seed, RNG_PAIRS, (uint64_t)g->st.tick, stream + draw);
+        for (int i = 0; i < s->group[at].count && have < n; i++) g->pairs.pair[have++] = &g->dpref.pair[s->group[at].first + i];
+    }
+    return have;
 }
 
 int game_draw_pairs(struct game *g, int n) {
@@ -43,26 +62,25 @@ int game_draw_pairs(struct game *g, int n) {
     int have = 0;
     for (int i = 0; i < g->n_fresh; i++) {
         const struct pref_pair *p = dpref_find(&g->dpref, g->fresh[i]);
-        if (p && game_pair_trains(p)) g->pairs.pair[have++] = p;
+        if (p && game_pair_trains(g, p)) g->pairs.pair[have++] = p;
     }
     g->n_fresh = 0;
-    for (int draw = 0; have < n && g->n_groups > 0; draw++) {
-        const uint64_t at = rng_below((uint64_t)g->n_groups, (uint64_t)g->o->seed, RNG_PAIRS, (uint64_t)g->st.tick, (uint64_t)draw);
-        const struct pair_group *group = &g->group[at];
-        for (int i = 0; i < group->count && have < n; i++) g->pairs.pair[have++] = &g->dpref.pair[group->first + i];
-    }
-    return have;
+    return draw_groups(g, &g->groups, have, n, 0);
+}
+
+static bool is_evaluated(const struct game *g, const struct pref_pair *p, bool heldout) {
+    return p->active && p->heldout == heldout && (heldout || !is_other_half(g, p));
 }
 
 /* The pairs an evaluation looks at: every stride-th training pair, then every stride-th held-out pair. */
 static void choose_eval_pairs(struct game *g, bool heldout) {
     int total = 0;
-    for (int i = 0; i < g->dpref.n; i++) total += g->dpref.pair[i].active && g->dpref.pair[i].heldout == heldout;
+    for (int i = 0; i < g->dpref.n; i++) total += is_evaluated(g, &g->dpref.pair[i], heldout);
     const int stride = total / EVAL_PAIRS + 1;
     g->eval_pair = mem_grow(g->eval_pair, (size_t)(total / stride + 2) * sizeof *g->eval_pair);
     g->n_eval_pair = 0;
     for (int i = 0, seen = 0; i < g->dpref.n; i++) {
-        if (!g->dpref.pair[i].active || g->dpref.pair[i].heldout != heldout) continue;
+        if (!is_evaluated(g, &g->dpref.pair[i], heldout)) continue;
         if (seen++ % stride == 0) g->eval_pair[g->n_eval_pair++] = i;
     }
 }
@@ -83,9 +101,10 @@ static void keep_scores(struct scored *all, const struct pref_space *p, int n) {
     }
 }
 
-static bool evaluate_pairs(struct game *g, bool heldout, struct pref_sums *sums, struct scored *all, struct err *e) {
+/* all: may be NULL. */
+static bool evaluate_pairs(struct game *g, struct reward *r, bool heldout, struct pref_sums *sums, struct scored *all, struct err *e) {
     choose_eval_pairs(g, heldout);
-    all->pair = mem_grow(all->pair, (size_t)(all->n + g->n_eval_pair + 1) * sizeof *all->pair);
+    if (all) all->pair = mem_grow(all->pair, (size_t)(all->n + g->n_eval_pair + 1) * sizeof *all->pair);
     int64_t tokens = 0;
     bool ok = true;
     for (int at = 0; ok && at < g->n_eval_pair; at += CHUNK_PAIRS) {
@@ -93,8 +112,8 @@ static bool evaluate_pairs(struct game *g, bool heldout, struct pref_sums *sums,
         pref_space_reserve(&g->pairs, n, 0);
         g->pairs.margin = g->o->label_margin;
         for (int i = 0; i < n; i++) g->pairs.pair[i] = &g->dpref.pair[g->eval_pair[at + i]];
-        ok = pref_evaluate(&g->fitted, &g->pairs, n, sums, NULL, &tokens, e);
-        if (ok) keep_scores(all, &g->pairs, n);
+        ok = pref_evaluate(r, &g->pairs, n, sums, NULL, &tokens, e);
+        if (ok && all) keep_scores(all, &g->pairs, n);
     }
     g->st.tokens += (double)tokens;
     return ok;
@@ -115,7 +134,7 @@ static bool measure_fit(struct game *g, struct err *e) {
     struct game_state *st = &g->st;
     struct pref_sums train = {0}, heldout = {0};
     struct scored all = {0};
-    const bool ok = evaluate_pairs(g, false, &train, &all, e) && evaluate_pairs(g, true, &heldout, &all, e);
+    const bool ok = evaluate_pairs(g, &g->fitted, false, &train, &all, e) && evaluate_pairs(g, &g->fitted, true, &heldout, &all, e);
     if (ok) diagnose(g, &all);
     free(all.pair);
     if (!ok) return false;
@@ -133,12 +152,32 @@ static bool measure_fit(struct game *g, struct err *e) {
     return true;
 }
 
+/* r_held takes its steps beside the fitted reward, on its own half. */
+static bool fit_held(struct game *g, double lr, struct err *e) {
+    double nll;
+    int64_t tokens = 0;
+    pref_space_reserve(&g->pairs, g->o->reward_batch, 0);
+    const int n = draw_groups(g, &g->held_groups, 0, g->o->reward_batch, 1ull << 32);
+    if (n == 0) return true; /* no pair yet: it stays as it is */
+    if (!pref_fit_step(&g->held, &g->pairs, n, g->o->reward_center, lr, &nll, &tokens, e)) return err_wrap(e, "held reward");
+    g->st.tokens += (double)tokens;
+    return true;
+}
+
+static bool measure_held(struct game *g, struct err *e) {
+    struct pref_sums heldout = {0};
+    if (!evaluate_pairs(g, &g->held, true, &heldout, NULL, e)) return false;
+    g->st.rm_held = share(heldout.correct, heldout.decided);
+    game_series(g, SERIES_RM_HELD, g->st.rm_held);
+    return true;
+}
+
 /* A person labels, alone or beside others: there must be enough decided pairs before anything can be fitted, or as many as there are pairs to
  * decide. */
 static bool enough_labels(const struct game *g) {
     if (!options_need_person(g->o)) return true;
     const int *n = g->dpref.n_by_source;
-    return (n[SOURCE_HUMAN] >= g->o->labeller_min_labels || n[SOURCE_NONE] == 0) && g->n_groups > 0;
+    return (n[SOURCE_HUMAN] >= g->o->labeller_min_labels || n[SOURCE_NONE] == 0) && g->groups.n > 0;
 }
 
 /* Why nothing can be fitted. */
@@ -152,7 +191,7 @@ static bool fail_no_pairs(const struct game *g, struct err *e) {
 enum game_result game_await_pairs(struct game *g, struct err *e) {
     game_refresh_groups(g);
     if (g->st.step == 0 && !enough_labels(g)) return GAME_NEEDS_LABELS;
-    if (g->n_groups > 0) return GAME_OK;
+    if (g->groups.n > 0) return GAME_OK;
     fail_no_pairs(g, e);
     return GAME_FAILED;
 }
@@ -169,11 +208,12 @@ enum game_result fit_phase_step(struct game *g, bool *finished, struct err *e) {
         if (!pref_fit_step(&g->fitted, &g->pairs, n, g->o->reward_center, lr, &nll, &tokens, e)) return GAME_FAILED;
         st->tokens += (double)tokens;
         game_series(g, SERIES_NLL, nll);
+        if (g->held.t.model && !fit_held(g, lr, e)) return GAME_FAILED;
         return GAME_OK;
     }
     const enum game_result built = g->head ? head_build(g, e) : GAME_OK;
     if (built != GAME_OK) return built;
-    if (!measure_fit(g, e)) return GAME_FAILED;
+    if (!measure_fit(g, e) || (g->held.t.model && !measure_held(g, e))) return GAME_FAILED;
     *finished = true;
     return GAME_OK;
 }

@@ -77,9 +77,9 @@ static void begin_iteration(struct game *g) {
 /* The student has just been trained for the first time: it is the reference from here, and the reward starts from it unless it has a file. */
 static void adopt_first_student(struct game *g) {
     const struct model *m = g->student.model;
-    struct reward *rewards[] = {&g->fitted, &g->adversary};
+    struct reward *rewards[] = {&g->fitted, &g->adversary, &g->held};
     memcpy(g->reference->params, m->params, m->n_params * sizeof *m->params);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         if (rewards[i]->t.model && !g->o->reward_model[0]) memcpy(rewards[i]->t.model->params, m->params, m->n_params * sizeof *m->params);
 }
 

@@ -56,6 +56,7 @@ struct game {
     struct activations *expert_acts;
     struct reward fitted;      /* phi-hat; empty where the algorithm fits none */
     struct reward adversary;   /* phi; empty where no reward trains the student, and in scope head */
+    struct reward held;        /* r_held, fitted to other pairs and never played against; empty unless it is asked for */
     struct head_set *head;     /* scope head: the adversary as a linear reward around the fitted one, and its set; else NULL */
     struct gap_set gap_set;    /* of the last evaluation in scope head */
     struct prompt_set train, heldout, recorded_prompts;
@@ -65,14 +66,16 @@ struct game {
     struct output_store outputs;
     struct dpref dpref;
 
-    struct pair_group { int first, count; } *group; /* training pairs that share a prompt, consecutive in dpref */
-    int n_groups, cap_groups;
+    struct pair_groups {
+        struct pair_group { int first, count; } *group; /* training pairs that share a prompt, consecutive in dpref */
+        int n, cap;
+    } groups, held_groups; /* of the game's rewards, and of r_held */
     int *eval_pair, n_eval_pair; /* the pairs of the evaluation under way */
     struct diagnostics diagnostics; /* of the fitted reward after the last fit; for people, nothing decides by it */
     bool groups_stale;           /* pairs or labels changed */
     int64_t fresh[GAME_FRESH_LABELS]; /* pairs that a person just labelled: they enter the very next reward step */
     int n_fresh;
-    double *gap_worst, *gap_fitted; /* [eval_gap_prompts]: per-prompt gaps of the evaluation under way */
+    double *gap_worst, *gap_fitted, *gap_held; /* [eval_gap_prompts]: per-prompt gaps of the evaluation under way */
     double *right_student, *right_teacher; /* [eval_prompts] */
     int n_gap_prompts, n_eval_prompts;
 
@@ -104,7 +107,7 @@ bool game_apply_label(struct game *g, const struct label_event *ev, double flip,
 bool game_show_pairs(struct game *g, int first, struct err *e);
 
 /* Checkpoints: arrays of weights and moments by file, and back. The arrays borrow from g. */
-#define GAME_FILES 4 /* at most: the student, the rewards that there are, the reference */
+#define GAME_FILES 6 /* at most: the student, the rewards that there are, the reference */
 struct game_arrays {
     struct st_array *array[GAME_FILES];
     int n[GAME_FILES];

@@ -28,6 +28,7 @@ void game_arrays(struct game *g, struct game_arrays *a) {
     add_trainee(a, "student", &g->student);
     add_trainee(a, "fitted", &g->fitted.t);
     add_trainee(a, "adversary", &g->adversary.t);
+    add_trainee(a, "held", &g->held.t);
     if (g->head) add_file(a, "head", &(struct st_array){"state", g->head->scope.state, g->head->scope.n_state}, 1);
     add_file(a, "reference", &(struct st_array){"params", g->reference->params, g->reference->n_params}, 1);
 }
@@ -64,10 +65,12 @@ char *game_state_json(const struct game *g) {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddItemToObject(root, "state", cJSON_Parse(fields));
     free(fields);
-    const double steps[3] = {(double)g->student.opt.step, (double)g->fitted.t.opt.step, (double)g->adversary.t.opt.step};
-    cJSON_AddItemToObject(root, "adam_steps", reals(steps, 3));
+    const double steps[4] = {(double)g->student.opt.step, (double)g->fitted.t.opt.step, (double)g->adversary.t.opt.step,
+                             (double)g->held.t.opt.step};
+    cJSON_AddItemToObject(root, "adam_steps", reals(steps, 4));
     cJSON_AddItemToObject(root, "gap_worst", reals(g->gap_worst, g->n_gap_prompts));
     cJSON_AddItemToObject(root, "gap_fitted", reals(g->gap_fitted, g->n_gap_prompts));
+    cJSON_AddItemToObject(root, "gap_held", reals(g->gap_held, g->n_gap_prompts));
     cJSON_AddItemToObject(root, "right_student", reals(g->right_student, g->n_eval_prompts));
     cJSON_AddItemToObject(root, "right_teacher", reals(g->right_teacher, g->n_eval_prompts));
     double fresh[GAME_FRESH_LABELS] = {0};
@@ -116,16 +119,16 @@ static bool read_head(struct game *g, const char *folder, struct err *e) {
 }
 
 static bool read_state(struct game *g, const cJSON *root, struct err *e) {
-    double steps[3], fresh[GAME_FRESH_LABELS];
+    double steps[4], fresh[GAME_FRESH_LABELS];
     char *fields = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(root, "state"));
     bool ok = fields ? game_state_from_json(&g->st, fields, "checkpoint", e) : err_set(e, "checkpoint: \"state\" is missing");
     free(fields);
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "fresh");
     g->n_fresh = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
     ok = ok && (g->n_fresh <= GAME_FRESH_LABELS || err_set(e, "checkpoint: too many fresh labels"));
-    ok = ok && read_reals(root, "fresh", fresh, g->n_fresh, e) && read_reals(root, "adam_steps", steps, 3, e) &&
+    ok = ok && read_reals(root, "fresh", fresh, g->n_fresh, e) && read_reals(root, "adam_steps", steps, 4, e) &&
          read_reals(root, "gap_worst", g->gap_worst, g->n_gap_prompts, e) && read_reals(root, "gap_fitted", g->gap_fitted, g->n_gap_prompts, e) &&
-         read_reals(root, "right_student", g->right_student, g->n_eval_prompts, e) &&
+         read_reals(root, "gap_held", g->gap_held, g->n_gap_prompts, e) && read_reals(root, "right_student", g->right_student, g->n_eval_prompts, e) &&
          read_reals(root, "right_teacher", g->right_teacher, g->n_eval_prompts, e) &&
          gap_set_from_json(&g->gap_set, cJSON_GetObjectItemCaseSensitive(root, "gap_set"), "checkpoint", e) &&
          (!g->head || (read_reals(root, "head_w", g->head->w, g->head->n_features, e) &&
@@ -136,6 +139,7 @@ static bool read_state(struct game *g, const cJSON *root, struct err *e) {
     g->student.opt.step = (int64_t)steps[0];
     g->fitted.t.opt.step = (int64_t)steps[1];
     g->adversary.t.opt.step = (int64_t)steps[2];
+    g->held.t.opt.step = (int64_t)steps[3];
     return true;
 }
 
@@ -145,7 +149,7 @@ bool game_restore(struct game *g, const char *folder, const char *state_json, st
     const bool ok = read_state(g, root, e);
     cJSON_Delete(root);
     if (!ok || !read_trainee(&g->student, folder, "student", e) || !read_trainee(&g->fitted.t, folder, "fitted", e) ||
-        !read_trainee(&g->adversary.t, folder, "adversary", e) ||
+        !read_trainee(&g->adversary.t, folder, "adversary", e) || !read_trainee(&g->held.t, folder, "held", e) ||
         !read_array(folder, "reference", "params", g->reference->params, g->reference->n_params, e) || !read_head(g, folder, e))
         return false;
     /* rows of tick T were made by the micro-step that began at T; the checkpoint stands before it */

@@ -57,6 +57,7 @@ static bool open_rewards(struct game *g, struct err *e) {
     const struct model *from = start ? start : g->student.model;
     const bool linear = algorithm_linear_adversary(o);
     const bool ok = (!algorithm_has_fitted(o) || open_reward(g, &g->fitted, from, e)) && (linear || open_reward(g, &g->adversary, from, e)) &&
+                    (o->reward_held == HELD_OFF || !algorithm_has_fitted(o) || open_reward(g, &g->held, from, e)) &&
                     (!linear || (g->head = head_set_new(o, from, e)) != NULL);
     model_free(start);
     return ok;
@@ -134,6 +135,7 @@ static bool adopt_expert(struct game *g, struct err *e) {
     g->expert_acts = activations_new();
     if (g->fitted.t.model) reward_use_expert(&g->fitted, m, g->expert_acts);
     if (g->adversary.t.model) reward_use_expert(&g->adversary, m, g->expert_acts);
+    if (g->held.t.model) reward_use_expert(&g->held, m, g->expert_acts);
     return true;
 }
 
@@ -148,6 +150,7 @@ static bool open_everything(struct game *g, bool resuming, struct err *e) {
     g->n_gap_prompts = o->eval_gap_prompts < g->heldout.n ? o->eval_gap_prompts : g->heldout.n;
     g->gap_worst = mem_small((size_t)g->n_gap_prompts * sizeof(double));
     g->gap_fitted = mem_small((size_t)g->n_gap_prompts * sizeof(double));
+    g->gap_held = mem_small((size_t)g->n_gap_prompts * sizeof(double));
     g->right_student = mem_small((size_t)g->n_eval_prompts * sizeof(double));
     g->right_teacher = mem_small((size_t)g->n_eval_prompts * sizeof(double));
     g->order = mem_small((size_t)g->train.n * sizeof *g->order);
@@ -180,6 +183,7 @@ void game_close(struct game *g) {
     if (g->expert_acts) activations_free(g->expert_acts);
     reward_free(&g->fitted);
     reward_free(&g->adversary);
+    reward_free(&g->held);
     head_set_free(g->head);
     prompt_set_free(&g->train);
     prompt_set_free(&g->heldout);
@@ -188,10 +192,12 @@ void game_close(struct game *g) {
     dpref_free(&g->dpref);
     free(g->descent_prompt);
     free(g->order);
-    free(g->group);
+    free(g->groups.group);
+    free(g->held_groups.group);
     free(g->eval_pair);
     free(g->gap_worst);
     free(g->gap_fitted);
+    free(g->gap_held);
     free(g->right_student);
     free(g->right_teacher);
     sequences_free(&g->seqs);

@@ -41,7 +41,9 @@ void answers_close(struct game *g);
 
 /* Whoever adds pairs or changes labels says so. */
 void game_pairs_changed(struct game *g);
-bool game_pair_trains(const struct pref_pair *p);
+/* Whether the pair trains the game's rewards, and whether it trains r_held instead: where there is one, prompts are halved by their hash. */
+bool game_pair_trains(const struct game *g, const struct pref_pair *p);
+bool game_pair_trains_held(const struct game *g, const struct pref_pair *p);
 /* Rebuild the groups of training pairs when pairs or labels changed. */
 void game_refresh_groups(struct game *g);
 /* GAME_OK when there are pairs to train on; at the first step of a phase enough of them must be labelled (GAME_NEEDS_LABELS). */
@@ -64,6 +66,14 @@ bool game_measure_fitted(struct game *g, int n, struct ascent *a, struct err *e)
 void game_hold(struct game *g, int n, struct ascent *a);
 /* The saw-tooth: G before and after a step; where preferences hold the adversary also the slack and beta, which take effect in the state. */
 void game_publish_ascent(struct game *g, const struct ascent *a);
+
+/* ---- performance gaps (gaps.c) ---- */
+
+/* Without an ascent the adversary is a copy of the fitted reward and no worst case. */
+bool game_has_worst(const struct game *g);
+/* Measure one chunk of the held-out prompts; in the end, publish. */
+enum game_result game_gap_chunk(struct game *g, int chunk, struct err *e);
+void game_publish_gaps(struct game *g);
 
 /* ---- the reward that the student descends on (descent.c) ---- */
 

@@ -38,6 +38,7 @@
     REAL(accuracy_before) REAL(accuracy_now) REAL(accuracy_teacher)                                        \
     REAL(worst_mean) REAL(worst_lo) REAL(worst_hi)                                                         \
     REAL(fitted_mean) REAL(fitted_lo) REAL(fitted_hi)                                                      \
+    REAL(held_mean) REAL(held_lo) REAL(held_hi) REAL(rm_held)                                              \
     REAL(true_mean) REAL(true_lo) REAL(true_hi)                                                            \
     REAL(rm_train) REAL(rm_heldout) REAL(rm_length) REAL(rm_newest) REAL(rm_human)                       \
     REAL(rm_heldout_first) /* before the first game step: the gate's figure */                               \

@@ -120,7 +120,7 @@ static int keep_pairs(struct game *g, struct err *e) {
     if (!reserve_kept(h, g->dpref.n, e)) return -1;
     for (int i = 0; i < g->dpref.n; i++) {
         const struct pref_pair *p = &g->dpref.pair[i];
-        if (!game_pair_trains(p)) continue;
+        if (!game_pair_trains(g, p)) continue;
         memcpy(h->kept + (size_t)n * width, h->difference + (size_t)i * width, width * sizeof *h->kept);
         h->label[n] = p->o;
         h->flip[n] = p->flip;
@@ -187,7 +187,7 @@ static int label_by_oracle(struct game *g) {
     index_answers(h, &g->train);
     for (int i = 0; i < g->dpref.n; i++) {
         const struct pref_pair *p = &g->dpref.pair[i];
-        if (!game_pair_trains(p)) continue;
+        if (!game_pair_trains(g, p)) continue;
         const struct checked key = {p->prompt_hash, NULL}, *x = bsearch(&key, h->checked, (size_t)h->n_checked, sizeof key, by_hash);
         if (x) {
             const bool right0 = game_check(g, p->text0, x->prompt), right1 = game_check(g, p->text1, x->prompt);
@@ -238,7 +238,7 @@ static bool fill_sample(struct game *g, struct head_scope_sample *sample, struct
         int n = 0;
         pref_space_reserve(&g->pairs, CHUNK_PAIRS, 0);
         for (; at < g->dpref.n && n < CHUNK_PAIRS; at++)
-            if (game_pair_trains(&g->dpref.pair[order[at]])) g->pairs.pair[n++] = &g->dpref.pair[order[at]];
+            if (game_pair_trains(g, &g->dpref.pair[order[at]])) g->pairs.pair[n++] = &g->dpref.pair[order[at]];
         sequences_clear(&g->pairs.seqs);
         pref_sequences(&g->pairs.seqs, g->pairs.pair, n, false, g->pairs.first, g->pairs.second);
         ok = n == 0 || head_scope_sample_add(sample, &g->fitted, &g->pairs.seqs, e);

@@ -24,7 +24,7 @@ void publisher_init(struct session *s) {
     d->accuracy_before = d->accuracy_now = d->teacher_accuracy = d->eta_seconds = (double)NAN;
     gap_set_init(&d->gap_set);
     d->coverage = (double)NAN;
-    d->gap_worst.mean = d->gap_fitted.mean = d->gap_true.mean = d->nll_best = d->slack = (double)NAN;
+    d->gap_worst.mean = d->gap_fitted.mean = d->gap_held.mean = d->gap_true.mean = d->nll_best = d->slack = (double)NAN;
     s->began = s->rate_time = clock_seconds();
 }
 
@@ -76,6 +76,7 @@ static void refresh(struct session *s) {
     d->teacher_accuracy = st->accuracy_teacher;
     d->gap_worst = (struct interval){st->worst_mean, st->worst_lo, st->worst_hi};
     d->gap_fitted = (struct interval){st->fitted_mean, st->fitted_lo, st->fitted_hi};
+    d->gap_held = (struct interval){st->held_mean, st->held_lo, st->held_hi};
     d->gap_true = (struct interval){st->true_mean, st->true_lo, st->true_hi};
     d->beta = game_beta(&s->game);
     d->zeta = game_zeta(&s->game);

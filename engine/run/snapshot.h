@@ -82,7 +82,7 @@ struct snapshot {
     char pending_value[64];
     /* newest figures */
     double accuracy_before, accuracy_now, teacher_accuracy; /* NAN without a checker */
-    struct interval gap_worst, gap_fitted, gap_true;        /* mean NAN until measured */
+    struct interval gap_worst, gap_fitted, gap_held, gap_true; /* mean NAN until measured */
     double beta, zeta;      /* in force: the option, or what automatic control or Wilks' theorem made of it */
     struct gap_set gap_set; /* scope head: what the confidence set allows; else NAN */
     double coverage;        /* scope head with a checker: 1 where the set contains the true reward, 0 where not; NAN unknown */

@@ -215,7 +215,7 @@ struct snapshot *make_snapshot(enum snapshot_kind kind) {
     gap_set_init(&s->gap_set);
     s->coverage = (double)NAN;
     s->accuracy_before = s->accuracy_now = s->teacher_accuracy = s->eta_seconds = (double)NAN;
-    s->gap_worst.mean = s->gap_fitted.mean = s->gap_true.mean = s->nll_best = s->slack = (double)NAN;
+    s->gap_worst.mean = s->gap_fitted.mean = s->gap_held.mean = s->gap_true.mean = s->nll_best = s->slack = (double)NAN;
     if (kind == SNAPSHOT_LOADING) return s;
     add_series(s, kind == SNAPSHOT_HOSTILE);
     add_pairs(s);

@@ -116,6 +116,8 @@ static void enum_constants_match_the_choices(void **state) {
                 {"game.data", "offline", DATA_OFFLINE},
                 {"reward.access", "black-box", ACCESS_BLACK_BOX},
                 {"reward.access", "white-box", ACCESS_WHITE_BOX},
+                {"reward.held", "off", HELD_OFF},
+                {"reward.held", "on", HELD_ON},
                 {"reward.gate_action", "stop", GATE_STOP},
                 {"reward.gate_action", "continue", GATE_CONTINUE},
                 {"reward.gate_action", "train", GATE_TRAIN}};
