@@ -417,7 +417,7 @@ static void end_game(struct fixture *f, struct game *g) {
     f->d = g->dpref;
     tokenizer_free(g->tok);
     pref_space_free(&g->pairs);
-    free(g->group);
+    free(g->groups.group);
 }
 
 static struct label_event new_edit(struct game *g, int64_t pair, char *text, double strength) {
