@@ -4,6 +4,6 @@
 
 #include "views/view.h"
 
-extern const struct view_ops VIEW_DASHBOARD, VIEW_LABEL, VIEW_PAIRS, VIEW_TUNE, VIEW_LOG;
+extern const struct view_ops VIEW_DASHBOARD, VIEW_LABEL, VIEW_PAIRS, VIEW_REWARD, VIEW_TUNE, VIEW_LOG;
 
 #endif

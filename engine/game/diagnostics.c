@@ -118,15 +118,29 @@ static double round_up(double x) {
     return 10 * power;
 }
 
-static void count_margins(struct diagnostics *d, const struct scored_pair *pair, int n) {
-    double most = 0;
+static int compare_reals(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double margin_range(const struct scored_pair *pair, int n) {
+    double *size = mem_small((size_t)(n + 1) * sizeof *size), range = 0;
+    int m = 0;
     for (int i = 0; i < n; i++)
-        if (is_decided(&pair[i])) most = fmax(most, fabs(delta_of(&pair[i])));
-    d->margin_max = round_up(most);
+        if (is_decided(&pair[i])) size[m++] = fabs(delta_of(&pair[i]));
+    qsort(size, (size_t)m, sizeof *size, compare_reals);
+    if (m > 0) range = size[m - 1 - m / 50];
+    free(size);
+    return round_up(range);
+}
+
+static void count_margins(struct diagnostics *d, const struct scored_pair *pair, int n) {
+    d->margin_max = margin_range(pair, n);
     for (int i = 0; i < n; i++) {
         if (!is_decided(&pair[i])) continue;
         const double at = (margin_of(&pair[i]) / d->margin_max + 1.0) * (DIAG_MARGINS / 2.0);
         d->margin[pair[i].heldout][at < 0 ? 0 : at >= DIAG_MARGINS ? DIAG_MARGINS - 1 : (int)at]++;
+        d->n_beyond[pair[i].heldout] += fabs(delta_of(&pair[i])) > d->margin_max;
     }
 }
 

@@ -61,9 +61,10 @@ struct diagnostics {
     double ece, brier;
     int n_bins;                              /* 0 or DIAG_BINS */
     struct calibration_bin bin[DIAG_BINS];   /* p = sure, o = right */
-    /* Margins Delta * sign(2o-1) of decided pairs in equal bins over [-margin_max, margin_max]: below 0 is ranked wrong; 0 counts to the right. */
-    double margin_max; /* a round number that holds them all; 1 of none */
-    int margin[DIAG_SPLITS][DIAG_MARGINS];
+    /* Margins Delta * sign(2o-1) of decided pairs in equal bins over [-margin_max, margin_max]: below 0 is ranked wrong; 0 counts to the right. The
+     * outermost bins also hold what lies beyond, so that a few large margins do not squeeze the others into one bin. */
+    double margin_max; /* the smallest round number that holds 98 % of them on both sides; 1 of none */
+    int margin[DIAG_SPLITS][DIAG_MARGINS], n_beyond[DIAG_SPLITS];
     /* What does without a reward, over the decided pairs of both splits; NAN of none. */
     double length_only; /* preferring the longer answer, equal lengths half right */
     double majority;    /* saying y0, or y1, always, whichever is more often right: 1 where every label prefers the teacher */

@@ -46,7 +46,7 @@ static int64_t whole(struct walk *w, int64_t x, int64_t lo, int64_t hi) {
     return w->ok ? (int64_t)v : lo;
 }
 
-enum { MANY = 1 << 30 }; /* pairs, iterations */
+enum { MANY = 1 << 26 }; /* pairs, iterations: sums over all bins still fit an int */
 static const int64_t HUGE_NUMBER = (int64_t)1 << 53; /* ids, ticks: what a real holds exactly */
 
 static void small(struct walk *w, int *x, int hi) { *x = (int)whole(w, *x, 0, hi); }
@@ -94,8 +94,10 @@ static void walk_fields(struct walk *w, struct diagnostics *d) {
         real(w, &d->bin[i].o);
     }
     real(w, &d->margin_max);
-    for (int k = 0; k < DIAG_SPLITS; k++)
+    for (int k = 0; k < DIAG_SPLITS; k++) {
         for (int i = 0; i < DIAG_MARGINS; i++) small(w, &d->margin[k][i], MANY);
+        small(w, &d->n_beyond[k], MANY);
+    }
     real(w, &d->length_only);
     real(w, &d->majority);
     real(w, &d->length_correlation);

@@ -189,6 +189,7 @@ static const struct shot SHOTS[] = {
     EVERY_SIZE("dashboard", SNAPSHOT_PLAYING, NULL),
     EVERY_SIZE("label", SNAPSHOT_PLAYING, "b"),
     EVERY_SIZE("pairs", SNAPSHOT_PLAYING, "jj"),
+    EVERY_SIZE("reward", SNAPSHOT_PLAYING, NULL),
     /* Filtered: a new option should not change what these are about. */
     {"tune-200x60", "tune", SNAPSHOT_PLAYING, 60, 200, GLYPHS_BRAILLE, "j", "label", false, false},
     {"tune-120x36", "tune", SNAPSHOT_PLAYING, 36, 120, GLYPHS_BRAILLE, "j", "label", false, false},
@@ -211,6 +212,15 @@ static const struct shot SHOTS[] = {
     {"pairs-full-80x24", "pairs", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, "jj\r", NULL, false, true},
     {"pairs-hostile-ascii-80x24", "pairs", SNAPSHOT_HOSTILE, 24, 80, GLYPHS_ASCII, NULL, NULL, false, false},
     {"pairs-filter-80x24", "pairs", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, NULL, "human", false, false},
+    {"reward-20x5", "reward", SNAPSHOT_PLAYING, 5, 20, GLYPHS_BRAILLE, NULL, NULL, false, false},
+    {"reward-60x50", "reward", SNAPSHOT_PLAYING, 50, 60, GLYPHS_BRAILLE, NULL, NULL, false, false},
+    {"reward-ascii-120x36", "reward", SNAPSHOT_PLAYING, 36, 120, GLYPHS_ASCII, NULL, NULL, false, false},
+    {"reward-pair-80x24", "reward", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, "\tj\rl", NULL, false, true},
+    {"reward-back-80x24", "reward", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, "\tj\rlq", NULL, false, false},
+    {"reward-reliability-40x12", "reward", SNAPSHOT_PLAYING, 12, 40, GLYPHS_BRAILLE, "\t", NULL, false, true},
+    {"reward-disputed-40x12", "reward", SNAPSHOT_PLAYING, 12, 40, GLYPHS_ASCII, "\t\t\t\t\tj", NULL, false, false},
+    {"reward-loading-80x24", "reward", SNAPSHOT_LOADING, 24, 80, GLYPHS_BRAILLE, NULL, NULL, false, false},
+    {"reward-hostile-120x36", "reward", SNAPSHOT_HOSTILE, 36, 120, GLYPHS_BRAILLE, NULL, NULL, false, false},
     {"tune-filter-80x24", "tune", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, NULL, "learning rate", false, false},
     {"log-filter-80x24", "log", SNAPSHOT_PLAYING, 24, 80, GLYPHS_BRAILLE, NULL, "reward", false, false},
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/base/rng.h"
 #include "engine/run/snapshot_private.h"
 
 enum { TICKS_PER_ITERATION = 160, FIT_TICKS = 40, ROUND_TICKS = 6, ROUNDS = 20 };
@@ -94,19 +95,81 @@ struct shown_pair *snapshot_add_pair(struct snapshot *s, int64_t id, const char 
     return p;
 }
 
+struct pair_text {
+    char prompt[96], teacher[160], student[160];
+};
+
+static struct pair_text text_of(int id) {
+    struct pair_text t;
+    const int a = 13 + id * 3, b = 7 + id % 9, wrong = id % 4 ? a + b + id % 3 : a - b;
+    snprintf(t.prompt, sizeof t.prompt, "Question: a shop sells %d apples and then %d more. How many apples is that?",
+             a, b);
+    snprintf(t.teacher, sizeof t.teacher, "The shop sells %d + %d = %d apples. The answer is %d.", a, b, a + b, a + b);
+    snprintf(t.student, sizeof t.student, "The shop sells %d + %d = %d apples. The answer is %d.", a, b, wrong, wrong);
+    return t;
+}
+
 static void add_pairs(struct snapshot *s) {
     for (int id = 24; id > 0; id--) {
-        char prompt[96], teacher[160], student[160];
-        const int a = 13 + id * 3, b = 7 + id % 9, wrong = id % 4 ? a + b + id % 3 : a - b;
-        snprintf(prompt, sizeof prompt, "Question: a shop sells %d apples and then %d more. How many apples is that?",
-                 a, b);
-        snprintf(teacher, sizeof teacher, "The shop sells %d + %d = %d apples. The answer is %d.", a, b, a + b, a + b);
-        snprintf(student, sizeof student, "The shop sells %d + %d = %d apples. The answer is %d.", a, b, wrong, wrong);
-        struct shown_pair *p = snapshot_add_pair(s, id, prompt, teacher, student);
+        const struct pair_text t = text_of(id);
+        struct shown_pair *p = snapshot_add_pair(s, id, t.prompt, t.teacher, t.student);
         if (id == 24) p->reward_teacher = p->reward_student = (double)NAN, p->source = SOURCE_NONE;
         if (id == 22) p->source = SOURCE_HUMAN, p->event = 17, p->o = 0;
         if (id == 21) p->source = SOURCE_HUMAN, p->event = 16, p->o = 0.5;
     }
+}
+
+enum { MEASURED_PAIRS = 374 };
+
+/* A reward that is right 19 times in 20 and somewhat surer of training pairs. */
+static struct scored_pair score_pair(int id) {
+    const uint64_t at = (uint64_t)id;
+    struct scored_pair p = {.id = id,
+                            .o = 1,
+                            .weight = 1,
+                            .flip = 0.05,
+                            .source = SOURCE_TEACHER,
+                            .iteration = 1 + (id - 1) / 125,
+                            .heldout = id % 10 == 3};
+    p.length0 = 18 + (int)rng_below(9, 1, RNG_TEST, 0, at);
+    p.length1 = 16 + (int)rng_below(13, 1, RNG_TEST, 1, at);
+    p.reward0 = 0.9 + 0.6 * rng_normal(1, RNG_TEST, 2, at) + 0.02 * p.length0;
+    p.reward1 = (p.heldout ? -1.3 : -1.6) + 1.2 * rng_normal(1, RNG_TEST, 3, at) + 0.02 * p.length1;
+    if (id == 22 || id == 21) p.source = SOURCE_HUMAN, p.o = id == 22 ? 0 : 0.5;
+    return p;
+}
+
+/* What the fit of the third iteration was measured to be; the pairs' texts are as the run's, or all `text`. */
+static void add_reward(struct snapshot *s, const char *text) {
+    struct scored_pair *scored = mem_small(MEASURED_PAIRS * sizeof *scored);
+    struct pref_pair *pair = mem_small(MEASURED_PAIRS * sizeof *pair);
+    struct pair_text *texts = mem_small(MEASURED_PAIRS * sizeof *texts);
+    for (int i = 0; i < MEASURED_PAIRS; i++) {
+        struct pair_text *t = &texts[i];
+        *t = text_of(i + 1);
+        if (text)
+            snprintf(t->prompt, sizeof t->prompt, "%s", text), snprintf(t->student, sizeof t->student, "%s", text);
+        scored[i] = score_pair(i + 1);
+        pair[i] = (struct pref_pair){.id = i + 1, .prompt = t->prompt, .text0 = t->teacher, .text1 = t->student};
+    }
+    struct diagnostics d;
+    diagnostics_measure(&d, scored, MEASURED_PAIRS, 3, 361);
+    if (text) { /* nothing here comes from a measurement */
+        d.n_not_finite = 3;
+        d.ece = d.nll[DIAG_TRAIN] = d.uncertain[1].loss = (double)NAN;
+        d.nll[DIAG_HELDOUT] = (double)INFINITY;
+        d.margin_max = 1e30;
+        d.margin[DIAG_TRAIN][3] = d.bin[0].n = d.bin[1].n = 1 << 26;
+        d.bin[2].p = d.disputed[2].reward0 = (double)NAN;
+        d.uncertain[0].source = SOURCE_NONE;
+    }
+    const struct dpref all = {.pair = pair, .n = MEASURED_PAIRS};
+    struct reward_block *b = reward_block_new(&d, &all);
+    s->reward_owner = b;
+    s->reward = &b->report;
+    free(scored);
+    free(pair);
+    free(texts);
 }
 
 static void add_log(struct snapshot *s, int64_t tick, enum alert_level level, const char *text) {
@@ -219,6 +282,7 @@ struct snapshot *make_snapshot(enum snapshot_kind kind) {
     if (kind == SNAPSHOT_LOADING) return s;
     add_series(s, kind == SNAPSHOT_HOSTILE);
     add_pairs(s);
+    add_reward(s, kind == SNAPSHOT_HOSTILE ? "\033[31mred\033[0m \x9b\xff \u202etfel\u202c 日本語\r\nnext" : NULL);
     add_history(s);
     measure(s);
     s->state = kind == SNAPSHOT_WAITING ? RUN_WAITING : RUN_RUNNING;

@@ -1,4 +1,5 @@
-/* Reward diagnostics: every figure on pairs worked out by hand, on nothing, on one class, on rewards that are no numbers; and through a checkpoint. */
+/* Reward diagnostics: every figure on pairs worked out by hand, on nothing, on one class, on rewards that are no numbers;
+ * and through a checkpoint. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +24,8 @@ static void assert_tally(struct diag_tally t, int n, double right) {
 
 /* A plain teacher's label on a pair of the first iteration, y0 ahead by delta. */
 static struct scored_pair pair_of(int64_t id, double delta) {
-    return (struct scored_pair){.id = id, .reward0 = delta, .length0 = 5, .length1 = 5, .o = 1, .weight = 1, .source = SOURCE_TEACHER, .iteration = 1};
+    return (struct scored_pair){.id = id, .reward0 = delta, .length0 = 5, .length1 = 5, .o = 1, .weight = 1, .source = SOURCE_TEACHER,
+                                .iteration = 1};
 }
 
 static void test_accuracy(void **state) {
@@ -37,7 +39,7 @@ static void test_accuracy(void **state) {
     p[4].o = 0.9, p[4].iteration = 2, p[4].length1 = 9;                           /* right; four old; the shorter is preferred */
     p[5].o = 0.5;                                                                 /* a tie decides nothing */
     p[6].source = SOURCE_NONE;                                                    /* nor does a pair without a label */
-    p[7].iteration = 9, p[7].o = 0, p[7].length1 = 9, p[7].heldout = true;        /* wrong; newer than now counts as newest; the longer is preferred */
+    p[7].iteration = 9, p[7].o = 0, p[7].length1 = 9, p[7].heldout = true;        /* wrong; from later than now: newest; the longer */
     struct diagnostics d;
     diagnostics_measure(&d, p, 8, 6, 77);
     assert_int_equal(d.iteration, 6);
@@ -121,7 +123,19 @@ static void test_margins(void **state) {
         const struct scored_pair one = pair_of(1, most[i][0]);
         diagnostics_measure(&d, &one, 1, 1, 1);
         assert_near(d.margin_max, most[i][1], 1e-12);
+        assert_int_equal(d.n_beyond[DIAG_TRAIN], 0);
     }
+    struct scored_pair many[100]; /* two of a hundred may lie beyond */
+    for (int i = 0; i < 100; i++) many[i] = pair_of(i + 1, i < 97 ? 0.9 : -9);
+    diagnostics_measure(&d, many, 100, 1, 1);
+    assert_near(d.margin_max, 10, 0);
+    many[98].o = 0;
+    many[99].reward0 = 1;
+    diagnostics_measure(&d, many, 100, 1, 1);
+    assert_near(d.margin_max, 1, 0);
+    assert_int_equal(d.n_beyond[DIAG_TRAIN], 2); /* -9 and 9 */
+    assert_int_equal(d.margin[DIAG_TRAIN][0], 1);
+    assert_int_equal(d.margin[DIAG_TRAIN][DIAG_MARGINS - 1], 99);
 }
 
 static void test_length_correlation(void **state) {
