@@ -140,10 +140,10 @@ def long_texts(world, p):
     """What does not fit on a row takes more rows: candidates, messages, help."""
     p.type(":set ")
     p.key("Tab")
-    p.sees("game.rounds")
+    p.sees("game.policy_epochs")
     assert p.row(22) and p.row(21) and p.row(20) and p.row(23) == ":set", p.screen.text()
     p.key("Esc")
-    p.gone("game.rounds")
+    p.gone("game.policy_epochs")
     p.type(":save-screen missing/%s-end\r" % ("a" * 60))
     p.sees("No such file")
     assert p.row(22).startswith("missing/") and "-end: " in p.row(22) + p.row(23), p.screen.text()
