@@ -221,10 +221,12 @@ static int draw_alert(struct area a, const struct snapshot *s, int rows) {
     const char *text = stands ? s->state_text : s->alert_now;
     if (!text || rows < 1) return 0;
     struct styled t = {0};
-    const enum role role = s->state == RUN_FAILED              ? ROLE_ERROR
+    const bool serious = !stands && s->n_alerts > 0 && s->alert[0].level == ALERT_ERROR;
+    const enum role role = s->state == RUN_FAILED || serious   ? ROLE_ERROR
                            : stands && s->state != RUN_WAITING ? ROLE_TEXT
                                                                : ROLE_WARNING;
     styled_printf(&t, role, 0, "%s%s", role == ROLE_TEXT ? "" : "! ", text);
+    if (!stands && s->n_alerts > 0) styled_printf(&t, role, 0, ". %s", s->alert[0].advice);
     const int n = styled_draw(area_sub(a, 0, 0, rows, a.cols), &t, 0, NULL);
     styled_free(&t);
     return n < rows ? n : rows;

@@ -26,6 +26,11 @@ bool game_adversary_values(struct game *g, const struct sequences *s, double *va
     return g->head ? head_values(g, s, value, e) : reward_score(&g->adversary, s, false, value, e);
 }
 
+static void publish(struct game *g, enum series_id id, int figure, double value) {
+    game_series(g, id, value);
+    watch_figure(g, figure, value);
+}
+
 static bool exact_gradient(struct game *g, int n_samples, struct err *e) {
     struct trainee *t = &g->student;
     struct sequences *s = &g->seqs;
@@ -50,9 +55,9 @@ static bool exact_gradient(struct game *g, int n_samples, struct err *e) {
     if (!head || !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e))
         return false;
     const double rows = (double)r->scale * (double)rs.n / (double)n_samples; /* sum of the weights */
-    if (!r->expert) game_series(g, SERIES_STUDENT_REWARD, terms.value); /* with b = pi_E it would cost the expert's forward pass */
-    game_series(g, SERIES_ENTROPY, terms.entropy / rows);
-    if (kl) game_series(g, SERIES_KL, terms.kl / rows);
+    if (!r->expert) publish(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, terms.value); /* with b = pi_E it would cost the expert's forward pass */
+    publish(g, SERIES_ENTROPY, STEP_ENTROPY, terms.entropy / rows);
+    if (kl) publish(g, SERIES_KL, STEP_KL, terms.kl / rows);
     g->st.tokens += (kl ? 3.0 : 2.0) * s->n_tokens;
     return true;
 }
@@ -63,6 +68,7 @@ static void leave_one_out(struct game *g, double *r, int n, int k) {
         double sum = 0, spread = 0;
         for (int j = 0; j < k; j++) sum += r[i * k + j];
         for (int j = 0; j < k; j++) spread += fabs(r[i * k + j] - sum / k);
+        g->st.groups++;
         if (spread == 0) g->st.zero_groups++;
         for (int j = 0; j < k; j++) r[i * k + j] -= k > 1 ? (sum - r[i * k + j]) / (k - 1) : sum;
     }
@@ -162,7 +168,7 @@ static bool train_on_samples(struct game *g, const struct prompt *const *prompt,
     else if (ok) whole_advantages(g, y, n, k, r, advantage);
     for (int epoch = 0; ok && epoch < g->o->game_policy_epochs; epoch++)
         ok = sampled_gradient(g, y, advantage, n_samples, e) && finish_step(g, n, e);
-    if (ok) game_series(g, SERIES_STUDENT_REWARD, mean);
+    if (ok) publish(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, mean);
     free(advantage);
     free(r);
     return ok;
@@ -194,6 +200,7 @@ enum game_result descent_step(struct game *g, bool *finished, struct err *e) {
     const bool exact = g->o->game_descent == DESCENT_EXACT && g->adversary.level == REWARD_TOKEN;
     const enum game_result r = exact ? descend_exact(g, e) : descend_sampled(g, e);
     if (r != GAME_OK) return r;
+    watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);
     st->policy_step++;
     st->round_step++;
     *finished = st->round_step >= g->o->game_policy_steps || (g->head && st->round_step % g->o->head_solve_every == 0);

@@ -115,6 +115,7 @@ enum game_result evaluate_step(struct game *g, bool *finished, struct err *e) {
         publish_accuracy(g);
         if (n_gap > 0) game_publish_gaps(g);
         log_evaluation(g, n_gap > 0);
+        watch_evaluation(g);
     }
     return GAME_OK;
 }

@@ -70,6 +70,7 @@ static void begin_iteration(struct game *g) {
         st->first_pair = g->dpref.n;
     }
     st->round = st->round_step = st->policy_step = st->gate_tries = st->gate_answer = st->identical = 0;
+    st->groups = st->zero_groups = 0;
     st->sum_correct = st->sum_decided = 0;
     enter(g, algorithm_first_phase(g->o, st->iteration));
 }
@@ -143,27 +144,62 @@ static void next_phase(struct game *g) {
     enter(g, again ? algorithm_round_phase(g->o, st->iteration) : algorithm_next_phase(g->o, st->iteration, done));
 }
 
-enum game_result game_step(struct game *g, bool may_wait, struct err *e) {
-    struct game_state *st = &g->st;
-    bool finished = false;
-    enum game_result r = GAME_OK;
-    if (st->phase == PHASE_END) begin_iteration(g); /* a person may have asked for more iterations since */
-    switch ((enum run_phase)st->phase) {
-    case PHASE_EVALUATE_START: r = evaluate_start_step(g, &finished, e); break;
-    case PHASE_COLLECT: r = collect_step(g, &finished, e); break;
-    case PHASE_SFT: r = game_sft_step(g, &finished, e); break;
-    case PHASE_SAMPLE: r = sample_step(g, &finished, e); break;
-    case PHASE_FIT: r = fit_phase_step(g, &finished, e); break;
-    case PHASE_GATE: r = gate(g, may_wait, &finished, e); break;
-    case PHASE_ASCENT: r = ascent_step(g, &finished, e); break;
-    case PHASE_DESCENT: r = descent_step(g, &finished, e); break;
-    case PHASE_DISTIL: r = distil_step(g, &finished, e); break;
-    case PHASE_DPO: r = dpo_step(g, &finished, e); break;
-    case PHASE_EVALUATE: r = evaluate_step(g, &finished, e); break;
-    case PHASE_CHECKPOINT: finished = true; break; /* the owner writes it before this step */
+static enum game_result play(struct game *g, bool may_wait, bool *finished, struct err *e) {
+    switch ((enum run_phase)g->st.phase) {
+    case PHASE_EVALUATE_START: return evaluate_start_step(g, finished, e);
+    case PHASE_COLLECT: return collect_step(g, finished, e);
+    case PHASE_SFT: return game_sft_step(g, finished, e);
+    case PHASE_SAMPLE: return sample_step(g, finished, e);
+    case PHASE_FIT: return fit_phase_step(g, finished, e);
+    case PHASE_GATE: return gate(g, may_wait, finished, e);
+    case PHASE_ASCENT: return ascent_step(g, finished, e);
+    case PHASE_DESCENT: return descent_step(g, finished, e);
+    case PHASE_DISTIL: return distil_step(g, finished, e);
+    case PHASE_DPO: return dpo_step(g, finished, e);
+    case PHASE_EVALUATE: return evaluate_step(g, finished, e);
+    case PHASE_CHECKPOINT: *finished = true; return GAME_OK; /* the owner writes it before this step */
     default: return GAME_DONE;
     }
+}
+
+/* What an optimiser step refuses: its norm stands there from the last attempt on. */
+static bool refused(const struct trainee *t) { return t->model && !isfinite(t->opt.norm); }
+
+/* Of a step that failed: was it refused? Then nothing of it stays but its mark. */
+static enum game_result undo_refused(struct game *g, const struct game_state *before, struct err *e) {
+    struct trainee *t[] = {&g->student, &g->fitted.t, &g->adversary.t, &g->held.t};
+    static const char *const NAMES[] = {"the student", "the fitted reward", "the adversary", "the held reward"};
+    int which = 0;
+    while (which < 4 && !refused(t[which])) which++;
+    if (which == 4) return GAME_FAILED;
+    watch_begin(g);
+    watch_figure(g, which == 0 ? STEP_GRADIENT_STUDENT : STEP_GRADIENT_REWARD, t[which]->opt.norm);
+    t[which]->opt.norm = 0;
+    g->st = *before;
+    watch_step(g, g->st.tick);
+    err_set(e, "the gradient of %s at tick %lld is not finite; the step is undone. Lower game.policy_lr, game.reward_lr or reward.lr, then resume",
+            NAMES[which], (long long)g->st.tick);
+    g->st.tick++;
+    return GAME_REFUSED;
+}
+
+enum game_result game_step(struct game *g, bool may_wait, struct err *e) {
+    struct game_state *st = &g->st;
+    const struct game_state before = *st;
+    int64_t fresh[GAME_FRESH_LABELS];
+    const int n_fresh = g->n_fresh;
+    bool finished = false;
+    memcpy(fresh, g->fresh, sizeof fresh);
+    if (st->phase == PHASE_END) begin_iteration(g); /* a person may have asked for more iterations since */
+    watch_begin(g);
+    const enum game_result r = play(g, may_wait, &finished, e);
+    if (r == GAME_FAILED && undo_refused(g, &before, e) == GAME_REFUSED) {
+        memcpy(g->fresh, fresh, sizeof fresh);
+        g->n_fresh = n_fresh;
+        return GAME_REFUSED;
+    }
     if (r != GAME_OK) return r;
+    if (st->phase == PHASE_ASCENT || st->phase == PHASE_DESCENT) watch_step(g, st->tick);
     st->tick++;
     st->step++;
     if (finished) next_phase(g);

@@ -20,6 +20,7 @@
 #include "engine/game/pref_fit.h"
 #include "engine/game/prompts.h"
 #include "engine/game/reward.h"
+#include "engine/game/watch.h"
 #include "engine/option/option.h"
 #include "engine/pref/dpref.h"
 #include "engine/teacher/teacher.h"
@@ -79,13 +80,15 @@ struct game {
     double *right_student, *right_teacher; /* [eval_prompts] */
     int n_gap_prompts, n_eval_prompts;
 
+    struct watch watch; /* failure signatures */
+
     struct sequences seqs, seqs_reward, seqs_ref;
     struct pref_space pairs;
     float *row_policy, *row_ref; /* [cap_row] scratch: log-probabilities under the student and the reference */
     int cap_row;
 };
 
-enum game_result { GAME_OK, GAME_ABANDONED, GAME_NEEDS_LABELS, GAME_NEEDS_DECISION, GAME_DONE, GAME_FAILED };
+enum game_result { GAME_OK, GAME_ABANDONED, GAME_NEEDS_LABELS, GAME_NEEDS_DECISION, GAME_REFUSED, GAME_DONE, GAME_FAILED };
 
 /* Load models, prompts and recorded outputs, make tables, start at EVALUATE_START. see.loading reports progress. `resuming` leaves the tables as
  * they are (game_restore follows). On failure everything is freed. */
@@ -93,7 +96,8 @@ bool game_open(struct game *g, struct options *o, struct db *db, const struct ga
 void game_close(struct game *g);
 
 /* One micro-step. GAME_ABANDONED: safe_point asked to stop; nothing changed. GAME_NEEDS_*: the step waits for a person; call again later.
- * may_wait = false takes the configured answer instead of waiting (headless). */
+ * may_wait = false takes the configured answer instead of waiting (headless). GAME_REFUSED: a gradient was not finite; weights, moments and state are as
+ * they were but for the tick, so that another call tries again with other samples, and e says what it was: a person should look first. */
 enum game_result game_step(struct game *g, bool may_wait, struct err *e);
 /* Fraction of the current phase that is done, 0..1; and of the whole run. */
 double game_phase_done(const struct game *g);

@@ -76,6 +76,8 @@ char *game_state_json(const struct game *g) {
     double fresh[GAME_FRESH_LABELS] = {0};
     for (int i = 0; i < g->n_fresh; i++) fresh[i] = (double)g->fresh[i];
     cJSON_AddItemToObject(root, "fresh", reals(fresh, g->n_fresh));
+    cJSON_AddItemToObject(root, "history", signature_history_to_json(&g->watch.history));
+    cJSON_AddItemToObject(root, "alerts", signature_alerts_to_json(&g->watch.alerts));
     cJSON_AddItemToObject(root, "gap_set", gap_set_to_json(&g->gap_set));
     if (g->head) {
         cJSON_AddItemToObject(root, "head_w", reals(g->head->w, g->head->n_features));
@@ -130,6 +132,8 @@ static bool read_state(struct game *g, const cJSON *root, struct err *e) {
          read_reals(root, "gap_worst", g->gap_worst, g->n_gap_prompts, e) && read_reals(root, "gap_fitted", g->gap_fitted, g->n_gap_prompts, e) &&
          read_reals(root, "gap_held", g->gap_held, g->n_gap_prompts, e) && read_reals(root, "right_student", g->right_student, g->n_eval_prompts, e) &&
          read_reals(root, "right_teacher", g->right_teacher, g->n_eval_prompts, e) &&
+         signature_history_from_json(&g->watch.history, cJSON_GetObjectItemCaseSensitive(root, "history"), "checkpoint", e) &&
+         signature_alerts_from_json(&g->watch.alerts, cJSON_GetObjectItemCaseSensitive(root, "alerts"), "checkpoint", e) &&
          gap_set_from_json(&g->gap_set, cJSON_GetObjectItemCaseSensitive(root, "gap_set"), "checkpoint", e) &&
          (!g->head || (read_reals(root, "head_w", g->head->w, g->head->n_features, e) &&
                        read_reals(root, "head_gap_sum", g->head->gap_sum, g->head->n_features, e))) &&
@@ -156,5 +160,6 @@ bool game_restore(struct game *g, const char *folder, const char *state_json, st
     const int64_t last = g->st.tick - 1;
     if (!dpref_load(&g->dpref, g->db, e) || !dpref_truncate_after(&g->dpref, last, e)) return false;
     game_pairs_changed(g);
+    watch_restore(g);
     return outputs_load(&g->outputs, g->db, last, g->tok, g->chat, g->o->max_new_tokens, e);
 }

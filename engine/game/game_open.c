@@ -167,6 +167,7 @@ bool game_open(struct game *g, struct options *o, struct db *db, const struct ga
     if (!algorithm_holds_adversary(o)) g->st.slack = (double)NAN; /* nothing to hold: never "within zeta" */
     g->st.beta = g->st.beta_integral = o->beta;
     gap_set_init(&g->gap_set);
+    watch_init(&g->watch);
     g->ref_acts = activations_new();
     if (open_everything(g, resuming, e)) return true;
     game_close(g);

@@ -23,7 +23,7 @@
     INT(sft_step)          /* cross-entropy steps so far */                                                  \
     INT(gate_tries)        /* extra fits because the gate was not reached */                                 \
     INT(gate_answer)       /* a person's answer: 0 none, 1 continue, 2 train, 3 stop */                      \
-    INT(zero_groups)       /* groups of samples with equal rewards, which give no gradient */                \
+    INT(groups) INT(zero_groups) /* groups of samples of this iteration, and those with equal rewards, which give no gradient */ \
     INT(sampled) INT(truncated) /* responses, and how many were cut */                                      \
     INT(identical)         /* answers identical to the teacher output, which make no pair */                 \
     REAL(nll_best)         /* L-hat */                                                                       \
@@ -45,7 +45,7 @@
     /* sums of an evaluation under way */                                                                    \
     REAL(sum_nll) REAL(sum_weight) REAL(sum_n) REAL(sum_correct) REAL(sum_decided) REAL(sum_length)     \
     REAL(sum_human_correct) REAL(sum_human_decided)                                                         \
-    REAL(sum_kl) REAL(sum_entropy) REAL(sum_tokens) REAL(sum_reward)                                      \
+    REAL(sum_kl) REAL(sum_entropy) REAL(sum_tokens) REAL(sum_reward) REAL(sum_cut) REAL(sum_same) REAL(sum_q) REAL(sum_rows)                                     \
     REAL(seconds)          /* of all sessions, for the record only */                                        \
     REAL(tokens)           /* through all models, for the record only */
 

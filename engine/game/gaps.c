@@ -3,6 +3,7 @@
  * (algorithms.md section 5). */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/mem.h"
 #include "engine/game/algorithm.h"
@@ -31,12 +32,70 @@ static bool score_gaps(struct game *g, struct reward *r, int n, int k, double *g
     return true;
 }
 
+/* ---- the samples themselves ---- */
+
+static bool same_answer(const struct gen_output *a, const int32_t *token, int n) {
+    return a->n == n && memcmp(a->token, token, (size_t)n * sizeof *token) == 0;
+}
+
+/* All k samples of a prompt are one answer that is not the teacher's. */
+static bool says_one_thing(const struct gen_output *y, int k, const struct teacher_output *t) {
+    for (int i = 1; i < k; i++)
+        if (!same_answer(&y[i], y[0].token, y[0].n)) return false;
+    return !same_answer(&y[0], t->token, t->n);
+}
+
+/* Sum of log pi - log pi_0 over the tokens of n samples, packed in g->seqs. */
+static bool add_kl(struct game *g, const struct gen_output *y, int n, struct err *e) {
+    struct head_rows rows;
+    if (!game_reserve_rows(g, g->seqs.n_rows, e) || !game_reference_rows(g, &g->seqs, &rows, e) ||
+        !head_log_prob(g->reference, &rows, g->student.space, g->row_ref, NULL, e))
+        return false;
+    for (int i = 0, h = 0; i < n; i++)
+        for (int j = 0; j < y[i].n; j++, h++) g->st.sum_kl += (double)y[i].log_prob[j] - (double)g->row_ref[h];
+    g->st.tokens += (double)g->seqs.n_tokens;
+    return true;
+}
+
+/* What the failure signatures want to know of the k samples y of each of n prompts. */
+static bool measure_samples(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int first, int n, int k, struct err *e) {
+    struct game_state *st = &g->st;
+    sequences_clear(&g->seqs);
+    for (int i = 0; i < n * k; i++) {
+        st->sum_cut += y[i].truncated;
+        st->sum_tokens += y[i].n;
+        for (int j = 0; j < y[i].n; j++) st->sum_entropy -= (double)y[i].log_prob[j];
+        sequences_add(&g->seqs, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, false);
+    }
+    for (int i = 0; i < n; i++) st->sum_same += says_one_thing(y + i * k, k, heldout_output(g, first + i));
+    return g->o->temperature != 1.0 || add_kl(g, y, n * k, e);
+}
+
+/* A_Q of the packed answers, which the adversary has just scored. */
+static void measure_advantages(struct game *g) {
+    const float *a = g->adversary.t.row_value;
+    for (int h = 0; h < g->seqs_reward.n_rows; h++) g->st.sum_q += (double)a[h] * (double)a[h];
+    g->st.sum_rows += g->seqs_reward.n_rows;
+}
+
+/* ---- under every reward ---- */
+
 /* Under every reward that there is, of the packed answers to the prompts [first, first + n). */
 static bool measure_chunk(struct game *g, int first, int n, int k, struct err *e) {
     if (g->head && !head_measure_gaps(g, first, n, k, e)) return false;
-    if (!g->head && game_has_worst(g) && !score_gaps(g, &g->adversary, n, k, g->gap_worst + first, e)) return false;
+    if (!g->head && game_has_worst(g)) {
+        if (!score_gaps(g, &g->adversary, n, k, g->gap_worst + first, e)) return false;
+        if (g->adversary.expert) measure_advantages(g);
+    }
     if (!g->head && algorithm_has_fitted(g->o) && !score_gaps(g, &g->fitted, n, k, g->gap_fitted + first, e)) return false;
-    return !g->held.t.model || score_gaps(g, &g->held, n, k, g->gap_held + first, e);
+    if (!g->held.t.model) return true;
+    if (!score_gaps(g, &g->held, n, k, g->gap_held + first, e)) return false;
+    for (int i = 0; i < n * k; i++) g->st.sum_reward += g->pairs.value[n + i];
+    return true;
+}
+
+static void begin_sums(struct game_state *st) {
+    st->sum_kl = st->sum_entropy = st->sum_tokens = st->sum_reward = st->sum_cut = st->sum_same = st->sum_q = st->sum_rows = 0;
 }
 
 enum game_result game_gap_chunk(struct game *g, int chunk, struct err *e) {
@@ -57,7 +116,8 @@ enum game_result game_gap_chunk(struct game *g, int chunk, struct err *e) {
         }
         for (int i = 0; ok && i < n * k; i++)
             sequences_add(&g->seqs_reward, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
-        ok = ok && measure_chunk(g, first, n, k, e);
+        if (first == 0) begin_sums(&g->st);
+        ok = ok && measure_samples(g, prompt, y, first, n, k, e) && measure_chunk(g, first, n, k, e);
         gen_output_free(y, n * k);
         if (!ok) r = GAME_FAILED;
     }
@@ -95,6 +155,7 @@ void game_publish_gaps(struct game *g) {
         game_series(g, SERIES_GAP_HELD_HI, held.hi);
     }
     if (game_has_worst(g)) game_series(g, SERIES_REGRET, st->regret);
+    if (g->o->temperature == 1.0 && g->o->game_kl == 0) game_series(g, SERIES_KL, st->sum_kl / st->sum_tokens); /* else every step measures it */
     if (g->n_eval_prompts == 0) return;
     double *d = mem_small((size_t)g->n_eval_prompts * sizeof *d);
     for (int i = 0; i < g->n_eval_prompts; i++) d[i] = g->right_teacher[i] - g->right_student[i];

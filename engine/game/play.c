@@ -126,6 +126,9 @@ void game_publish_ascent(struct game *g, const struct ascent *a) {
     struct game_state *st = &g->st;
     game_series(g, SERIES_GAP_DESCENT, a->before);
     game_series(g, SERIES_GAP_ASCENT, a->after);
+    watch_figure(g, STEP_GAP_DESCENT, a->before);
+    watch_figure(g, STEP_GAP_ASCENT, a->after);
+    if (!g->head) watch_figure(g, STEP_GRADIENT_REWARD, g->adversary.t.opt.norm);
     if (!algorithm_holds_adversary(g->o)) return;
     const double best = g->o->beta_mode == BETA_AUTO ? a->nll_fitted : st->nll_best;
     if (g->head) st->slack = a->nll - a->nll_fitted; /* exact */

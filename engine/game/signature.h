@@ -10,7 +10,7 @@
  *
  * WHO FEEDS WHAT
  *
- * A step row is pushed at the end of ascent_step (play.c) and of descent_step (descent.c), then signature_check is called:
+ * A step row is pushed after every micro-step of ascent and of descent (watch.c), then signature_check is called:
  *   STEP_TICK, STEP_ITERATION    game_state tick, iteration
  *   STEP_GAP_DESCENT             ascend(): `before`, as SERIES_GAP_DESCENT
  *   STEP_GAP_ASCENT              ascend(): `after`, as SERIES_GAP_ASCENT
@@ -18,9 +18,9 @@
  *   STEP_STUDENT_REWARD          exact_gradient(): terms.value; descend_sampled(): `mean`; as SERIES_STUDENT_REWARD
  *   STEP_ENTROPY                 exact_gradient(): terms.entropy / rows, as SERIES_ENTROPY; not known to sampled descent
  *   STEP_KL                      exact_gradient(): terms.kl / rows where game.kl > 0, as SERIES_KL
- *   STEP_GRADIENT_STUDENT        apply_step(): the norm that adamw_step reports (of the last epoch)
- * A step that reward_step or adamw_step refused, because its norm is not finite, is pushed too: with that norm, before the run pauses. Steps of
- * cross-entropy and of the reward fit are not pushed; their gradients are of another size.
+ *   STEP_GRADIENT_STUDENT        game_student_step(): the norm that adamw_step reports (of the last epoch)
+ * A step that reward_step or adamw_step refused, because its norm is not finite, is pushed too: with that norm, before the run pauses. Other
+ * steps of cross-entropy and of the reward fit are not pushed; their gradients are of another size.
  *
  * An evaluation row is pushed at the end of evaluate_step (evaluate.c), when it has finished, then signature_check is called. evaluate_start_step
  * pushes nothing: an iteration is what the detectors compare.

@@ -95,6 +95,7 @@ bool adamw_step(struct adamw *o, const struct adamw_config *c, float *params, fl
     double sum = 0;
     for (int i = 0; i < n_parts; i++) sum += u.sum_sq[i];
     const double norm = sqrt(sum);
+    o->norm = norm;
     if (grad_norm) *grad_norm = norm;
     if (!isfinite(norm)) {
         memset(grads, 0, o->n * sizeof *grads);

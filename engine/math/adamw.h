@@ -11,6 +11,7 @@ struct adamw {
     float *m, *v; /* [n] moments */
     size_t n;
     int64_t step; /* steps taken, for bias correction */
+    double norm;  /* of the last gradient, before clipping; no part of what a checkpoint must hold */
 };
 
 struct adamw_config {

@@ -82,6 +82,17 @@ static enum loop wait_for_person(struct session *s, const char *why) {
     return LOOP_ON;
 }
 
+/* Something is not finite: a person looks at it before the game goes on. Nobody is there in a headless run, unless it only repeats what a person's
+ * journal says went on. */
+static enum loop stop_and_look(struct session *s, const char *why) {
+    if (s->replay_at < s->replay.n) return LOOP_ON;
+    if (s->headless) return LOOP_FAIL;
+    s->paused = true;
+    s->steps_left = 0;
+    publisher_state(s, RUN_PAUSED, "%s", why);
+    return LOOP_ON;
+}
+
 static enum loop one_step(struct session *s, struct err *e) {
     const int64_t phase = s->game.st.phase;
     const double began = clock_seconds();
@@ -94,13 +105,16 @@ static enum loop one_step(struct session *s, struct err *e) {
         if (s->steps_left > 0) s->steps_left--;
         if (s->draft->state != RUN_RUNNING && !s->paused) publisher_state(s, RUN_RUNNING, "%s", "");
         publish(s, false);
-        return flush_metrics(s, e) ? LOOP_ON : LOOP_FAIL;
+        if (!flush_metrics(s, e)) return LOOP_FAIL;
+        if (s->game.watch.found_not_finite && !s->headless) return stop_and_look(s, "a figure is not finite: see the log (9), then resume");
+        return LOOP_ON;
     case GAME_ABANDONED: return LOOP_ON;
     case GAME_NEEDS_LABELS:
         if (!s->headless) return wait_for_person(s, "waiting for labels: open the Label view (2)");
         err_set(e, "labeller %s: the run waits for a person's labels, and headless there is nobody to ask", s->options.labeller);
         return LOOP_FAIL;
     case GAME_NEEDS_DECISION: return wait_for_person(s, "the reward did not reach the gate: :gate continue, :gate train or :gate stop");
+    case GAME_REFUSED: return stop_and_look(s, e->msg);
     case GAME_DONE: return LOOP_END;
     default: return LOOP_FAIL;
     }

@@ -48,6 +48,20 @@ static void refresh_report(struct session *s) {
     s->report = reward_block_new(d, &s->game.dpref);
 }
 
+_Static_assert((int)ALERTS >= (int)SIGNATURE_MAX_DETECTORS, "every finding has room");
+
+/* Failure signatures that stand, in the game's order. */
+static void refresh_alerts(struct session *s) {
+    struct snapshot *d = s->draft;
+    const struct watch *w = &s->game.watch;
+    d->n_alerts = w->n_findings;
+    for (int i = 0; i < d->n_alerts; i++) {
+        const struct signature_finding *f = &w->finding[i];
+        d->alert[i] = (struct shown_alert){signature_name(f->id), signature_advice(f->id), signature_level(f->id), f->since_tick, ""};
+        snprintf(d->alert[i].text, sizeof d->alert[i].text, "%s", f->text);
+    }
+}
+
 /* Figures that follow from the game's state. */
 static void refresh(struct session *s) {
     struct snapshot *d = s->draft;
@@ -89,10 +103,7 @@ static void refresh(struct session *s) {
     memcpy(d->n_by_source, s->game.dpref.n_by_source, sizeof d->n_by_source);
     d->labels_human = d->n_by_source[SOURCE_HUMAN];
     d->labels_waiting = d->n_by_source[SOURCE_NONE];
-    const bool inactive = s->options.beta <= 0 || (st->iteration > 0 && st->slack < s->options.zeta && st->policy_step > 20);
-    d->alert_now = s->options.beta <= 0 ? "constraint inactive: beta is 0, so the preferences do not hold the reward; raise beta (])"
-                   : inactive           ? "constraint inactive: the adversary explains the preferences within zeta"
-                                        : NULL;
+    refresh_alerts(s);
 }
 
 static struct snapshot *copy_draft(struct session *s) {
@@ -120,6 +131,10 @@ static struct snapshot *copy_draft(struct session *s) {
         atomic_fetch_add(&s->report->references, 1);
         n->reward_owner = s->report;
         n->reward = &s->report->report;
+    }
+    if (n->n_alerts > 0 && n->alert[0].level >= ALERT_WARNING) {
+        snprintf(n->alert_line, sizeof n->alert_line, "%s: %.190s", n->alert[0].name, n->alert[0].text);
+        n->alert_now = n->alert_line;
     }
     n->references = 1;
     return n;

@@ -51,6 +51,13 @@ struct log_line {
     char text[200];
 };
 
+struct shown_alert { /* a failure signature that stands (engine/game/signature.h) */
+    const char *name, *advice; /* static text */
+    enum alert_level level;
+    int64_t since_tick;
+    char text[192]; /* the measured figures */
+};
+
 struct acknowledgement { /* of a command: where it took effect, or why it did not */
     uint64_t id;
     int64_t tick;
@@ -62,6 +69,7 @@ struct acknowledgement { /* of a command: where it took effect, or why it did no
 #define LOG_LINES 512
 #define TICK_MARKS 64
 #define ACKS 32
+#define ALERTS 32
 
 struct snapshot {
     uint64_t version;       /* grows with every publication */
@@ -90,7 +98,9 @@ struct snapshot {
     double slack;           /* L - L-hat */
     int n_pairs, n_heldout, labels_human, labels_waiting; /* waiting: pairs that wait for a person */
     int n_by_source[N_LABEL_SOURCES];
-    const char *alert_now;  /* the most serious active alert in words, or NULL; static text */
+    const char *alert_now;  /* the most serious active alert in words, or NULL; lives as long as this snapshot */
+    struct shown_alert alert[ALERTS]; /* the most serious first */
+    int n_alerts;
     int n_series_points;    /* sum over series, to see quickly whether charts changed */
     const struct series *series[N_SERIES]; /* shared between snapshots, immutable; NULL while empty */
     const struct reward_report *reward;    /* shared between snapshots, immutable; NULL before the first fit is measured */
@@ -104,7 +114,8 @@ struct snapshot {
     int n_acks;
     /* private */
     void *owner[N_SERIES], *reward_owner;
-    int references; /* atomic */
+    char alert_line[224]; /* what alert_now points to */
+    int references;       /* atomic */
 };
 
 /* Take and give back a reference; release frees at zero. */

@@ -92,10 +92,117 @@ static void r_held_does_not_play(void **state) {
     close_game(p);
 }
 
+/* ---- what is not finite ---- */
+
+static char logged[20000];
+
+static void keep_log(void *ctx, enum alert_level level, const char *text) {
+    (void)ctx;
+    const size_t n = strlen(logged);
+    snprintf(logged + n, sizeof logged - n, "%d %s\n", (int)level, text);
+}
+
+/* Spoil the gradient that a step of the phase accumulates on. */
+static void spoil(const char *assignments, enum run_phase phase, struct trainee *(*which)(struct game *g), const char *name) {
+    struct played *p = open_game(assignments);
+    struct game *g = &p->g;
+    struct err e = {0};
+    g->see.log = keep_log;
+    logged[0] = '\0';
+    play_until(p, phase, 1);
+    struct trainee *t = which(g);
+    const int64_t tick = g->st.tick, step = g->st.step, policy_step = g->st.policy_step, taken = t->opt.step;
+    const uint64_t student = model_hash(g->student.model), weights = model_hash(t->model);
+    for (int i = 0; i < 2; i++) {
+        t->grads[t->model->n_params / 2] = i ? INFINITY : NAN;
+        if (game_step(g, true, &e) != GAME_REFUSED) fail_msg("%s, %s: %s", assignments, name, e.msg);
+        if (!strstr(e.msg, name) || !strstr(e.msg, "undone")) fail_msg("%s", e.msg);
+        assert_true(model_hash(g->student.model) == student && model_hash(t->model) == weights && t->opt.step == taken);
+        assert_true(g->st.tick == tick + 1 + i && g->st.step == step && g->st.policy_step == policy_step && g->st.phase == (int64_t)phase);
+        assert_true(g->watch.n_findings == 1 && g->watch.finding[0].id == SIGNATURE_NON_FINITE && g->watch.finding[0].since_tick == tick);
+        assert_true(g->watch.found_not_finite == (i == 0)); /* raised once, then it stands */
+    }
+    assert_non_null(strstr(logged, "2 non-finite values: gradient_"));
+    if (game_step(g, true, &e) != GAME_OK) fail_msg("%s", e.msg);
+    assert_true(t->opt.step > taken && model_hash(t->model) != weights);
+    play_until(p, PHASE_CHECKPOINT, 1);
+    close_game(p);
+}
+
+static struct trainee *student_of(struct game *g) { return &g->student; }
+static struct trainee *fitted_of(struct game *g) { return &g->fitted.t; }
+static struct trainee *adversary_of(struct game *g) { return &g->adversary.t; }
+static struct trainee *held_of(struct game *g) { return &g->held.t; }
+
+static void a_step_that_is_not_finite_is_undone(void **state) {
+    (void)state;
+    spoil("algorithm=pbkd", PHASE_DESCENT, student_of, "the student");
+    spoil("game.descent=sampled", PHASE_DESCENT, student_of, "the student");
+    spoil("algorithm=pbkd", PHASE_ASCENT, adversary_of, "the adversary");
+    spoil("reward.access=white-box", PHASE_ASCENT, adversary_of, "the adversary");
+    spoil("reward.steps=5", PHASE_FIT, fitted_of, "the fitted reward");
+    spoil("reward.held=on reward.steps=5 prompts.per_iteration=40", PHASE_FIT, held_of, "the held reward");
+    spoil("game.scope=head head.rank=4 game.rounds=4", PHASE_DESCENT, student_of, "the student");
+    spoil("algorithm=sft", PHASE_SFT, student_of, "the student");
+    spoil("algorithm=fkl", PHASE_DISTIL, student_of, "the student");
+    spoil("algorithm=dpo", PHASE_DPO, student_of, "the student");
+}
+
+/* ---- rows of the failure signatures ---- */
+
+static double evaluated(const struct game *g, int figure) { return g->watch.history.evaluation[(g->watch.history.n_evaluations - 1) % SIGNATURE_EVALUATIONS][figure]; }
+static double stepped(const struct game *g, int figure) { return g->watch.history.step[(g->watch.history.n_steps - 1) % SIGNATURE_STEPS][figure]; }
+
+static void every_step_and_evaluation_leaves_a_row(void **state) {
+    (void)state;
+    struct played *p = open_game("game.kl=0.1 reward.held=on prompts.per_iteration=40");
+    const struct game *g = &p->g;
+    play_until(p, PHASE_DESCENT, 1);
+    assert_true(g->watch.history.n_steps == 1 && stepped(g, STEP_TICK) == (double)g->st.tick - 1);
+    assert_true(stepped(g, STEP_GRADIENT_REWARD) > 0 && isfinite(stepped(g, STEP_GAP_ASCENT)) && isnan(stepped(g, STEP_ENTROPY)));
+    play_until(p, PHASE_EVALUATE, 1);
+    assert_true(g->watch.history.n_steps == 2 + 2 * 2); /* ascents, descents */
+    assert_true(stepped(g, STEP_GRADIENT_STUDENT) > 0 && stepped(g, STEP_ENTROPY) > 0 && isfinite(stepped(g, STEP_KL)) &&
+                isfinite(stepped(g, STEP_STUDENT_REWARD)) && isnan(stepped(g, STEP_GAP_ASCENT)));
+    play_until(p, PHASE_CHECKPOINT, 1);
+    assert_true(g->watch.history.n_evaluations == 1);
+    static const int KNOWN[] = {EVAL_GAP_WORST_LO, EVAL_GAP_FITTED_HI, EVAL_GAP_HELD, EVAL_GAP_TRUE, EVAL_STUDENT_REWARD_HELD, EVAL_RM_HELDOUT, EVAL_RM_LENGTH,
+                                EVAL_LENGTH_CORRELATION, EVAL_ENTROPY, EVAL_KL, EVAL_TRUNCATED, EVAL_IDENTICAL, EVAL_SLACK, EVAL_BETA, EVAL_ZETA};
+    static const int UNKNOWN[] = {EVAL_ZERO_GROUPS, EVAL_BETA_FLOOR, EVAL_TRUTH_EXCESS, EVAL_Q_NORM};
+    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
+        if (!isfinite(evaluated(g, KNOWN[i]))) fail_msg("figure %d is %g", KNOWN[i], evaluated(g, KNOWN[i]));
+    for (size_t i = 0; i < sizeof UNKNOWN / sizeof *UNKNOWN; i++) assert_true(isnan(evaluated(g, UNKNOWN[i])));
+    assert_true(evaluated(g, EVAL_GAP_WORST) == g->st.worst_mean && evaluated(g, EVAL_BETA) == 10 && evaluated(g, EVAL_KL) > 0);
+    assert_true(evaluated(g, EVAL_ENTROPY) > 0 && evaluated(g, EVAL_TRUNCATED) >= 0 && evaluated(g, EVAL_TRUNCATED) <= 1);
+    close_game(p);
+}
+
+static void what_a_way_of_playing_measures_is_in_its_rows(void **state) {
+    (void)state;
+    static const struct {
+        const char *options;
+        int figure;
+    } HAVE[] = {{"game.descent=sampled", EVAL_ZERO_GROUPS}, {"reward.access=white-box", EVAL_Q_NORM}, {"beta.mode=auto", EVAL_BETA_FLOOR},
+                {"game.scope=head head.rank=4", EVAL_TRUTH_EXCESS}, {"algorithm=moment", EVAL_Q_NORM}};
+    for (size_t i = 0; i < sizeof HAVE / sizeof *HAVE; i++) {
+        struct played *p = open_game(HAVE[i].options);
+        play_until(p, PHASE_CHECKPOINT, 1);
+        if (!isfinite(evaluated(&p->g, HAVE[i].figure))) fail_msg("%s: %g", HAVE[i].options, evaluated(&p->g, HAVE[i].figure));
+        close_game(p);
+    }
+    struct played *p = open_game("algorithm=sft");
+    play_until(p, PHASE_CHECKPOINT, 1);
+    assert_true(p->g.watch.history.n_evaluations == 1 && p->g.watch.history.n_steps == 0 && isnan(evaluated(&p->g, EVAL_ENTROPY)));
+    close_game(p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_reward_learns_from_its_half),
         cmocka_unit_test(r_held_does_not_play),
+        cmocka_unit_test(a_step_that_is_not_finite_is_undone),
+        cmocka_unit_test(every_step_and_evaluation_leaves_a_row),
+        cmocka_unit_test(what_a_way_of_playing_measures_is_in_its_rows),
     };
     return cmocka_run_group_tests(tests, tiny_folder, tiny_remove);
 }

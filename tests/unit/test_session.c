@@ -904,6 +904,50 @@ static void a_label_moves_the_confidence_set(void **state) {
     assert_string_not_equal(a, b);
 }
 
+static bool has_alert(const struct snapshot *n) { return n->n_alerts > 0; }
+
+/* A failure signature is found, explained in the log and shown until it is over, by a resumed run too; a run without one shows none. */
+static void a_failure_signature_is_shown(void **state) {
+    (void)state;
+    struct options o = tiny_options();
+    char hash[32];
+    o.iterations = 1;
+    o.beta = 0;
+    o.max_new_tokens = 12;
+    struct session *s = start("alert", &o, false, true);
+    assert_true(wait_until(s, is_over));
+    for (int round = 0; round < 2; round++) {
+        const struct snapshot *n = session_snapshot(s);
+        const struct shown_alert *found = NULL;
+        for (int i = 0; i < n->n_alerts; i++)
+            if (strcmp(n->alert[i].name, "constraint inactive") == 0) found = &n->alert[i];
+        assert_non_null(found);
+        assert_string_equal(found->text, "beta is 0");
+        assert_non_null(strstr(found->advice, "Raise beta"));
+        assert_true(found->level == ALERT_WARNING && found->since_tick > 0 && found->since_tick <= n->tick);
+        assert_non_null(n->alert_now);
+        assert_true(n->alert_now == n->alert_line);
+        char line[220];
+        snprintf(line, sizeof line, "%s: %s", n->alert[0].name, n->alert[0].text);
+        assert_string_equal(n->alert_now, line);
+        int told = 0;
+        for (int i = 0; i < n->n_log; i++) told += strstr(n->log[i].text, "constraint inactive: ") != NULL;
+        assert_int_equal(told, 2); /* what and what to do */
+        snapshot_release(n);
+        finish(s, hash);
+        if (round == 1) break;
+        s = start("alert", &o, true, false);
+        assert_true(wait_until(s, has_alert));
+    }
+    o.beta = 10;
+    s = start("no-alert", &o, false, true);
+    assert_true(wait_until(s, is_over));
+    const struct snapshot *n = session_snapshot(s);
+    for (int i = 0; i < n->n_alerts; i++) assert_string_not_equal(n->alert[i].name, "constraint inactive");
+    snapshot_release(n);
+    finish(s, hash);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_seed_same_bytes),          cmocka_unit_test(resumed_run_ends_at_the_same_bytes),
@@ -918,6 +962,7 @@ int main(void) {
         cmocka_unit_test(an_answer_is_stored_whole_or_not_at_all),
         cmocka_unit_test(a_run_of_an_older_version_is_refused), cmocka_unit_test(a_person_moves_automatic_beta),
         cmocka_unit_test(a_label_moves_the_confidence_set),
+        cmocka_unit_test(a_failure_signature_is_shown),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
