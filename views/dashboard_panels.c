@@ -203,6 +203,8 @@ static void collect_figures(struct figures *t, const struct snapshot *s) {
     add_number(t, "best fit L_hat", "L_hat", s->nll_best, "nats/pair");
     add_number(t, "calibration error", "ECE", newest(s, SERIES_ECE), "held-out");
     add_number(t, "cumulative regret", "regret", newest(s, SERIES_REGRET), "");
+    if (isfinite(newest(s, SERIES_REGRET_RATE)))
+        add_number(t, "regret rate", "rate", newest(s, SERIES_REGRET_RATE), "sqrt(t log t)");
     f = figures_add(t, "running for", "time");
     snprintf(f->value, sizeof f->value, "%s, to go %s", format_duration(s->elapsed_seconds).s,
              format_duration(s->eta_seconds).s);

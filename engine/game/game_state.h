@@ -34,6 +34,7 @@
     INT(solves)            /* exact inner maxima since the last fit */                                       \
     REAL(coverage)         /* scope head with a checker: 1 where the set contains the true reward, else 0 */ \
     REAL(truth_excess)     /* L(true reward) - L-hat - zeta */                                               \
+    REAL(regret_rate)      /* regret / sqrt(t log t) after t iterations */                                   \
     REAL(regret)                                                                                             \
     REAL(accuracy_before) REAL(accuracy_now) REAL(accuracy_teacher)                                        \
     REAL(worst_mean) REAL(worst_lo) REAL(worst_hi)                                                         \

@@ -139,6 +139,16 @@ static void publish_worst(struct game *g) {
     game_series(g, SERIES_GAP_WORST_HI, worst.hi);
 }
 
+/* Beside what the game's guarantee bounds it by, up to a constant. Every iteration is evaluated once. */
+static void publish_regret(struct game *g) {
+    struct game_state *st = &g->st;
+    const double t = (double)st->iteration;
+    game_series(g, SERIES_REGRET, st->regret);
+    if (t < 2) return;
+    st->regret_rate = st->regret / sqrt(t * log(t));
+    game_series(g, SERIES_REGRET_RATE, st->regret_rate);
+}
+
 void game_publish_gaps(struct game *g) {
     struct game_state *st = &g->st;
     if (game_has_worst(g)) publish_worst(g);
@@ -154,7 +164,7 @@ void game_publish_gaps(struct game *g) {
         game_series(g, SERIES_GAP_HELD_LO, held.lo);
         game_series(g, SERIES_GAP_HELD_HI, held.hi);
     }
-    if (game_has_worst(g)) game_series(g, SERIES_REGRET, st->regret);
+    if (game_has_worst(g)) publish_regret(g);
     if (g->o->temperature == 1.0 && g->o->game_kl == 0) game_series(g, SERIES_KL, st->sum_kl / st->sum_tokens); /* else every step measures it */
     if (g->n_eval_prompts == 0) return;
     double *d = mem_small((size_t)g->n_eval_prompts * sizeof *d);

@@ -45,7 +45,8 @@ const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */
     X(SERIES_GAP_HELD, "gap.held", "reward", "held-out gap under r_held, which is fitted to other pairs and never played against") \
     X(SERIES_GAP_HELD_LO, "gap.held.lo", "reward", "lower end of its 95 % interval")                                          \
     X(SERIES_GAP_HELD_HI, "gap.held.hi", "reward", "upper end of its 95 % interval")                                          \
-    X(SERIES_RM_HELD, "reward.accuracy.r_held", "", "pair accuracy of r_held on held-out pairs")
+    X(SERIES_RM_HELD, "reward.accuracy.r_held", "", "pair accuracy of r_held on held-out pairs") \
+    X(SERIES_REGRET_RATE, "regret.rate", "reward", "regret / sqrt(t log t) after t >= 2 iterations: bounded where the game's guarantee holds")
 
 enum series_id {
 #define X(id, name, unit, help) id,

@@ -86,7 +86,9 @@ char *result_json(const struct session *s) {
     strbuf_putc(&b, ',');
     add_reals(&b, 3, (const char *const[]){"beta", "zeta", "coverage"},
               (const double[]){game_beta(&s->game), game_zeta(&s->game), st->coverage});
-    strbuf_puts(&b, ",\"student\":{");
+    strbuf_puts(&b, ",\"regret\":{");
+    add_reals(&b, 2, (const char *const[]){"total", "per_sqrt_t_log_t"}, (const double[]){st->regret, st->regret_rate});
+    strbuf_puts(&b, "},\"student\":{");
     add_reals(&b, 2, (const char *const[]){"accuracy_before", "accuracy_after"}, (const double[]){st->accuracy_before, st->accuracy_now});
     strbuf_printf(&b, "},\"pairs\":%d,\"labels_human\":%d,", s->game.dpref.n, s->game.dpref.n_by_source[SOURCE_HUMAN]);
     add_reals(&b, 2, (const char *const[]){"seconds", "tokens_per_second"}, (const double[]){seconds, seconds > 0 ? st->tokens / seconds : 0});

@@ -33,6 +33,10 @@ static void the_linear_adversary_is_the_worst_of_its_set(void **state) {
     assert_true(least("worst", "min(a.value-b.value)", "gap.worst", "gap.min") > -1e-5);
     assert_true(least("worst", "min(a.value-b.value)", "gap.fitted", "gap.min") > -1e-5);
     assert_true(tiny_number("worst", "SELECT max(value) FROM metric WHERE name='reward.slack'") < 0.3 + 1e-9);
+    const double sum = tiny_number("worst", "SELECT sum(value) FROM metric WHERE name='gap.worst'");
+    const double rate = tiny_number("worst", "SELECT value FROM metric WHERE name='regret.rate' ORDER BY tick DESC LIMIT 1");
+    assert_true(fabs(rate - sum / sqrt(3 * log(3))) < 1e-9);
+    assert_true(tiny_number("worst", "SELECT count(*) FROM metric WHERE name='regret.rate'") == 2);
 }
 
 /* A fixed beta may leave the set; the larger it is, the nearer to the best fit. */
