@@ -90,14 +90,15 @@ enum game_result evaluate_start_step(struct game *g, bool *finished, struct err 
 /* What was measured, and nothing else: a run without a checker has no accuracy, one without a reward no gap. */
 static void log_evaluation(struct game *g, bool gaps) {
     const struct game_state *st = &g->st;
-    char accuracy[60] = "", gap[80] = "";
+    char accuracy[60] = "", gap[80] = "", set[60] = "";
     if (g->n_eval_prompts > 0) snprintf(accuracy, sizeof accuracy, " held-out accuracy %.1f %%", 100 * st->accuracy_now);
     if (gaps && game_has_worst(g))
         snprintf(gap, sizeof gap, "%s worst-case gap %.3f [%.3f, %.3f]", accuracy[0] ? "," : "", st->worst_mean, st->worst_lo, st->worst_hi);
     else if (gaps)
         snprintf(gap, sizeof gap, "%s gap under the fitted reward %.3f [%.3f, %.3f]", accuracy[0] ? "," : "", st->fitted_mean, st->fitted_lo,
                  st->fitted_hi);
-    game_log(g, ALERT_INFO, "iteration %d:%s%s%s", (int)st->iteration, accuracy, gap, accuracy[0] || gap[0] ? "" : " done");
+    if (g->head) snprintf(set, sizeof set, ", over the set [%.3f, %.3f]", g->gap_set.min, g->gap_set.max);
+    game_log(g, ALERT_INFO, "iteration %d:%s%s%s%s", (int)st->iteration, accuracy, gap, set, accuracy[0] || gap[0] ? "" : " done");
 }
 
 enum game_result evaluate_step(struct game *g, bool *finished, struct err *e) {
