@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -91,7 +92,7 @@ static void killed(const struct played *p, const char *run, int tick) {
         struct session *s = tiny_start(run, &o, false, true);
         for (;;) {
             const struct snapshot *n = session_snapshot(s);
-            if (n->tick >= tick || session_ended(s)) _exit(0);
+            if (n->tick >= tick || session_ended(s)) raise(SIGKILL);
             snapshot_release(n);
             usleep(500);
         }
