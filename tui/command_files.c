@@ -29,31 +29,18 @@ void command_save_screen(struct app *app, const char *argument) {
     free(text);
 }
 
-/* Paths in a config file are relative to it, wherever it is put: written out in full they stay right. */
-static void full_paths(struct options *o) {
-    for (int i = 0; i < N_OPTIONS; i++) {
-        char *text = (char *)o + OPTIONS[i].offset, full[PATH_MAX];
-        if (option_is_path(&OPTIONS[i]) && text[0] && realpath(text, full) && strlen(full) < OPTION_TEXT_MAX)
-            strcpy(text, full);
-    }
-}
-
 void command_write_config(struct app *app, const char *argument) {
     struct err e = {0};
     if (!argument[0]) {
         app_say(app, ALERT_ERROR, "write-config needs a file name");
         return;
     }
-    struct options *o = mem_small(sizeof *o);
-    *o = app->newest->options;
-    full_paths(o);
-    char *json = options_to_json(o, true);
+    char *json = options_to_json(&app->newest->options, true); /* a run's paths are written out in full, so they hold wherever the file is put */
     if (atomic_write(argument, json, strlen(json), &e))
         app_say(app, ALERT_INFO, "the options that differ from their defaults are in %s", argument);
     else
         app_say(app, ALERT_ERROR, "%s", e.msg);
     free(json);
-    free(o);
 }
 
 void command_export(struct app *app, const char *argument) {

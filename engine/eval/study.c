@@ -17,23 +17,36 @@
 #include "engine/base/json_string.h"
 #include "engine/base/mem.h"
 #include "engine/eval/run_read.h"
+#include "engine/game/options_check.h"
 
 /* ---- what a run depends on ---- */
+
+static bool names_files(const struct option_info *info) { return option_is_path(info) || option_is_path_list(info); }
 
 static const char *path_option(const struct options *o, const struct option_info *info) {
     return (const char *)o + info->offset;
 }
 
+/* The content of one file; "" is the file that is not there. */
+static bool hash_file(uint64_t *h, const char *path, struct err *e) {
+    struct file_map m = {0};
+    if (path[0] && !file_map(path, &m, e)) return false;
+    *h = hash_bytes(*h, &m.len, sizeof m.len);
+    if (m.len > 0) *h = hash_bytes(*h, m.data, m.len);
+    file_unmap(&m);
+    return true;
+}
+
 static bool hash_files(const struct options *o, uint64_t *out, struct err *e) {
     uint64_t h = HASH_START;
+    char item[OPTION_TEXT_MAX];
     for (int i = 0; i < N_OPTIONS; i++) {
-        struct file_map m = {0};
-        if (!option_is_path(&OPTIONS[i])) continue;
-        const char *path = path_option(o, &OPTIONS[i]);
-        if (path[0] && !file_map(path, &m, e)) return err_wrap(e, "%s", OPTIONS[i].name);
-        h = hash_bytes(h, &m.len, sizeof m.len);
-        if (m.len > 0) h = hash_bytes(h, m.data, m.len);
-        file_unmap(&m);
+        const char *text = path_option(o, &OPTIONS[i]);
+        bool ok = true;
+        if (option_is_path(&OPTIONS[i])) ok = hash_file(&h, text, e);
+        for (int k = 0; ok && option_is_path_list(&OPTIONS[i]) && option_list_item(text, k, item, sizeof item); k++)
+            ok = hash_file(&h, item, e);
+        if (!ok) return err_wrap(e, "%s", OPTIONS[i].name);
     }
     *out = h;
     return true;
@@ -45,7 +58,7 @@ static uint64_t hash_options(const struct options *o, uint64_t files) {
     *bare = *o;
     bare->threads = 0;
     for (int i = 0; i < N_OPTIONS; i++)
-        if (option_is_path(&OPTIONS[i])) ((char *)bare)[OPTIONS[i].offset] = '\0';
+        if (names_files(&OPTIONS[i])) ((char *)bare)[OPTIONS[i].offset] = '\0';
     char *json = options_to_json(bare, false);
     const uint64_t h = hash_bytes(files, json, strlen(json));
     free(json);
@@ -62,7 +75,7 @@ bool study_fingerprint(const struct options *o, uint64_t *out, struct err *e) {
 
 static bool same_paths(const struct options *a, const struct options *b) {
     for (int i = 0; i < N_OPTIONS; i++)
-        if (option_is_path(&OPTIONS[i]) && strcmp(path_option(a, &OPTIONS[i]), path_option(b, &OPTIONS[i])) != 0)
+        if (names_files(&OPTIONS[i]) && strcmp(path_option(a, &OPTIONS[i]), path_option(b, &OPTIONS[i])) != 0)
             return false;
     return true;
 }
@@ -153,7 +166,7 @@ static bool name_out(struct study *s, const char *out, const struct options *bas
 
 /* ---- what is there already ---- */
 
-static void path_of(const struct study *s, const struct study_job *j, const char *ending, char out[4096]) {
+void study_path(const struct study *s, const struct study_job *j, const char *ending, char out[4096]) {
     snprintf(out, 4096, "%.3900s/%s%s", s->out, j->name, ending);
 }
 
@@ -176,7 +189,7 @@ static bool take_result(struct study_job *j, cJSON *root, const char *path, stru
 
 static bool look_for_result(const struct study *s, struct study_job *j, struct err *e) {
     char path[4096];
-    path_of(s, j, ".json", path);
+    study_path(s, j, ".json", path);
     if (!file_exists(path)) return true;
     cJSON *root = json_read_file(path, e);
     if (!root) return false;
@@ -189,7 +202,7 @@ static bool fail_other_run(const char *folder, const struct options *wanted, con
                            struct err *e) {
     for (int i = 0; i < N_OPTIONS; i++) {
         char want[OPTION_TEXT_MAX], have[OPTION_TEXT_MAX];
-        if (option_is_path(&OPTIONS[i]) || strcmp(OPTIONS[i].name, "threads") == 0) continue;
+        if (names_files(&OPTIONS[i]) || strcmp(OPTIONS[i].name, "threads") == 0) continue;
         option_format(wanted, &OPTIONS[i], want, sizeof want);
         option_format(found, &OPTIONS[i], have, sizeof have);
         if (strcmp(want, have) != 0)
@@ -202,7 +215,7 @@ static bool fail_other_run(const char *folder, const struct options *wanted, con
 /* An unfinished run goes on only if it is the same run. */
 static bool look_for_run(const struct study *s, struct study_job *j, struct err *e) {
     char folder[4096], file[4200];
-    path_of(s, j, "", folder);
+    study_path(s, j, "", folder);
     snprintf(file, sizeof file, "%s/run.db", folder);
     if (j->state == JOB_DONE || !file_exists(file)) return true;
     struct db db;
@@ -298,7 +311,7 @@ int study_count(const struct study *s, enum study_state state) {
 bool study_store_result(const struct study *s, const struct study_job *j, struct err *e) {
     struct strbuf b = {0};
     char path[4096];
-    path_of(s, j, ".json", path);
+    study_path(s, j, ".json", path);
     strbuf_puts(&b, "{\"study\":");
     json_append_string(&b, s->kind->name);
     strbuf_puts(&b, ",\"variant\":");

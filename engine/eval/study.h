@@ -118,6 +118,8 @@ int study_count(const struct study *s, enum study_state state);
 /* Hash of everything that a run of these options depends on but its thread count: options and the contents of the files
  * they name. */
 bool study_fingerprint(const struct options *o, uint64_t *out, struct err *e);
+/* OUT/VARIANT-sSEED and an ending. */
+void study_path(const struct study *s, const struct study_job *j, const char *ending, char out[4096]);
 /* The result file of a job that is done. */
 bool study_store_result(const struct study *s, const struct study_job *j, struct err *e);
 

@@ -36,10 +36,6 @@ struct child {
     double began;
 };
 
-static void path_of(const struct study *s, const struct study_job *j, const char *ending, char out[4096]) {
-    snprintf(out, 4096, "%.3900s/%s%s", s->out, j->name, ending);
-}
-
 /* ---- starting ---- */
 
 struct words {
@@ -65,7 +61,7 @@ static void command_line(const struct study *s, const struct study_job *j, struc
     add_word(w, "run");
     if (!j->resume) add_word(w, s->config);
     add_word(w, "--headless");
-    path_of(s, j, "", text);
+    study_path(s, j, "", text);
     add_word(w, "--run-dir");
     add_word(w, text);
     if (j->resume) {
@@ -110,7 +106,7 @@ static void become_program(const char *program, char *const *argv, int out, int 
 
 static bool open_log(const struct study *s, struct study_job *j, struct child *c, struct err *e) {
     char path[4096];
-    path_of(s, j, ".log", path);
+    study_path(s, j, ".log", path);
     c->log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (c->log < 0) return err_errno(e, "%s: cannot open", path);
     c->log_begin = lseek(c->log, 0, SEEK_END);
@@ -207,7 +203,7 @@ static void listen_to(struct study_job *j) {
 static bool logged_reason(const struct study *s, const struct study_job *j, struct err *why) {
     char path[4096], *text;
     size_t len;
-    path_of(s, j, ".log", path);
+    study_path(s, j, ".log", path);
     if (!file_read_all(path, (size_t)1 << 28, &text, &len, NULL)) return false;
     const char *found = NULL;
     size_t at = (size_t)j->child->log_begin;

@@ -15,6 +15,7 @@
 #include "engine/model/divergence.h"
 #include "engine/option/option.h"
 
+enum algorithm_expert { EXPERT_NEVER, EXPERT_WHITE_BOX, EXPERT_ALWAYS }; /* needs pi_E: not; with reward.access white-box; whatever that says */
 enum algorithm_fit { FIT_NEVER, FIT_FIRST_ITERATION, FIT_EVERY_ITERATION };
 
 struct algorithm_info {
@@ -22,6 +23,7 @@ struct algorithm_info {
     enum run_phase trains;      /* the phase that trains the student */
     bool pairs;                 /* answers of the student and others become pairs of D_pref */
     enum algorithm_fit fit;     /* when the reward is fitted to the pairs and has to pass the gate */
+    enum algorithm_expert expert; /* whether it reads the teacher's next-token probabilities */
     bool ascent;                /* an adversarial reward plays against the student */
     enum divergence divergence; /* what PHASE_DISTIL minimises, and: */
     double on_policy;           /* share of student samples among its states, where distil.on_policy leaves it to the algorithm */
@@ -29,6 +31,11 @@ struct algorithm_info {
 };
 
 const struct algorithm_info *algorithm_info(const struct options *o);
+
+/* Whether the run needs the teacher's next-token probabilities: then teacher and student must share a vocabulary. */
+bool algorithm_needs_expert(const struct options *o);
+/* Whether its rewards read them: r = A_Q, which needs Q of every action. */
+bool algorithm_white_box_reward(const struct options *o);
 
 /* What has to be in memory: a fitted reward, and the one that the student descends on (an adversary, or a copy of the fitted one). */
 bool algorithm_has_fitted(const struct options *o);

@@ -10,6 +10,7 @@
 #include "engine/game/edit.h"
 #include "engine/game/game_private.h"
 #include "engine/game/labelling.h"
+#include "engine/game/options_check.h"
 
 /* The training prompt at position `cursor` of the endless, per-epoch shuffled stream. */
 static int draw_prompt(struct game *g, int64_t cursor) {

@@ -10,6 +10,7 @@
 #include "engine/game/algorithm.h"
 #include "engine/game/game_private.h"
 #include "engine/game/head_set.h"
+#include "engine/game/options_check.h"
 
 enum { EVAL_PAIRS = 2048 };
 

@@ -117,7 +117,7 @@ static bool add_recorded(void *ctx, const cJSON *obj, const char *where, struct 
 /* Where the teacher's probabilities are needed, its model reads the student's tokens: they must mean the same to it. */
 static bool adopt_expert(struct game *g, struct err *e) {
     const struct options *o = g->o;
-    if (!options_need_expert(o)) return true;
+    if (!algorithm_needs_expert(o)) return true;
     const struct model *m = teacher_model(g->teacher);
     if (tokenizer_hash(teacher_tokenizer(g->teacher)) != tokenizer_hash(g->tok) || m->cfg.n_vocab != g->student.model->cfg.n_vocab)
         return err_set(e, "the vocabularies of %s (%d rows) and %s (%d rows) differ", o->teacher_model, m->cfg.n_vocab, o->student_model,

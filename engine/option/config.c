@@ -103,15 +103,14 @@ static bool set_number(struct config *c, const struct option_info *info, double 
     return option_set(&c->o, info->name, text, e);
 }
 
-/* Each path of a list; in full, so that the text means the same wherever the run is gone on with. */
+/* Each path of a list, beside the file. */
 static bool set_path_list(struct config *c, const struct option_info *info, const char *text, struct err *e) {
     struct strbuf b = {0};
     char item[OPTION_TEXT_MAX];
     for (int i = 0; option_list_item(text, i, item, sizeof item); i++) {
-        char *path = path_beside(c->where, item), *full = realpath(path, NULL);
-        strbuf_printf(&b, "%s%s", i ? "," : "", full ? full : path);
+        char *path = path_beside(c->where, item);
+        strbuf_printf(&b, "%s%s", i ? "," : "", path);
         free(path);
-        free(full);
     }
     const bool ok = option_set(&c->o, info->name, strbuf_str(&b), e);
     strbuf_free(&b);

@@ -1,7 +1,9 @@
-/* Options whose text is a list of items with commas between them. */
+/* Options whose text is a list of items with commas between them, and those that name files, alone or as such a list. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/strbuf.h"
 #include "engine/option/option.h"
 
 static const char BLANKS[] = " \t";
@@ -23,3 +25,38 @@ bool option_list_item(const char *list, int i, char *out, size_t size) {
 }
 
 bool option_is_path_list(const struct option_info *info) { return strcmp(info->name, "offline.candidates") == 0; }
+
+static bool add_full_path(struct strbuf *b, const char *path, struct err *e) {
+    char *full = realpath(path, NULL);
+    if (!full) return err_errno(e, "%s", path);
+    strbuf_puts(b, full);
+    free(full);
+    return true;
+}
+
+/* A path, or a list of them: without commas a list of one. */
+static bool add_full_paths(struct strbuf *b, const char *text, bool list, struct err *e) {
+    char item[OPTION_TEXT_MAX];
+    if (!list) return add_full_path(b, text, e);
+    for (int i = 0; option_list_item(text, i, item, sizeof item); i++) {
+        if (i > 0) strbuf_putc(b, ',');
+        if (!add_full_path(b, item, e)) return false;
+    }
+    return true;
+}
+
+bool options_full_paths(struct options *o, struct err *e) {
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const bool list = option_is_path_list(&OPTIONS[i]);
+        char *text = (char *)o + OPTIONS[i].offset;
+        if ((!list && !option_is_path(&OPTIONS[i])) || !text[0]) continue;
+        struct strbuf b = {0};
+        bool ok = add_full_paths(&b, text, list, e);
+        if (ok && b.len >= OPTION_TEXT_MAX)
+            ok = err_set(e, "\"%.80s\" written out in full is longer than %d bytes", text, OPTION_TEXT_MAX - 1);
+        if (ok) snprintf(text, OPTION_TEXT_MAX, "%s", strbuf_str(&b));
+        strbuf_free(&b);
+        if (!ok) return err_wrap(e, "%s", OPTIONS[i].name);
+    }
+    return true;
+}

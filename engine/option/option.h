@@ -71,6 +71,8 @@ int option_index(const struct option_info *o);
 bool option_is_path(const struct option_info *o); /* names a file: resolved beside the config, checked at the start */
 
 bool option_is_path_list(const struct option_info *o); /* names several, with commas between them */
+/* Every path written out in full, so that it means the same in any folder; false when a file is not there or its path is too long. */
+bool options_full_paths(struct options *o, struct err *e);
 /* A text that is a list with commas: how many items ("" has none), and item i without blanks around it; false when there is none. */
 int option_list_length(const char *list);
 bool option_list_item(const char *list, int i, char *out, size_t size);
@@ -96,17 +98,5 @@ bool options_load(struct options *o, const char *path, struct err *e);
 char *options_to_json(const struct options *o, bool only_changed);
 /* Read such a text back (as stored in run.db); `where` starts messages. */
 bool options_from_json(struct options *o, const char *json, const char *where, struct err *e);
-/* What a run needs before it can start: required paths given, every named file readable, options that fit each other,
- * one vocabulary where it is needed. */
-bool options_check(const struct options *o, struct err *e);
-/* The part of it that `labeller` has to do with: a checker, a file, samples that can vote. Such a need may arise when the
- * option is set in a run. */
-bool options_check_labeller(const struct options *o, struct err *e);
-/* The part that scope `head` has to do with. */
-bool options_check_scope(const struct options *o, struct err *e);
-/* Whether the labeller leaves pairs to a person. */
-bool options_need_person(const struct options *o);
-/* Whether the run needs the teacher's next-token probabilities: then teacher and student must share a vocabulary. */
-bool options_need_expert(const struct options *o);
 
 #endif

@@ -68,10 +68,9 @@ bool commands_replay_due(struct session *s, struct err *e) {
         char message[160];
         if (strcmp(j->kind, "set") == 0) {
             char name[64];
-            const char *equals = strchr(j->payload, '=');
-            if (!equals) return err_set(e, "journal %lld: damaged", (long long)j->seq);
-            snprintf(name, sizeof name, "%.*s", (int)(equals - j->payload), j->payload);
-            if (!set_option(s, name, equals + 1, message, sizeof message, e)) return false;
+            const char *value = "";
+            if (!option_split(j->payload, name, sizeof name, &value, e) || !set_option(s, name, value, message, sizeof message, e))
+                return err_wrap(e, "journal %lld", (long long)j->seq);
         } else if (strcmp(j->kind, "label") == 0) {
             if (!commands_replay_label(s, j, false, e)) return false;
         } else if (strcmp(j->kind, "gate") == 0) {
@@ -141,7 +140,6 @@ static bool apply(struct session *s, const struct queued_command *q, struct err 
     case COMMAND_QUIT:
         s->quit = true;
         s->discard = strcmp(c->value, "discard") == 0;
-        s->save_on_quit = !s->discard;
         break;
     default: break;
     }

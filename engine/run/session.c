@@ -10,6 +10,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
+#include "engine/game/options_check.h"
 #include "engine/run/session_private.h"
 
 const struct command_info COMMANDS[N_COMMANDS] = {
@@ -17,24 +18,6 @@ const struct command_info COMMANDS[N_COMMANDS] = {
     COMMAND_TABLE(X)
 #undef X
 };
-
-/* Input files are looked at here, so that a wrong path is reported before anything is made; and their paths are made absolute, so that the run can
- * be resumed from any folder. */
-static bool find_files(struct options *o, struct err *e) {
-    char *path[] = {o->teacher_model,   o->student_model,    o->reward_model, o->prompts_train,
-                    o->prompts_heldout, o->prompts_recorded, o->label_import};
-    for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
-        if (!path[i][0]) continue;
-        char *full = realpath(path[i], NULL);
-        if (!full) return err_set(e, "%s: no such file", path[i]);
-        const bool fits = strlen(full) < OPTION_TEXT_MAX;
-        if (fits) snprintf(path[i], OPTION_TEXT_MAX, "%s", full);
-        else err_set(e, "%s: the whole path is longer than %d bytes", path[i], OPTION_TEXT_MAX - 1);
-        free(full);
-        if (!fits) return false;
-    }
-    return true;
-}
 
 /* Overrides of a resumed run are acts of a person like any other: checked now, journalled when they take effect. The number of threads shapes
  * nothing in a run, so it changes at once. */
@@ -64,7 +47,7 @@ static bool open_run(struct session *s, const struct session_config *c, struct e
         if (!rundir_open(&s->rd, c->run_dir, &s->options, e)) return false;
     }
     if (c->resume && !take_overrides(s, c, e)) return false;
-    if (!options_check(&s->options, e) || !find_files(&s->options, e)) return false;
+    if (!options_check(&s->options, e) || !options_full_paths(&s->options, e)) return false; /* a run can be resumed from any folder */
     if (c->headless && options_need_person(&s->options))
         return err_set(e, "labeller: human needs the workbench; a headless run has nobody to ask");
     return c->resume || rundir_create(&s->rd, c->run_dir, &s->options, c->title, e);
@@ -103,18 +86,23 @@ struct session *session_start(const struct session_config *c, struct err *e) {
     return NULL;
 }
 
+/* A new value has to fit its own bounds and the other options in force. */
+static bool validate_set(struct session *s, const struct command *c, struct err *e) {
+    const struct option_info *info = option_find(c->name);
+    struct options *trial = mem_small(sizeof *trial);
+    pthread_mutex_lock(&s->mutex);
+    *trial = s->current->options;
+    pthread_mutex_unlock(&s->mutex);
+    bool ok = option_set(trial, c->name, c->value, e);
+    if (ok && info->when == OPTION_START) ok = err_set(e, "%s: is fixed when a run starts", c->name);
+    ok = ok && options_check_values(trial, e);
+    free(trial);
+    return ok;
+}
+
 /* What can be said about a command at once. */
-static bool validate(const struct session *s, const struct command *c, struct err *e) {
-    if (c->kind == COMMAND_SET) {
-        const struct option_info *info = option_find(c->name);
-        struct options *trial = mem_small(sizeof *trial);
-        *trial = s->options_start;
-        const bool ok = option_set(trial, c->name, c->value, e) && (strcmp(c->name, "labeller") != 0 || options_check_labeller(trial, e)) &&
-                        (strcmp(c->name, "label.margin") != 0 || options_check_scope(trial, e));
-        free(trial);
-        if (!ok) return false;
-        return info->when != OPTION_START || err_set(e, "%s: is fixed when a run starts", c->name);
-    }
+static bool validate(struct session *s, const struct command *c, struct err *e) {
+    if (c->kind == COMMAND_SET) return validate_set(s, c, e);
     if (c->kind == COMMAND_QUIT && strcmp(c->value, "save") != 0 && strcmp(c->value, "discard") != 0)
         return err_set(e, "quit: expected save or discard, found \"%s\"", c->value);
     if (c->kind == COMMAND_GATE && strcmp(c->value, "continue") != 0 && strcmp(c->value, "train") != 0 && strcmp(c->value, "stop") != 0)

@@ -48,7 +48,7 @@ struct session {
     /* the engine's own until it has ended */
     struct options options, options_start;
     struct game game;
-    bool game_is_open, paused, quit, save_on_quit, discard, failed;
+    bool game_is_open, paused, quit, discard, failed;
     int64_t steps_left;
     struct journal_list replay; /* entries of an earlier session that are still ahead */
     int replay_at;

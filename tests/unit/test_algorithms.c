@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/game/options_check.h"
 #include "engine/base/file.h"
 #include "tests/support/tiny_runs.h"
 

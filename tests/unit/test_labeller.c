@@ -17,6 +17,7 @@
 #include "engine/base/rng.h"
 #include "engine/eval/checker.h"
 #include "engine/game/pref_fit.h"
+#include "engine/game/options_check.h"
 #include "engine/option/option.h"
 #include "engine/pref/label_file.h"
 #include "engine/pref/labeller.h"
@@ -123,22 +124,22 @@ static void needs_are_checked(void **state) {
     struct options o;
     struct err e = {""};
     options_default(&o);
-    assert_true(options_check_labeller(&o, &e) && !options_need_person(&o));
+    assert_true(options_check_values(&o, &e) && !options_need_person(&o));
     assert_true(option_set(&o, "labeller", "teacher:0.9,human:0.1", &e) && options_need_person(&o));
     assert_true(option_set(&o, "labeller", "teacher:0.9,human:0", &e) && !options_need_person(&o));
     assert_true(option_set(&o, "labeller", "teacher:0.9,oracle:0.1", &e));
-    assert_false(options_check_labeller(&o, &e));
+    assert_false(options_check_values(&o, &e));
     assert_string_equal(e.msg, "labeller: \"oracle\" needs prompts.checker, found \"none\"");
     o.prompts_checker = CHECKER_NUMBER;
-    assert_true(options_check_labeller(&o, &e));
+    assert_true(options_check_values(&o, &e));
     assert_true(option_set(&o, "labeller", "import", &e));
-    assert_false(options_check_labeller(&o, &e));
+    assert_false(options_check_values(&o, &e));
     assert_string_equal(e.msg, "labeller: \"import\" needs a file of labels, but label.import is empty");
     strcpy(o.label_import, "labels.jsonl");
-    assert_true(options_check_labeller(&o, &e));
+    assert_true(options_check_values(&o, &e));
     assert_true(option_set(&o, "labeller", "self", &e));
     o.samples_per_prompt = 1;
-    assert_false(options_check_labeller(&o, &e));
+    assert_false(options_check_values(&o, &e));
     assert_string_equal(e.msg, "samples_per_prompt: must be at least 2 with labeller \"self\" (samples vote), found 1");
 }
 

@@ -14,6 +14,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
+#include "engine/game/options_check.h"
 #include "engine/option/option.h"
 
 static char folder[] = "/tmp/pbkd_option_XXXXXX";

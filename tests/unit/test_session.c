@@ -350,6 +350,25 @@ static void run_resumes_from_another_folder(void **state) {
     assert_int_equal(chdir(home), 0);
 }
 
+/* What would be refused at the start is refused in a run, too: values that do not fit the others in force. */
+static void settings_that_do_not_fit_are_refused(void **state) {
+    (void)state;
+    struct options o = tiny_options();
+    struct err e = {0};
+    char hash[32];
+    o.iterations = 1000;
+    o.game_descent = DESCENT_SAMPLED;
+    struct session *s = start("unfit", &o, false, false);
+    const struct command bad[] = {{COMMAND_SET, "temperature", "0.7"}, {COMMAND_SET, "samples_per_prompt", "1"}, {COMMAND_SET, "labeller", "import"}};
+    const char *why[] = {"temperature: must be 1", "samples_per_prompt: must be at least 2", "label.import is empty"};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(session_send(s, &bad[i], &e), 0);
+        assert_non_null(strstr(e.msg, why[i]));
+    }
+    session_interrupt(s);
+    finish(s, hash);
+}
+
 static void failed_start_leaves_nothing(void **state) {
     (void)state;
     struct options o = tiny_options();
@@ -956,6 +975,7 @@ int main(void) {
         cmocka_unit_test(damaged_model_leaves_nothing),  cmocka_unit_test(run_in_use_is_refused),
         cmocka_unit_test(resumed_run_shows_its_past), cmocka_unit_test(resumed_run_shows_its_reward),
         cmocka_unit_test(run_resumes_from_another_folder),
+        cmocka_unit_test(settings_that_do_not_fit_are_refused),
         cmocka_unit_test(overrides_of_a_resumed_run_hold), cmocka_unit_test(a_written_answer_trains_and_comes_back),
         cmocka_unit_test(a_written_answer_survives_death_at_its_tick), cmocka_unit_test(a_quit_after_an_answer_ends_at_the_same_bytes),
         cmocka_unit_test(undo_of_an_answer_holds_after_a_resume), cmocka_unit_test(answers_that_nobody_can_read_are_refused),

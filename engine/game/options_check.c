@@ -1,11 +1,12 @@
-/* What a run needs before it can start: files that can be read and options that fit each other. Found here, a mistake costs a second; found by
- * the game, it costs the loading of every model. */
+/* What a run needs: see options_check.h. */
+#include "engine/game/options_check.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/option/option.h"
+#include "engine/game/algorithm.h"
 #include "engine/pref/label_file.h"
 #include "engine/pref/labeller.h"
 #include "engine/text/tokenizer.h"
@@ -32,23 +33,9 @@ static struct tokenizer *read_vocabulary(const char *path, struct err *e) {
     return t;
 }
 
-bool options_need_expert(const struct options *o) {
-    switch (o->algorithm) {
-    case ALGORITHM_FKL:
-    case ALGORITHM_RKL:
-    case ALGORITHM_JSD:
-    case ALGORITHM_SKEW_KL:
-    case ALGORITHM_TV:
-    case ALGORITHM_MOMENT: return true;
-    case ALGORITHM_PBKD:
-    case ALGORITHM_PPO_FIXED_RM: return o->reward_access == ACCESS_WHITE_BOX;
-    default: return false;
-    }
-}
-
 /* Probabilities of the teacher can be compared with the student's only where a token is the same token to both. */
 static bool check_vocabularies(const struct options *o, struct err *e) {
-    if (!options_need_expert(o)) return true;
+    if (!algorithm_needs_expert(o)) return true;
     char algorithm[64];
     const char *how = o->reward_access == ACCESS_WHITE_BOX ? ", reward.access \"white-box\"," : "";
     option_format(o, option_find("algorithm"), algorithm, sizeof algorithm);
@@ -82,7 +69,7 @@ static unsigned labeller_needs(const struct options *o) {
 
 bool options_need_person(const struct options *o) { return labeller_needs(o) & NEEDS_PERSON; }
 
-bool options_check_labeller(const struct options *o, struct err *e) {
+static bool check_labeller(const struct options *o, struct err *e) {
     const unsigned needs = labeller_needs(o);
     if ((needs & NEEDS_CHECKER) && o->prompts_checker == CHECKER_NONE)
         return err_set(e, "labeller: \"oracle\" needs prompts.checker, found \"none\"");
@@ -107,13 +94,16 @@ static bool check_temperatures(const struct options *o, struct err *e) {
 static bool check_offline(const struct options *o, struct err *e) {
     if (o->game_data == DATA_ONLINE) return true;
     const int n = option_list_length(o->offline_temperatures), m = option_list_length(o->offline_candidates);
-    char path[OPTION_TEXT_MAX];
     if (n + m == 0)
         return err_set(e, "game.data: \"offline\" needs answers to compare, but offline.temperatures and offline.candidates are empty");
     if (n > OPTION_LIST_MAX || m > OPTION_LIST_MAX)
         return err_set(e, "offline: at most %d temperatures and %d candidates are accepted, found %d and %d", OPTION_LIST_MAX, OPTION_LIST_MAX, n, m);
-    if (!check_temperatures(o, e)) return false;
-    for (int i = 0; option_list_item(o->offline_candidates, i, path, sizeof path); i++) {
+    return check_temperatures(o, e);
+}
+
+static bool check_candidates(const struct options *o, struct err *e) {
+    char path[OPTION_TEXT_MAX];
+    for (int i = 0; o->game_data == DATA_OFFLINE && option_list_item(o->offline_candidates, i, path, sizeof path); i++) {
         if (!check_readable("offline.candidates", path, e)) return false;
         struct tokenizer *t = read_vocabulary(path, e);
         if (!t) return err_wrap(e, "offline.candidates");
@@ -123,7 +113,7 @@ static bool check_offline(const struct options *o, struct err *e) {
 }
 
 /* What is linear in features of the fitted reward. Other algorithms have no scope to choose. */
-bool options_check_scope(const struct options *o, struct err *e) {
+static bool check_scope(const struct options *o, struct err *e) {
     if (o->zeta_mode == ZETA_WILKS && o->game_scope != SCOPE_HEAD)
         return err_set(e, "zeta.mode: \"wilks\" needs game.scope \"head\" (the effective dimension of a linear reward), found \"full\"");
     if (o->game_scope != SCOPE_HEAD || o->algorithm != ALGORITHM_PBKD) return true;
@@ -137,27 +127,35 @@ bool options_check_scope(const struct options *o, struct err *e) {
     return true;
 }
 
+static bool check_reward(const struct options *o, struct err *e) {
+    if (o->reward_level != LEVEL_SEQUENCE) return true;
+    if (algorithm_white_box_reward(o)) {
+        const bool chosen = o->reward_access == ACCESS_WHITE_BOX;
+        char algorithm[64];
+        option_format(o, option_find("algorithm"), algorithm, sizeof algorithm);
+        return err_set(e, "reward.level: must be \"token\" with %s \"%s\" (it needs Q of every action), found \"sequence\"",
+                       chosen ? "reward.access" : "algorithm", chosen ? "white-box" : algorithm);
+    }
+    return o->game_descent != DESCENT_EXACT ||
+           err_set(e, "game.descent: must be \"sampled\" with reward.level \"sequence\", found \"exact\" (it needs a reward per token)");
+}
+
+static bool check_sampled_descent(const struct options *o, struct err *e) {
+    if (o->game_descent != DESCENT_SAMPLED) return true;
+    if (o->temperature != 1.0)
+        return err_set(e, "temperature: must be 1 with game.descent \"sampled\" (samples are scored at temperature 1), found %g", o->temperature);
+    return o->samples_per_prompt >= 2 ||
+           err_set(e, "samples_per_prompt: must be at least 2 with game.descent \"sampled\" (leave-one-out), found %d", o->samples_per_prompt);
+}
+
+bool options_check_values(const struct options *o, struct err *e) {
+    return check_reward(o, e) && check_coefficients(o, e) && check_offline(o, e) && check_scope(o, e) && check_labeller(o, e) &&
+           check_sampled_descent(o, e);
+}
+
 bool options_check(const struct options *o, struct err *e) {
     for (int i = 0; i < N_OPTIONS; i++)
         if (option_is_path(&OPTIONS[i]) && !check_file(o, &OPTIONS[i], e)) return false;
-    if (o->reward_level == LEVEL_SEQUENCE && (o->reward_access == ACCESS_WHITE_BOX || o->algorithm == ALGORITHM_MOMENT))
-        return err_set(e, "reward.level: must be \"token\" with %s \"%s\" (it needs Q of every action), found \"sequence\"",
-                       o->algorithm == ALGORITHM_MOMENT ? "algorithm" : "reward.access",
-                       o->algorithm == ALGORITHM_MOMENT ? "moment" : "white-box");
-    if (!check_vocabularies(o, e) || !check_coefficients(o, e) || !check_offline(o, e) || !options_check_scope(o, e) ||
-        !options_check_labeller(o, e)) return false;
-    if (o->label_import[0] && !label_file_each(o->label_import, NULL, NULL, e)) return err_wrap(e, "label.import");
-    if (o->game_descent == DESCENT_EXACT && o->reward_level == LEVEL_SEQUENCE)
-        return err_set(e, "game.descent: must be \"sampled\" with reward.level \"sequence\", found \"exact\" "
-                          "(it needs a reward per token)");
-    if (o->game_descent == DESCENT_SAMPLED && o->temperature != 1.0)
-        return err_set(e,
-                       "temperature: must be 1 with game.descent \"sampled\" (samples are scored at temperature 1), "
-                       "found %g",
-                       o->temperature);
-    if (o->game_descent == DESCENT_SAMPLED && o->samples_per_prompt < 2)
-        return err_set(e,
-                       "samples_per_prompt: must be at least 2 with game.descent \"sampled\" (leave-one-out), found %d",
-                       o->samples_per_prompt);
-    return true;
+    if (!options_check_values(o, e) || !check_vocabularies(o, e) || !check_candidates(o, e)) return false;
+    return !o->label_import[0] || label_file_each(o->label_import, NULL, NULL, e) || err_wrap(e, "label.import");
 }
