@@ -48,12 +48,11 @@ static bool exact_gradient(struct game *g, int n_samples, struct err *e) {
     struct exact_terms terms;
     const struct model *ref = kl ? g->reference : NULL;
     const struct head_rows *ref_rows = kl ? &rf : NULL;
-    const bool head = g->head ? head_scope_descent(&g->head->scope, t->model, &rs, r, &rr, ref, ref_rows, t->row_value, (float)g->o->game_kl,
-                                                   t->space, &terms, t->dhidden, t->grads, e)
-                              : head_exact_descent(t->model, &rs, r->t.model, &rr, r->bound, ref, ref_rows, t->row_value,
-                                                   (float)g->o->game_kl, t->space, &terms, t->dhidden, t->grads, e);
-    if (!head || !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e))
-        return false;
+    const bool ok = g->head ? head_scope_descent(&g->head->scope, t->model, &rs, r, &rr, ref, ref_rows, t->row_value, (float)g->o->game_kl,
+                                                 t->space, &terms, t->dhidden, t->grads, e)
+                            : head_exact_descent(t->model, &rs, r->t.model, &rr, r->bound, ref, ref_rows, t->row_value, (float)g->o->game_kl,
+                                                 t->space, &terms, t->dhidden, t->grads, e);
+    if (!ok || !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e)) return false;
     const double rows = (double)r->scale * (double)rs.n / (double)n_samples; /* sum of the weights */
     if (!r->expert) publish(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, terms.value); /* with b = pi_E it would cost the expert's forward pass */
     publish(g, SERIES_ENTROPY, STEP_ENTROPY, terms.entropy / rows);
@@ -143,7 +142,7 @@ static bool finish_step(struct game *g, int n, struct err *e) {
 
 static enum game_result descend_exact(struct game *g, struct err *e) {
     const int n = g->o->game_policy_batch;
-    const enum game_result r = game_draw_states(g, &g->seqs, n, g->adversary.expert ? 1.0 - g->o->game_off_policy : 1.0, e);
+    const enum game_result r = game_draw_states(g, &g->seqs, n, game_adversary(g)->expert ? 1.0 - g->o->game_off_policy : 1.0, e);
     if (r != GAME_OK) return r;
     return exact_gradient(g, n, e) && finish_step(g, n, e) ? GAME_OK : GAME_FAILED;
 }
@@ -160,11 +159,11 @@ static void whole_advantages(struct game *g, const struct gen_output *y, int n, 
 static bool train_on_samples(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, struct err *e) {
     const int n_samples = n * k;
     pack(&g->seqs, prompt, y, n, k, false);
-    pack(&g->seqs_reward, prompt, y, n, k, g->adversary.level == REWARD_SEQUENCE);
+    pack(&g->seqs_reward, prompt, y, n, k, game_adversary(g)->level == REWARD_SEQUENCE);
     double *r = mem_small((size_t)n_samples * sizeof *r), *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage), mean = 0;
     bool ok = game_adversary_values(g, &g->seqs_reward, r, e);
     for (int i = 0; ok && i < n_samples; i++) mean += r[i] / n_samples;
-    if (ok && g->adversary.expert) advantages_to_go(g, &g->seqs_reward, y, n, k, advantage);
+    if (ok && game_adversary(g)->expert) advantages_to_go(g, &g->seqs_reward, y, n, k, advantage);
     else if (ok) whole_advantages(g, y, n, k, r, advantage);
     for (int epoch = 0; ok && epoch < g->o->game_policy_epochs; epoch++)
         ok = sampled_gradient(g, y, advantage, n_samples, e) && finish_step(g, n, e);
@@ -197,7 +196,7 @@ enum game_result descent_step(struct game *g, bool *finished, struct err *e) {
     struct game_state *st = &g->st;
     *finished = true;
     if (g->o->game_policy_steps == 0) return GAME_OK;
-    const bool exact = g->o->game_descent == DESCENT_EXACT && g->adversary.level == REWARD_TOKEN;
+    const bool exact = g->o->game_descent == DESCENT_EXACT && game_adversary(g)->level == REWARD_TOKEN;
     const enum game_result r = exact ? descend_exact(g, e) : descend_sampled(g, e);
     if (r != GAME_OK) return r;
     watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);

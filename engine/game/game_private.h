@@ -6,7 +6,7 @@
 
 /* Each runs one micro-step of its phase; *finished = true when the phase has nothing left to do after it. */
 enum game_result collect_step(struct game *g, bool *finished, struct err *e);        /* collect.c */
-enum game_result sample_step(struct game *g, bool *finished, struct err *e);         /* sample.c */
+enum game_result sample_step(struct game *g, bool *finished, struct err *e);         /* collect.c */
 enum game_result game_sft_step(struct game *g, bool *finished, struct err *e);       /* play.c */
 enum game_result fit_phase_step(struct game *g, bool *finished, struct err *e);      /* fit.c */
 enum game_result ascent_step(struct game *g, bool *finished, struct err *e);         /* play.c */
