@@ -7,10 +7,10 @@
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
 #include "engine/game/algorithm.h"
-#include "engine/game/edit.h"
 #include "engine/game/game_private.h"
 #include "engine/game/labelling.h"
 #include "engine/game/options_check.h"
+#include "engine/game/pair.h"
 
 /* The training prompt at position `cursor` of the endless, per-epoch shuffled stream. */
 static int draw_prompt(struct game *g, int64_t cursor) {
@@ -38,18 +38,14 @@ enum game_result collect_step(struct game *g, bool *finished, struct err *e) {
         return GAME_OK;
     }
     int index[CHUNK_TEACHER];
-    const char *text[CHUNK_TEACHER] = {0};
+    const struct prompt *prompt[CHUNK_TEACHER] = {0};
     struct teacher_text out[CHUNK_TEACHER];
     for (int i = 0; i < n; i++) {
         index[i] = draw_prompt(g, st->prompt_cursor + i);
-        text[i] = g->train.prompt[index[i]].text;
+        prompt[i] = &g->train.prompt[index[i]];
     }
-    const struct gen_config c = {.max_new_tokens = g->o->max_new_tokens, .temperature = (float)g->o->teacher_temperature,
-                                 .seed = (uint64_t)g->o->seed, .tick = (uint64_t)st->tick, .safe_point = g->see.safe_point, .ctx = g->see.ctx};
-    bool stopped = false;
-    int64_t tokens = 0;
-    if (!teacher_generate(g->teacher, text, n, &c, 0, out, &tokens, &stopped, e)) return GAME_FAILED;
-    if (stopped) return GAME_ABANDONED;
+    const enum game_result r = game_ask(g, g->teacher, prompt, n, g->o->teacher_temperature, 0, out, e);
+    if (r != GAME_OK) return r;
     const int n_pairs = g->dpref.n;
     bool ok = db_begin(g->db, e) && (!labelling_import_is_due(g) || labelling_import(g, e));
     for (int i = 0; i < n; i++) {
@@ -63,7 +59,6 @@ enum game_result collect_step(struct game *g, bool *finished, struct err *e) {
     }
     if (!db_commit(g->db, e) || !show_newest(g, n_pairs, e)) return GAME_FAILED;
     st->prompt_cursor += n;
-    st->tokens += (double)tokens;
     *finished = have + n >= want;
     return GAME_OK;
 }

@@ -111,33 +111,9 @@ static bool sampled_gradient(struct game *g, const struct gen_output *y, const d
            model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e);
 }
 
-/* gamma * cross-entropy on teacher outputs, accumulated before the step. */
-static bool add_cross_entropy(struct game *g, int n, struct err *e) {
-    struct trainee *t = &g->student;
-    const struct teacher_output **out = mem_small((size_t)n * sizeof *out);
-    const int found = game_draw_outputs(g, true, out, n);
-    sequences_clear(&g->seqs_ref);
-    for (int i = 0; i < found; i++) {
-        const struct prompt *x = game_output_prompt(g, out[i]);
-        sequences_add(&g->seqs_ref, x->token, x->n, out[i]->token, out[i]->n, false);
-    }
-    free(out);
-    if (g->seqs_ref.n_seq == 0) return true;
-    if (!trainee_prepare(t, &g->seqs_ref, e)) return false;
-    const struct batch b = sequences_batch(&g->seqs_ref);
-    const float *hidden;
-    if (!model_forward(t->model, t->acts, &b, true, &hidden, e)) return false;
-    const struct head_rows rows = sequences_rows(&g->seqs_ref, hidden);
-    for (int i = 0; i < rows.n; i++) t->row_value[i] = (float)g->o->game_sft / (float)rows.n;
-    double loss;
-    g->st.tokens += (double)g->seqs_ref.n_tokens;
-    return head_nll_backward(t->model, &rows, t->row_value, t->space, &loss, NULL, t->dhidden, t->grads, e) &&
-           model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e);
-}
-
 /* One step on the gradient accumulated so far, with cross-entropy on n teacher outputs where it is asked for. */
 static bool finish_step(struct game *g, int n, struct err *e) {
-    return (g->o->game_sft <= 0 || add_cross_entropy(g, n, e)) && game_student_step(g, g->st.policy_step, e);
+    return (g->o->game_sft <= 0 || game_add_cross_entropy(g, n, e)) && game_student_step(g, g->st.policy_step, e);
 }
 
 static enum game_result descend_exact(struct game *g, struct err *e) {

@@ -9,37 +9,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/game/game_private.h"
-
-static bool are_identical(const struct passage *a, const struct passage *b) {
-    return strcmp(a->text, b->text) == 0 || (a->n == b->n && memcmp(a->token, b->token, (size_t)a->n * sizeof *a->token) == 0);
-}
-
-static int32_t *append(int32_t *to, const struct passage *from) {
-    memcpy(to, from->token, (size_t)from->n * sizeof *to);
-    return to + from->n;
-}
-
-bool pair_add(struct dpref *d, const struct pref_pair *label, const struct passage *x, const struct passage *y0, const struct passage *y1,
-              bool *made, struct err *e) {
-    *made = !are_identical(y0, y1);
-    if (!*made) return true;
-    struct pref_pair p = *label;
-    p.n_x = x->n, p.n_y0 = y0->n, p.n_y1 = y1->n;
-    p.truncated0 = y0->truncated, p.truncated1 = y1->truncated;
-    p.tokens = mem_small((size_t)(p.n_x + p.n_y0 + p.n_y1) * sizeof *p.tokens);
-    append(append(append(p.tokens, x), y0), y1);
-    p.prompt = mem_strdup(x->text);
-    p.text0 = mem_strdup(y0->text);
-    p.text1 = mem_strdup(y1->text);
-    p.annotator = label->annotator ? mem_strdup(label->annotator) : NULL;
-    if (dpref_add(d, &p, e)) return true;
-    free(p.tokens);
-    free(p.prompt);
-    free(p.text0);
-    free(p.text1);
-    free(p.annotator);
-    return false;
-}
+#include "engine/game/pair.h"
 
 /* Blanks of every script, line ends, control and format characters. */
 static bool is_invisible(utf8proc_int32_t c) {
@@ -70,11 +40,9 @@ static bool check_text(const char *text, struct err *e) {
 bool edit_tokenise(struct tokenizer *tok, enum chat_kind chat, const char *text, int max_tokens, struct token_list *y, bool *truncated,
                    struct err *e) {
     if (!check_text(text, e)) return false;
-    chat_encode_response(tok, chat, text, y);
-    if (y->n <= 1) return err_set(e, "the student's vocabulary has no token for the written answer");
-    *truncated = y->n > (size_t)max_tokens;
-    if (*truncated) y->n = (size_t)max_tokens;
-    return true;
+    *truncated = false;
+    output_tokenise(tok, chat, text, max_tokens, truncated, y);
+    return y->n > 1 || *truncated || err_set(e, "the student's vocabulary has no token for the written answer");
 }
 
 static bool add_both(struct game *g, const struct label_event *ev, const struct pref_pair *label, const struct passage *y, struct err *e) {

@@ -1,4 +1,4 @@
-/* Pairs from two texts, and a person's better answer (DECISION_EDIT) as pairs.
+/* A person's better answer (DECISION_EDIT) as pairs.
  *
  * A written answer is preferred to both answers of the pair that it was written for, so it becomes y0 of one pair against each of them, with the
  * weight and flip rate of a human label; about the old pair it decides nothing. The new pairs belong to the state after the micro-step before
@@ -7,19 +7,6 @@
 #define PBKD_GAME_EDIT_H
 
 #include "engine/game/game.h"
-
-/* A prompt or a response: its text, and its tokens as the student reads them. Borrowed. */
-struct passage {
-    const char *text;
-    const int32_t *token;
-    int n;
-    bool truncated;
-};
-
-/* Append the pair of two responses to x; everything is copied, tick, iteration, edit and label come from *label. Responses that are identical, as
- * texts or as tokens, make no pair: *made. The caller holds a transaction. */
-bool pair_add(struct dpref *d, const struct pref_pair *label, const struct passage *x, const struct passage *y0, const struct passage *y1,
-              bool *made, struct err *e);
 
 /* The tokens of a written answer, closed by the end of the turn and cut at max_tokens like a teacher output (*truncated). Refused: text that is not
  * valid UTF-8, shows nothing, or has no token in this vocabulary. Free y with token_list_free in any case. */

@@ -35,15 +35,11 @@ static enum game_result student_accuracy_chunk(struct game *g, int chunk, struct
 static enum game_result teacher_chunk(struct game *g, int chunk, int total, struct err *e) {
     const int first = chunk * CHUNK_TEACHER, left = total - first;
     const int n = left < CHUNK_TEACHER ? left : CHUNK_TEACHER;
-    const char *text[CHUNK_TEACHER] = {0};
+    const struct prompt *prompt[CHUNK_TEACHER] = {0};
     struct teacher_text out[CHUNK_TEACHER];
-    for (int i = 0; i < n; i++) text[i] = g->heldout.prompt[first + i].text;
-    const struct gen_config c = {.max_new_tokens = g->o->max_new_tokens, .temperature = (float)g->o->teacher_temperature,
-                                 .seed = (uint64_t)g->o->seed, .tick = (uint64_t)g->st.tick, .safe_point = g->see.safe_point, .ctx = g->see.ctx};
-    bool stopped = false;
-    int64_t tokens = 0;
-    if (!teacher_generate(g->teacher, text, n, &c, 0, out, &tokens, &stopped, e)) return GAME_FAILED;
-    if (stopped) return GAME_ABANDONED;
+    for (int i = 0; i < n; i++) prompt[i] = &g->heldout.prompt[first + i];
+    const enum game_result r = game_ask(g, g->teacher, prompt, n, g->o->teacher_temperature, 0, out, e);
+    if (r != GAME_OK) return r;
     bool ok = db_begin(g->db, e);
     for (int i = 0; i < n; i++) {
         if (first + i < g->n_eval_prompts) g->right_teacher[first + i] = game_check(g, out[i].text, &g->heldout.prompt[first + i]);
@@ -55,7 +51,6 @@ static enum game_result teacher_chunk(struct game *g, int chunk, int total, stru
         db_rollback(g->db);
         return GAME_FAILED;
     }
-    g->st.tokens += (double)tokens;
     return db_commit(g->db, e) ? GAME_OK : GAME_FAILED;
 }
 

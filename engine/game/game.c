@@ -27,28 +27,6 @@ void game_series(struct game *g, enum series_id id, double value) {
     if (g->see.series) g->see.series(g->see.ctx, id, value);
 }
 
-enum game_result game_generate(struct game *g, const struct prompt *const *prompt, int n, int k, int stream, double temperature,
-                               struct gen_output *out, struct err *e) {
-    const struct gen_config c = {.max_new_tokens = g->o->max_new_tokens, .temperature = (float)temperature,
-                                 .n_valid_vocab = tokenizer_n_vocab(g->tok), .end_ids = g->end_ids, .n_end_ids = g->n_end_ids,
-                                 .seed = (uint64_t)g->o->seed, .tick = (uint64_t)g->st.tick, .safe_point = g->see.safe_point, .ctx = g->see.ctx};
-    struct gen_request *req = mem_small((size_t)n * sizeof *req);
-    for (int i = 0; i < n; i++) req[i] = (struct gen_request){prompt[i]->token, prompt[i]->n, k, (uint64_t)i * 64 + (uint64_t)stream};
-    bool stopped = false;
-    const bool ok = generate(g->student.model, &c, req, n, out, &stopped, e);
-    free(req);
-    if (!ok) return GAME_FAILED;
-    if (stopped) return GAME_ABANDONED;
-    for (int i = 0; i < n * k; i++) g->st.tokens += out[i].n;
-    return GAME_OK;
-}
-
-char *game_text(const struct game *g, const struct gen_output *y) {
-    struct strbuf b = {0};
-    tokenizer_decode(g->tok, y->token, (size_t)y->n, false, &b);
-    return strbuf_take(&b);
-}
-
 bool game_check(const struct game *g, const char *text, const struct prompt *p) {
     return p->answer && checker_right(g->o->prompts_checker, text, p->answer);
 }

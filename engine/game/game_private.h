@@ -7,9 +7,9 @@
 /* Each runs one micro-step of its phase; *finished = true when the phase has nothing left to do after it. */
 enum game_result collect_step(struct game *g, bool *finished, struct err *e);        /* collect.c */
 enum game_result sample_step(struct game *g, bool *finished, struct err *e);         /* collect.c */
-enum game_result game_sft_step(struct game *g, bool *finished, struct err *e);       /* play.c */
+enum game_result game_sft_step(struct game *g, bool *finished, struct err *e);       /* cross_entropy.c */
 enum game_result fit_phase_step(struct game *g, bool *finished, struct err *e);      /* fit.c */
-enum game_result ascent_step(struct game *g, bool *finished, struct err *e);         /* play.c */
+enum game_result ascent_step(struct game *g, bool *finished, struct err *e);         /* ascent.c */
 enum game_result descent_step(struct game *g, bool *finished, struct err *e);        /* descent.c */
 enum game_result white_box_ascent(struct game *g, struct err *e);                    /* whitebox.c; a step of ascent_step */
 enum game_result distil_step(struct game *g, bool *finished, struct err *e);         /* distil.c */
@@ -24,6 +24,9 @@ void game_series(struct game *g, enum series_id id, double value);
  * out with gen_output_free(out, n*k). */
 enum game_result game_generate(struct game *g, const struct prompt *const *prompt, int n, int k, int stream, double temperature,
                                struct gen_output *out, struct err *e);
+/* One output of t for each of n prompts; prompt i draws from random stream `stream + i`. The caller frees the texts. */
+enum game_result game_ask(struct game *g, struct teacher *t, const struct prompt *const *prompt, int n, double temperature, uint64_t stream,
+                          struct teacher_text *out, struct err *e);
 const char *game_template(const struct options *o); /* as teacher_open wants them */
 const char *game_system(const struct options *o);
 /* Text of a response for people and checkers; caller frees. */
@@ -51,7 +54,7 @@ enum game_result game_await_pairs(struct game *g, struct err *e);
 /* Fill g->pairs.pair with a mini-batch of about n pairs: freshly labelled ones first, then whole groups. Returns the number. */
 int game_draw_pairs(struct game *g, int n);
 
-/* ---- ascent (play.c) ---- */
+/* ---- ascent (ascent.c) ---- */
 
 /* What one ascent step is played with, and what it measures. */
 struct ascent {
@@ -99,8 +102,10 @@ bool game_reserve_rows(struct game *g, int n, struct err *e);
 bool game_reference_rows(struct game *g, const struct sequences *s, struct head_rows *rows, struct err *e);
 /* Optimiser steps of an iteration, and the one at `step` of them on the accumulated gradient. */
 int64_t game_student_steps(const struct game *g);
-int64_t game_sft_steps(const struct game *g); /* of the cross-entropy phase (play.c) */
+int64_t game_sft_steps(const struct game *g); /* of the cross-entropy phase (cross_entropy.c) */
 bool game_student_step(struct game *g, int64_t step, struct err *e);
+/* gamma * cross-entropy on n teacher outputs, added to the gradient (cross_entropy.c). */
+bool game_add_cross_entropy(struct game *g, int n, struct err *e);
 
 /* White-box policy gradient (whitebox.c): the advantage of every row of s, n prompts with k samples y each, packed in that order and just scored by
  * the adversary: A_Q summed from the row to the end, in units of the reward, less the mean of the other samples' at the same position. */

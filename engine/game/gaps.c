@@ -11,10 +11,13 @@
 #include "engine/game/head_set.h"
 #include "engine/math/stats.h"
 
+/* The first evaluation appends them in the order of the prompts, behind the recorded ones. */
 static const struct teacher_output *heldout_output(const struct game *g, int prompt) {
-    for (int i = 0; i < g->outputs.n; i++)
-        if (g->outputs.output[i].set == OUTPUT_HELDOUT && g->outputs.output[i].prompt == prompt) return &g->outputs.output[i];
-    return NULL;
+    int first = 0;
+    while (first < g->outputs.n && g->outputs.output[first].set != OUTPUT_HELDOUT) first++;
+    if (first + prompt >= g->outputs.n) return NULL;
+    const struct teacher_output *y = &g->outputs.output[first + prompt];
+    return y->set == OUTPUT_HELDOUT && y->prompt == prompt ? y : NULL;
 }
 
 bool game_has_worst(const struct game *g) { return algorithm_info(g->o)->ascent; }

@@ -6,8 +6,8 @@
 #include "engine/base/mem.h"
 #include "engine/eval/checker.h"
 #include "engine/game/algorithm.h"
-#include "engine/game/edit.h"
 #include "engine/game/game_private.h"
+#include "engine/game/pair.h"
 #include "engine/pref/label_file.h"
 
 /* What waits for a person carries the teacher's figures until the person's take their place. */
@@ -82,9 +82,9 @@ static bool add_responses(struct importer *i, const struct passage *x, const str
     struct passage y[2];
     bool made = false;
     for (int k = 0; k < 2; k++) {
-        chat_encode_response(g->tok, g->chat, l->response[k], &tokens[k]);
-        const bool cut = tokens[k].n > (size_t)o->max_new_tokens;
-        y[k] = (struct passage){l->response[k], tokens[k].id, cut ? o->max_new_tokens : (int)tokens[k].n, cut};
+        bool cut = false;
+        output_tokenise(g->tok, g->chat, l->response[k], o->max_new_tokens, &cut, &tokens[k]);
+        y[k] = (struct passage){l->response[k], tokens[k].id, (int)tokens[k].n, cut};
         i->n_cut += cut;
     }
     const struct pref_pair label = {.tick = g->st.tick, .iteration = (int)g->st.iteration, .source = SOURCE_IMPORT, .active = true, .o = l->o,

@@ -62,22 +62,15 @@ static bool encode(struct game *g, const struct teacher_text *t, struct gen_outp
 
 static enum game_result ask_candidate(struct game *g, const struct prompt *const *prompt, int n, int k, int which, struct gen_output *y,
                                       struct err *e) {
-    const char *text[CHUNK_SAMPLES] = {0};
-    struct teacher_text out[CHUNK_SAMPLES];
-    for (int i = 0; i < n; i++) text[i] = prompt[i]->text;
-    const struct gen_config c = {.max_new_tokens = g->o->max_new_tokens, .temperature = (float)g->o->temperature, .seed = (uint64_t)g->o->seed,
-                                 .tick = (uint64_t)g->st.tick, .safe_point = g->see.safe_point, .ctx = g->see.ctx};
     const uint64_t stream = ((uint64_t)which + 1) << 16; /* no candidate draws as another does, nor as the student */
-    bool stopped = false;
-    int64_t tokens = 0;
-    if (!teacher_generate(g->candidate[which], text, n, &c, stream, out, &tokens, &stopped, e)) return GAME_FAILED;
-    if (stopped) return GAME_ABANDONED;
+    struct teacher_text out[CHUNK_SAMPLES];
+    const enum game_result r = game_ask(g, g->candidate[which], prompt, n, g->o->temperature, stream, out, e);
+    if (r != GAME_OK) return r;
     bool ok = true;
     for (int i = 0; i < n; i++) {
         ok = ok && encode(g, &out[i], &y[i * k + n_temperatures(g) + which], e);
         free(out[i].text);
     }
-    g->st.tokens += (double)tokens;
     return ok ? GAME_OK : GAME_FAILED;
 }
 

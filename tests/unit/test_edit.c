@@ -16,6 +16,7 @@
 #include "engine/base/json.h"
 #include "engine/base/mem.h"
 #include "engine/game/edit.h"
+#include "engine/game/pair.h"
 #include "engine/game/game_private.h"
 #include "engine/pref/dpref.h"
 

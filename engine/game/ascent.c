@@ -1,4 +1,4 @@
-/* Reward ascent (step 4a), and cross-entropy steps on teacher outputs (the sft baseline, and the first training of a raw student).
+/* Reward ascent (step 4a).
  *
  * Ascent maximises G - beta (L - L_hat - zeta) over all parameters of the adversary. G's teacher and student answers and the pairs of L are one
  * packed batch: one forward and one backward pass. G is measured before the step (the trough that the last descent left) and after it (the
@@ -12,50 +12,6 @@
 #include "engine/game/beta_control.h"
 #include "engine/game/game_private.h"
 #include "engine/game/head_set.h"
-#include "engine/game/sft.h"
-
-/* ---- cross-entropy ---- */
-
-/* Steps of the sft phase: as many student steps as the game would take, or the initial training of the first iteration. */
-int64_t game_sft_steps(const struct game *g) {
-    return algorithm_info(g->o)->trains == PHASE_SFT ? game_student_steps(g) : g->o->sft_steps;
-}
-
-static int draw_examples(struct game *g, struct sft_example *ex, int n) {
-    const struct teacher_output **out = mem_small((size_t)n * sizeof *out);
-    const int found = game_draw_outputs(g, true, out, n);
-    for (int i = 0; i < found; i++) {
-        const struct prompt *x = game_output_prompt(g, out[i]);
-        ex[i] = (struct sft_example){x->token, out[i]->token, x->n, out[i]->n};
-    }
-    free(out);
-    return found;
-}
-
-enum game_result game_sft_step(struct game *g, bool *finished, struct err *e) {
-    struct game_state *st = &g->st;
-    const int64_t steps = game_sft_steps(g);
-    if (st->step >= steps) {
-        *finished = true;
-        return GAME_OK;
-    }
-    struct sft_example *ex = mem_small((size_t)g->o->sft_batch * sizeof *ex);
-    const int n = draw_examples(g, ex, g->o->sft_batch);
-    double loss = 0;
-    int64_t tokens = 0;
-    bool ok = n > 0 || err_set(e, "cross-entropy training has no usable teacher output (all truncated or held out)");
-    const double lr = schedule_lr(g->o->sft_lr, st->step, steps, g->o->game_warmup, g->o->game_final_lr);
-    ok = ok && sft_step(&g->student, &g->seqs, ex, n, lr, &loss, &tokens, e);
-    free(ex);
-    if (!ok) return GAME_FAILED;
-    st->tokens += (double)tokens;
-    st->sft_step++;
-    game_series(g, SERIES_SFT_LOSS, loss);
-    *finished = st->step + 1 >= steps;
-    return GAME_OK;
-}
-
-/* ---- ascent ---- */
 
 /* Teacher outputs of this iteration that the game may use, at most n, drawn at random. */
 static int draw_outputs(struct game *g, const struct teacher_output **out, int n) {
