@@ -10,12 +10,6 @@
 
 #include "engine/math/parallel.h"
 
-/* Two pools would fight for the processors, and OpenBLAS cuts by the number of threads, which changes results. A constructor, so that no program
- * that links the engine can forget it. */
-__attribute__((constructor)) static void keep_blas_single_threaded(void) {
-    openblas_set_num_threads(1);
-}
-
 struct product {
     enum CBLAS_TRANSPOSE ta, tb;
     int m, n, k;

@@ -1,6 +1,5 @@
 /* Matrix products on OpenBLAS. All matrices are row-major f32. Rows or columns of the result are cut into chunks of
- * fixed size and run through the pool (parallel.h), each chunk one single-threaded cblas_sgemm: linking this file keeps
- * OpenBLAS at one thread. */
+ * fixed size and run through the pool (parallel.h), each chunk one single-threaded cblas_sgemm. */
 #ifndef PBKD_MATH_MATMUL_H
 #define PBKD_MATH_MATMUL_H
 

@@ -14,11 +14,6 @@
 #include "engine/math/parallel.h"
 #include "engine/math/simd.h"
 
-/* See matmul.c: two pools would fight, and OpenBLAS cuts by the number of threads. */
-__attribute__((constructor)) static void keep_blas_single_threaded(void) {
-    openblas_set_num_threads(1);
-}
-
 enum { PIECES = 16, BLOCK_ROWS = 128, BLOCK = 48, ALIGN = 8, SUM_ROWS = 16 };
 
 static size_t round_up(size_t n) {
