@@ -2,10 +2,12 @@
 #include "engine/eval/run_read.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "engine/base/mem.h"
 
 bool run_read_open(struct db *db, const char *folder, struct err *e) {
     char path[4096];
@@ -16,15 +18,23 @@ bool run_read_open(struct db *db, const char *folder, struct err *e) {
     return db_open(db, path, DB_READ, false, e);
 }
 
-bool run_read_options(struct db *db, struct options *o, struct err *e) {
-    sqlite3_stmt *q = db_prepare(db, e, "SELECT value FROM run WHERE key='options'", "");
-    bool row = false, ok = q && db_step(db, q, &row, e);
-    if (ok && (!row || !sqlite3_column_text(q, 0))) ok = err_set(e, "%s: \"options\" is missing", db->path);
-    if (ok) {
-        options_default(o);
-        ok = options_from_json(o, (const char *)sqlite3_column_text(q, 0), db->path, e);
-    }
+char *run_read_text(struct db *db, const char *key, struct err *e) {
+    sqlite3_stmt *q = db_prepare(db, e, "SELECT value FROM run WHERE key=?", "s", key);
+    bool row = false;
+    const bool ok = q && db_step(db, q, &row, e);
+    const char *text = ok && row ? (const char *)sqlite3_column_text(q, 0) : NULL;
+    char *copy = text ? mem_strdup(text) : NULL;
+    if (ok && !copy) err_set(e, "%s: \"%s\" is missing", db->path, key);
     sqlite3_finalize(q);
+    return copy;
+}
+
+bool run_read_options(struct db *db, struct options *o, struct err *e) {
+    char *json = run_read_text(db, "options", e);
+    if (!json) return false;
+    options_default(o);
+    const bool ok = options_from_json(o, json, db->path, e);
+    free(json);
     return ok;
 }
 

@@ -10,6 +10,8 @@
 
 /* Open folder/run.db; "holds no run" when there is none. Close with db_close. */
 bool run_read_open(struct db *db, const char *folder, struct err *e);
+/* A text of table run ("options", "title", "started"); caller frees; NULL with e filled when it is missing. */
+char *run_read_text(struct db *db, const char *key, struct err *e);
 /* Options as stored at the start. */
 bool run_read_options(struct db *db, struct options *o, struct err *e);
 /* The same with every change made since: `set` commands of the journal, in order. */

@@ -91,13 +91,13 @@ bool log_add(struct rundir *r, int64_t tick, const char *level, const char *text
     return db_run(&r->db, e, "INSERT INTO log VALUES(?,?,?,?)", "isss", tick, now, level, text);
 }
 
-bool log_each(struct rundir *r, int newest, bool (*fn)(void *ctx, int64_t tick, const char *level, const char *text), void *ctx, struct err *e) {
-    sqlite3_stmt *s = db_prepare(&r->db, e,
+bool log_each(struct db *db, int newest, bool (*fn)(void *ctx, int64_t tick, const char *level, const char *text), void *ctx, struct err *e) {
+    sqlite3_stmt *s = db_prepare(db, e,
                                  "SELECT tick,level,text FROM (SELECT rowid AS at,tick,level,text FROM log ORDER BY rowid DESC LIMIT ?) ORDER BY at",
                                  "i", (int64_t)newest);
     if (!s) return false;
     bool row = false, ok;
-    while ((ok = db_step(&r->db, s, &row, e)) && row) {
+    while ((ok = db_step(db, s, &row, e)) && row) {
         const char *level = (const char *)sqlite3_column_text(s, 1), *text = (const char *)sqlite3_column_text(s, 2);
         if (!fn(ctx, sqlite3_column_int64(s, 0), level ? level : "", text ? text : "")) break;
     }

@@ -263,5 +263,5 @@ static bool restore_marks(struct session *s, int64_t tick, struct err *e) {
 bool publisher_restore(struct session *s, int64_t tick, struct err *e) {
     const struct dpref *p = &s->game.dpref;
     for (int i = p->n > SHOWN_PAIRS ? p->n - SHOWN_PAIRS : 0; i < p->n; i++) publisher_pair(s, &p->pair[i], (double)NAN, (double)NAN);
-    return restore_marks(s, tick, e) && log_each(&s->rd, LOG_LINES, restore_log, s->draft, e);
+    return restore_marks(s, tick, e) && log_each(&s->rd.db, LOG_LINES, restore_log, s->draft, e);
 }

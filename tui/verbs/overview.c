@@ -14,9 +14,11 @@
 #include "engine/base/json.h"
 #include "engine/base/mem.h"
 #include "engine/base/strbuf.h"
+#include "engine/eval/run_read.h"
 #include "engine/game/series.h"
 #include "engine/option/option.h"
 #include "engine/pref/dpref.h"
+#include "engine/run/rundir.h"
 #include "tui/launch.h"
 #include "tui/safe_text.h"
 #include "views/format.h"
@@ -42,31 +44,6 @@ static void print_safe(FILE *out, const char *text) {
     safe_text(&b, text ? text : "", text ? strlen(text) : 0, true);
     fputs(strbuf_str(&b), out);
     strbuf_free(&b);
-}
-
-/* A value of table run; caller frees, NULL when it is missing or an error was met. */
-static char *run_value(struct db *db, const char *key, struct err *e) {
-    bool row = false;
-    char *text = NULL;
-    sqlite3_stmt *s = db_prepare(db, e, "SELECT value FROM run WHERE key=?", "s", key);
-    if (s && db_step(db, s, &row, e) && row) text = mem_strdup((const char *)sqlite3_column_text(s, 0));
-    sqlite3_finalize(s);
-    return text;
-}
-
-/* The options in force: those of the start with every `set` of the journal. */
-static bool options_now(struct db *db, struct options *o, struct err *e) {
-    char *json = run_value(db, "options", e);
-    if (!json) return e->msg[0] ? false : err_set(e, "%s: \"options\" is missing", db->path);
-    options_default(o);
-    bool ok = options_from_json(o, json, db->path, e), row = true;
-    free(json);
-    sqlite3_stmt *s = ok ? db_prepare(db, e, "SELECT payload FROM journal WHERE kind='set' ORDER BY seq", "") : NULL;
-    ok = s != NULL;
-    while (ok && (ok = db_step(db, s, &row, e)) && row)
-        ok = option_set_assignment(o, (const char *)sqlite3_column_text(s, 0), e);
-    sqlite3_finalize(s);
-    return ok;
 }
 
 /* Where the run stands. Its newest checkpoint, from which a resume goes on, knows whether the game has ended. */
@@ -95,8 +72,9 @@ static bool print_progress(FILE *out, struct db *db, const struct options *o, lo
 
 static bool print_head(FILE *out, struct db *db, const char *folder, struct err *e) {
     struct options *o = mem_small(sizeof *o);
-    bool ok = options_now(db, o, e);
-    char *title = ok ? run_value(db, "title", e) : NULL, *started = ok ? run_value(db, "started", e) : NULL;
+    struct err ignored; /* a run may do without a title */
+    bool ok = run_read_options_now(db, o, e);
+    char *title = ok ? run_read_text(db, "title", &ignored) : NULL, *started = ok ? run_read_text(db, "started", &ignored) : NULL;
     if (ok) {
         fprintf(out, "%-12s %s (", "run", folder);
         print_safe(out, title);
@@ -157,32 +135,32 @@ static bool print_metrics(FILE *out, struct db *db, struct err *e) {
     return ok;
 }
 
+struct log_printer {
+    FILE *out;
+    bool any;
+};
+
+static bool print_line(void *ctx, int64_t tick, const char *level, const char *text) {
+    struct log_printer *p = ctx;
+    const bool info = strcmp(level, "info") == 0;
+    if (!p->any) fputs("\nnewest log lines\n", p->out);
+    p->any = true;
+    fprintf(p->out, "[%" PRId64 "] ", tick);
+    print_safe(p->out, info ? "" : level);
+    fputs(info ? "" : ": ", p->out);
+    print_safe(p->out, text);
+    fputc('\n', p->out);
+    return true;
+}
+
 static bool print_log(FILE *out, struct db *db, struct err *e) {
-    bool row = true, any = false;
-    sqlite3_stmt *s = db_prepare(db, e,
-                                 "SELECT tick,level,text FROM (SELECT rowid AS n,* FROM log ORDER BY rowid DESC"
-                                 " LIMIT ?) ORDER BY n",
-                                 "i", (int64_t)LOG_ROWS);
-    bool ok = s != NULL;
-    while (ok && (ok = db_step(db, s, &row, e)) && row) {
-        const char *level = (const char *)sqlite3_column_text(s, 1);
-        if (!any) fputs("\nnewest log lines\n", out);
-        any = true;
-        fprintf(out, "[%" PRId64 "] %s%s", (int64_t)sqlite3_column_int64(s, 0), strcmp(level, "info") ? level : "",
-                strcmp(level, "info") ? ": " : "");
-        print_safe(out, (const char *)sqlite3_column_text(s, 2));
-        fputc('\n', out);
-    }
-    sqlite3_finalize(s);
-    return ok;
+    struct log_printer p = {out, false};
+    return log_each(db, LOG_ROWS, print_line, &p, e);
 }
 
 bool overview_print(FILE *out, const char *folder, struct err *e) {
-    char path[4096];
     struct db db = {0};
-    if ((size_t)snprintf(path, sizeof path, "%s/run.db", folder) >= sizeof path)
-        return err_set(e, "%s: the path is too long", folder);
-    if (!db_open(&db, path, DB_READ, false, e)) return false;
+    if (!run_read_open(&db, folder, e)) return false;
     const bool ok = print_head(out, &db, folder, e) && print_preferences(out, &db, e) && print_metrics(out, &db, e) &&
                     print_log(out, &db, e);
     db_close(&db);
