@@ -17,18 +17,7 @@
 #include "tests/support/model_fixture.h"
 #include "tests/support/reference_model.h"
 
-static const struct model_config SMALL = {.n_vocab = 29,
-                                          .d_model = 12,
-                                          .n_layer = 1,
-                                          .n_head = 2,
-                                          .n_kv_head = 1,
-                                          .head_dim = 6,
-                                          .d_ff = 20,
-                                          .n_ctx = 64,
-                                          .rope_base = 100.0f,
-                                          .rms_eps = 1e-5f,
-                                          .tied = true};
-enum { VOCAB = 29, N_ROWS = 9, N_TOKENS = 17, Q_DIM = 12, P_DIM = 18 };
+enum { VOCAB = FIXTURE_VOCAB, N_ROWS = FIXTURE_ROWS, Q_DIM = FIXTURE_DIM, P_DIM = 18 };
 static const float JSD_COEF = 0.3f, SKEW_COEF = 0.1f;
 
 static float coef_of(int kind) {
@@ -75,94 +64,45 @@ static double reference_entropy(const double *l, int n) {
 /* ---- a batch under two models of different shape ---- */
 
 struct setting {
-    struct fixture_batch f;
-    int row[N_ROWS];
-    int32_t target[N_ROWS];
-    float weight[N_ROWS];
-    struct model *p;
-    struct activations *p_activations;
-    struct head_rows p_rows;
+    struct fixture_rows r;
+    struct fixture_pass p;
     double *lp; /* [N_ROWS, VOCAB] */
     int kind;   /* what pair_loss computes */
     double coef;
 };
 
-/* log softmax at every row; caller frees [N_ROWS, VOCAB]. */
-static double *reference_rows(const struct model *m, const double *params, const struct setting *s) {
-    double *h = reference_hidden(m, params, &s->f.b), *l = calloc((size_t)N_ROWS * VOCAB, sizeof *l);
-    for (int i = 0; i < N_ROWS; i++) reference_log_softmax(m, params, h + s->row[i] * m->cfg.d_model, l + i * VOCAB);
-    free(h);
-    return l;
-}
-
 static void setting_new(struct setting *s) {
     *s = (struct setting){0};
-    fixture_batch(&s->f, VOCAB, (const int[]){6, 1, 10}, 3);
-    const int rows[N_ROWS] = {4, 0, 16, 6, 9, 9, 3, 12, 5};
-    for (int i = 0; i < N_ROWS; i++) {
-        s->row[i] = rows[i];
-        s->target[i] = (int32_t)rng_below(VOCAB, 9, RNG_TEST, 1, (uint64_t)i);
-        s->weight[i] = (float)rng_normal(9, RNG_TEST, 2, (uint64_t)i);
-    }
-    struct model_config c = SMALL;
+    fixture_rows(&s->r);
+    struct model_config c = FIXTURE_SMALL;
     c.d_model = P_DIM;
     c.tied = false;
-    s->p = fixture_model(&c, 31);
-    s->p_activations = activations_new();
-    const float *hidden;
-    assert_true(model_forward(s->p, s->p_activations, &s->f.b, false, &hidden, NULL));
-    s->p_rows = (struct head_rows){.hidden = hidden, .row = s->row, .target = NULL, .n = N_ROWS};
-    double *params = fixture_doubles(s->p->params, s->p->n_params);
-    s->lp = reference_rows(s->p, params, s);
-    free(params);
+    struct head_rows rows = fixture_head_rows(&s->r, NULL);
+    rows.target = NULL;
+    s->p = fixture_pass(&c, 31, &s->r.f.b, &rows);
+    s->lp = fixture_log_softmax(s->p.m, s->p.params, &s->r);
 }
 
 static void setting_free(struct setting *s) {
-    fixture_batch_free(&s->f);
-    activations_free(s->p_activations);
-    model_free(s->p);
+    fixture_batch_free(&s->r.f);
+    fixture_pass_free(&s->p);
     free(s->lp);
 }
 
 static double pair_loss(const struct model *m, const double *params, void *ctx) {
     const struct setting *s = ctx;
-    double *lq = reference_rows(m, params, s), sum = 0;
+    double *lq = fixture_log_softmax(m, params, &s->r), sum = 0;
     for (int i = 0; i < N_ROWS; i++)
-        sum += (double)s->weight[i] * reference_divergence(s->lp + i * VOCAB, lq + i * VOCAB, VOCAB, s->kind, s->coef);
+        sum += (double)s->r.weight[i] * reference_divergence(s->lp + i * VOCAB, lq + i * VOCAB, VOCAB, s->kind, s->coef);
     free(lq);
     return sum;
 }
 
-/* The student after a forward pass, with room for gradients. */
-struct student {
-    struct model *m;
-    struct activations *a;
-    struct head_space *space;
-    struct head_rows rows;
-    float *dhidden, *grads;
-    double *params;
-};
-
-static struct student student_new(const struct setting *s, bool tied) {
-    struct model_config c = SMALL;
+static struct fixture_pass student_new(const struct setting *s, bool tied) {
+    struct model_config c = FIXTURE_SMALL;
+    const struct head_rows rows = fixture_head_rows(&s->r, NULL);
     c.tied = tied;
-    struct student t = {.m = fixture_model(&c, 21), .a = activations_new(), .space = head_space_new()};
-    const float *hidden;
-    assert_true(model_forward(t.m, t.a, &s->f.b, true, &hidden, NULL));
-    t.rows = (struct head_rows){.hidden = hidden, .row = s->row, .target = s->target, .n = N_ROWS};
-    t.dhidden = calloc((size_t)N_TOKENS * Q_DIM, sizeof *t.dhidden);
-    t.grads = calloc(t.m->n_params, sizeof *t.grads);
-    t.params = fixture_doubles(t.m->params, t.m->n_params);
-    return t;
-}
-
-static void student_free(struct student *t) {
-    free(t->dhidden);
-    free(t->grads);
-    free(t->params);
-    head_space_free(t->space);
-    activations_free(t->a);
-    model_free(t->m);
+    return fixture_pass(&c, 21, &s->r.f.b, &rows);
 }
 
 /* Every number that divergence_measure can give. */
@@ -183,15 +123,15 @@ static void test_values(void **state) {
     (void)state;
     struct setting s;
     setting_new(&s);
-    struct student t = student_new(&s, true);
-    const struct divergence_pair pair = {s.p, t.m, &s.p_rows, &t.rows};
+    struct fixture_pass t = student_new(&s, true);
+    const struct divergence_pair pair = {s.p.m, t.m, &s.p.rows, &t.rows};
     struct measured m;
     measure(&pair, JSD_COEF, SKEW_COEF, t.space, &m);
-    double *lq = reference_rows(t.m, t.params, &s);
+    double *lq = fixture_log_softmax(t.m, t.params, &s.r);
     for (int i = 0; i < N_ROWS; i++) {
         const double *p = s.lp + i * VOCAB, *q = lq + i * VOCAB;
-        assert_true(fabs((double)m.log_prob_p[i] - p[s.target[i]]) < 1e-5);
-        assert_true(fabs((double)m.log_prob_q[i] - q[s.target[i]]) < 1e-5);
+        assert_true(fabs((double)m.log_prob_p[i] - p[s.r.target[i]]) < 1e-5);
+        assert_true(fabs((double)m.log_prob_q[i] - q[s.r.target[i]]) < 1e-5);
         assert_true(fabs((double)m.entropy_p[i] - reference_entropy(p, VOCAB)) < 1e-5);
         assert_true(fabs((double)m.entropy_q[i] - reference_entropy(q, VOCAB)) < 1e-5);
         for (int k = 0; k < DIVERGENCE_KINDS; k++) {
@@ -208,23 +148,23 @@ static void test_values(void **state) {
     struct head_rows bare = t.rows;
     bare.target = NULL;
     float fkl[N_ROWS];
-    const struct divergence_pair no_targets = {s.p, t.m, &s.p_rows, &bare};
+    const struct divergence_pair no_targets = {s.p.m, t.m, &s.p.rows, &bare};
     assert_true(divergence_measure(&no_targets, NAN, NAN, t.space,
                                    &(struct divergence_out){.value[DIVERGENCE_FKL] = fkl}, NULL));
     assert_memory_equal(fkl, m.value[DIVERGENCE_FKL], sizeof fkl);
     free(lq);
-    student_free(&t);
+    fixture_pass_free(&t);
     setting_free(&s);
 }
 
 static void check_gradient(struct setting *s, bool tied, int kind, float coef) {
     s->kind = kind;
     s->coef = (double)coef;
-    struct student t = student_new(s, tied);
-    const struct divergence_pair pair = {s->p, t.m, &s->p_rows, &t.rows};
+    struct fixture_pass t = student_new(s, tied);
+    const struct divergence_pair pair = {s->p.m, t.m, &s->p.rows, &t.rows};
     double loss;
     float value[N_ROWS], again[N_ROWS];
-    assert_true(divergence_backward(&pair, (enum divergence)kind, coef, s->weight, t.space, &loss, value, t.dhidden,
+    assert_true(divergence_backward(&pair, (enum divergence)kind, coef, s->r.weight, t.space, &loss, value, t.dhidden,
                                     t.grads, NULL));
     const double expected = pair_loss(t.m, t.params, s);
     if (fabs(loss - expected) > 1e-5 * N_ROWS) fail_msg("kind %d: loss %.9g, reference %.9g", kind, loss, expected);
@@ -232,9 +172,9 @@ static void check_gradient(struct setting *s, bool tied, int kind, float coef) {
     out.value[kind] = again;
     assert_true(divergence_measure(&pair, coef, coef, t.space, &out, NULL));
     assert_memory_equal(again, value, sizeof again);
-    assert_true(model_backward(t.m, t.a, &s->f.b, t.dhidden, t.grads, NULL));
+    assert_true(model_backward(t.m, t.a, &s->r.f.b, t.dhidden, t.grads, NULL));
     fixture_check_gradient(t.m, t.params, t.grads, pair_loss, s, true);
-    student_free(&t);
+    fixture_pass_free(&t);
 }
 
 static void test_gradients(void **state) {
@@ -257,10 +197,10 @@ static void test_identities(void **state) {
     (void)state;
     struct setting s;
     setting_new(&s);
-    struct student t = student_new(&s, true);
-    struct head_rows p_rows = s.p_rows;
-    p_rows.target = s.target;
-    const struct divergence_pair pair = {s.p, t.m, &p_rows, &t.rows}, swapped = {t.m, s.p, &t.rows, &p_rows};
+    struct fixture_pass t = student_new(&s, true);
+    struct head_rows p_rows = s.p.rows;
+    p_rows.target = s.r.target;
+    const struct divergence_pair pair = {s.p.m, t.m, &p_rows, &t.rows}, swapped = {t.m, s.p.m, &t.rows, &p_rows};
     struct measured a, b, plain;
     measure(&pair, 0.5f, 0.2f, t.space, &a);
     measure(&swapped, 0.5f, 0.2f, t.space, &b);
@@ -280,7 +220,7 @@ static void test_identities(void **state) {
         assert_true(plain.value[DIVERGENCE_SKEW_RKL][i] == a.value[DIVERGENCE_RKL][i]);
         assert_true(fabsf(plain.value[DIVERGENCE_JSD][i] - jsd) > 1e-4f); /* the coefficient matters */
     }
-    student_free(&t);
+    fixture_pass_free(&t);
     setting_free(&s);
 }
 
@@ -289,33 +229,25 @@ static void test_equal_models(void **state) {
     (void)state;
     struct setting s;
     setting_new(&s);
-    struct student t = student_new(&s, true);
+    struct fixture_pass t = student_new(&s, true);
     const struct divergence_pair pair = {t.m, t.m, &t.rows, &t.rows};
     for (int kind = 0; kind < DIVERGENCE_KINDS; kind++) {
         float value[N_ROWS];
         double loss;
-        assert_true(divergence_backward(&pair, (enum divergence)kind, coef_of(kind), s.weight, t.space, &loss, value,
+        assert_true(divergence_backward(&pair, (enum divergence)kind, coef_of(kind), s.r.weight, t.space, &loss, value,
                                         t.dhidden, t.grads, NULL));
         assert_true(loss == 0.0);
         for (int i = 0; i < N_ROWS; i++) assert_true(value[i] == 0.0f);
-        for (int i = 0; i < N_TOKENS * Q_DIM; i++) assert_true(t.dhidden[i] == 0.0f);
+        for (int i = 0; i < FIXTURE_TOKENS * Q_DIM; i++) assert_true(t.dhidden[i] == 0.0f);
         for (size_t i = 0; i < t.m->n_params; i++) assert_true(t.grads[i] == 0.0f);
     }
-    student_free(&t);
+    fixture_pass_free(&t);
     setting_free(&s);
 }
 
 /* ---- chosen logits ---- */
 
-/* A model whose logits at the hidden state UNIT are exactly z [VOCAB]. */
 static const float UNIT[Q_DIM] = {1.0f};
-static struct model *model_of_logits(const float *z) {
-    struct model_config c = SMALL;
-    c.tied = false;
-    struct model *m = fixture_model(&c, 41);
-    for (int i = 0; i < VOCAB * Q_DIM; i++) m->params[m->head + (size_t)i] = i % Q_DIM ? 0.0f : z[i / Q_DIM];
-    return m;
-}
 
 static void log_softmax(const float *z, double *l) {
     double top = (double)z[0], sum = 0;
@@ -326,7 +258,7 @@ static void log_softmax(const float *z, double *l) {
 
 /* Value and dloss/dlogits (the first column of the head's gradient, as hidden = UNIT) of one row of given logits. */
 static float divergence_of_logits(const float *zp, const float *zq, int kind, float coef, float *dlogits) {
-    struct model *p = model_of_logits(zp), *q = model_of_logits(zq);
+    struct model *p = fixture_model_of_logits(zp), *q = fixture_model_of_logits(zq);
     const int row = 0;
     const struct head_rows r = {.hidden = UNIT, .row = &row, .n = 1};
     const struct divergence_pair pair = {p, q, &r, &r};
@@ -490,7 +422,7 @@ static void test_bounds(void **state) {
 
 /* ---- bad input ---- */
 
-static void expect_error(const struct divergence_pair *pair, int kind, float coef, struct student *t, const float *w,
+static void expect_error(const struct divergence_pair *pair, int kind, float coef, struct fixture_pass *t, const float *w,
                          const char *part) {
     struct err e = {{0}};
     float value[N_ROWS];
@@ -508,34 +440,34 @@ static void test_bad_input(void **state) {
     (void)state;
     struct setting s;
     setting_new(&s);
-    struct student t = student_new(&s, true);
-    const struct divergence_pair pair = {s.p, t.m, &s.p_rows, &t.rows};
-    struct model_config c = SMALL;
+    struct fixture_pass t = student_new(&s, true);
+    const struct divergence_pair pair = {s.p.m, t.m, &s.p.rows, &t.rows};
+    struct model_config c = FIXTURE_SMALL;
     c.n_vocab = VOCAB + 1;
     struct model *other = fixture_model(&c, 1);
     const struct divergence_pair two_vocabularies = {other, t.m, &t.rows, &t.rows};
-    expect_error(&two_vocabularies, DIVERGENCE_FKL, 0, &t, s.weight, "vocabularies differ: p has 30 tokens, q has 29");
-    struct head_rows fewer = s.p_rows;
+    expect_error(&two_vocabularies, DIVERGENCE_FKL, 0, &t, s.r.weight, "vocabularies differ: p has 30 tokens, q has 29");
+    struct head_rows fewer = s.p.rows;
     fewer.n = N_ROWS - 1;
-    const struct divergence_pair two_counts = {s.p, t.m, &fewer, &t.rows};
-    expect_error(&two_counts, DIVERGENCE_FKL, 0, &t, s.weight, "row counts differ: p has 8, q has 9");
+    const struct divergence_pair two_counts = {s.p.m, t.m, &fewer, &t.rows};
+    expect_error(&two_counts, DIVERGENCE_FKL, 0, &t, s.r.weight, "row counts differ: p has 8, q has 9");
     const float no_jsd[] = {0.0f, 1.0f, -0.5f, 1.5f, 1e-9f, NAN}, no_skew[] = {1.0f, -0.1f, 2.0f, 1e-9f, NAN};
     for (size_t i = 0; i < sizeof no_jsd / sizeof *no_jsd; i++)
-        expect_error(&pair, DIVERGENCE_JSD, no_jsd[i], &t, s.weight, "jsd needs a coefficient");
+        expect_error(&pair, DIVERGENCE_JSD, no_jsd[i], &t, s.r.weight, "jsd needs a coefficient");
     for (size_t i = 0; i < sizeof no_skew / sizeof *no_skew; i++) {
-        expect_error(&pair, DIVERGENCE_SKEW_KL, no_skew[i], &t, s.weight, "skew needs a coefficient");
-        expect_error(&pair, DIVERGENCE_SKEW_RKL, no_skew[i], &t, s.weight, "skew needs a coefficient");
+        expect_error(&pair, DIVERGENCE_SKEW_KL, no_skew[i], &t, s.r.weight, "skew needs a coefficient");
+        expect_error(&pair, DIVERGENCE_SKEW_RKL, no_skew[i], &t, s.r.weight, "skew needs a coefficient");
     }
-    s.row[2] = -1;
-    expect_error(&pair, DIVERGENCE_TV, 0, &t, s.weight, "negative");
-    s.row[2] = 16;
-    s.target[3] = VOCAB;
+    s.r.row[2] = -1;
+    expect_error(&pair, DIVERGENCE_TV, 0, &t, s.r.weight, "negative");
+    s.r.row[2] = 16;
+    s.r.target[3] = VOCAB;
     struct err e = {{0}};
     float log_prob[N_ROWS];
     assert_false(divergence_measure(&pair, 0, 0, t.space, &(struct divergence_out){.log_prob_p = log_prob}, &e));
     assert_non_null(strstr(e.msg, "vocabulary"));
     model_free(other);
-    student_free(&t);
+    fixture_pass_free(&t);
     setting_free(&s);
 }
 
@@ -598,34 +530,26 @@ static void check_many(const struct divergence_pair *pair, const float *weight, 
 /* A vocabulary that is no multiple of the vector width; 1, 2 and 4 threads. */
 static void test_chunks_and_threads(void **state) {
     (void)state;
-    struct model_config c = SMALL;
+    struct model_config c = FIXTURE_SMALL;
     c.n_vocab = WORDS;
     c.d_model = DIM;
     struct model *p = fixture_model(&c, 51), *q = fixture_model(&c, 52);
-    float *hidden = calloc((size_t)MANY * DIM, sizeof *hidden), weight[MANY];
-    int row[MANY];
-    int32_t target[MANY];
-    for (int i = 0; i < MANY * DIM; i++) hidden[i] = 0.5f * (float)rng_normal(4, RNG_TEST, 0, (uint64_t)i);
-    for (int i = 0; i < MANY; i++) {
-        row[i] = MANY - 1 - i;
-        target[i] = (int32_t)rng_below(WORDS, 4, RNG_TEST, 1, (uint64_t)i);
-        weight[i] = (float)(1 + i % 7) / MANY;
-    }
-    const struct head_rows rows = {.hidden = hidden, .row = row, .target = target, .n = MANY};
-    const struct divergence_pair pair = {p, q, &rows, &rows};
+    struct fixture_many f;
+    fixture_many(&f, MANY, WORDS, DIM, 0.5f);
+    const struct divergence_pair pair = {p, q, &f.rows, &f.rows};
     struct run *r = calloc(3, sizeof *r);
     for (int k = 0; k < 3; k++) {
-        run_once(&pair, weight, 1 << k, &r[k]);
+        run_once(&pair, f.weight, 1 << k, &r[k]);
         assert_memory_equal(r[0].value, r[k].value, sizeof r->value);
         assert_memory_equal(r[0].log_prob_p, r[k].log_prob_p, sizeof r->log_prob_p);
         assert_memory_equal(r[0].entropy_q, r[k].entropy_q, sizeof r->entropy_q);
         assert_memory_equal(r[0].dhidden, r[k].dhidden, sizeof r->dhidden);
         assert_memory_equal(r[0].grads, r[k].grads, q->n_params * sizeof(float));
     }
-    check_many(&pair, weight, &r[0]);
+    check_many(&pair, f.weight, &r[0]);
     for (int k = 0; k < 3; k++) free(r[k].grads);
     free(r);
-    free(hidden);
+    fixture_many_free(&f);
     model_free(p);
     model_free(q);
 }

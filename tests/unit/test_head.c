@@ -11,72 +11,33 @@
 
 #include <cmocka.h>
 
-#include "engine/base/rng.h"
 #include "engine/math/matmul.h"
 #include "engine/math/parallel.h"
 #include "engine/model/head.h"
 #include "tests/support/model_fixture.h"
 #include "tests/support/reference_model.h"
 
-static const struct model_config SMALL = {.n_vocab = 29,
-                                          .d_model = 12,
-                                          .n_layer = 1,
-                                          .n_head = 2,
-                                          .n_kv_head = 1,
-                                          .head_dim = 6,
-                                          .d_ff = 20,
-                                          .n_ctx = 64,
-                                          .rope_base = 100.0f,
-                                          .rms_eps = 1e-5f,
-                                          .tied = true};
-enum { N_ROWS = 9, N_TOKENS = 17 };
+enum { N_ROWS = FIXTURE_ROWS, N_TOKENS = FIXTURE_TOKENS };
 static const float BOUND = 3.0f, KL_COEF = 0.3f;
 
-/* A batch, rows of it that carry loss (in no order, one of them twice), and weights of both signs. */
 struct setting {
-    struct fixture_batch f;
-    int row[N_ROWS];
-    int32_t target[N_ROWS];
-    float weight[N_ROWS];
-    const struct model *other, *ref; /* exact descent's reward and reference */
-    double *other_params, *ref_params;
+    struct fixture_rows r;
+    const struct fixture_pass *other, *ref; /* exact descent's reward and reference */
 };
 
 static void setting_new(struct setting *s) {
     *s = (struct setting){0};
-    fixture_batch(&s->f, SMALL.n_vocab, (const int[]){6, 1, 10}, 3);
-    const int rows[N_ROWS] = {4, 0, 16, 6, 9, 9, 3, 12, 5};
-    for (int i = 0; i < N_ROWS; i++) {
-        s->row[i] = rows[i];
-        s->target[i] = (int32_t)rng_below((uint64_t)SMALL.n_vocab, 9, RNG_TEST, 1, (uint64_t)i);
-        s->weight[i] = (float)rng_normal(9, RNG_TEST, 2, (uint64_t)i);
-    }
+    fixture_rows(&s->r);
 }
 
 static void setting_free(struct setting *s) {
-    fixture_batch_free(&s->f);
-    free(s->other_params);
-    free(s->ref_params);
-}
-
-static struct head_rows rows_of(const struct setting *s, const float *hidden) {
-    return (struct head_rows){.hidden = hidden, .row = s->row, .target = s->target, .n = N_ROWS};
-}
-
-/* log softmax at every row; caller frees [N_ROWS, n_vocab]. */
-static double *reference_rows(const struct model *m, const double *params, const struct setting *s) {
-    double *h = reference_hidden(m, params, &s->f.b);
-    double *l = calloc((size_t)N_ROWS * (size_t)m->cfg.n_vocab, sizeof *l);
-    for (int i = 0; i < N_ROWS; i++)
-        reference_log_softmax(m, params, h + s->row[i] * m->cfg.d_model, l + i * m->cfg.n_vocab);
-    free(h);
-    return l;
+    fixture_batch_free(&s->r.f);
 }
 
 static double nll_loss(const struct model *m, const double *params, void *ctx) {
     const struct setting *s = ctx;
-    double *l = reference_rows(m, params, s), sum = 0;
-    for (int i = 0; i < N_ROWS; i++) sum -= (double)s->weight[i] * l[i * m->cfg.n_vocab + s->target[i]];
+    double *l = fixture_log_softmax(m, params, &s->r), sum = 0;
+    for (int i = 0; i < N_ROWS; i++) sum -= (double)s->r.weight[i] * l[i * m->cfg.n_vocab + s->r.target[i]];
     free(l);
     return sum;
 }
@@ -84,10 +45,10 @@ static double nll_loss(const struct model *m, const double *params, void *ctx) {
 static double reward_loss(const struct model *m, const double *params, void *ctx) {
     const struct setting *s = ctx;
     const int n = m->cfg.n_vocab;
-    double *l = reference_rows(m, params, s), *r = calloc((size_t)n, sizeof *r), sum = 0;
+    double *l = fixture_log_softmax(m, params, &s->r), *r = calloc((size_t)n, sizeof *r), sum = 0;
     for (int i = 0; i < N_ROWS; i++) {
         reference_rewards(l + i * n, n, (double)BOUND, r);
-        sum += (double)s->weight[i] * r[s->target[i]];
+        sum += (double)s->r.weight[i] * r[s->r.target[i]];
     }
     free(l);
     free(r);
@@ -96,13 +57,13 @@ static double reward_loss(const struct model *m, const double *params, void *ctx
 
 static struct exact_terms reference_exact(const struct model *m, const double *params, const struct setting *s) {
     const int n = m->cfg.n_vocab;
-    double *l = reference_rows(m, params, s), *lo = reference_rows(s->other, s->other_params, s);
-    double *lf = s->ref ? reference_rows(s->ref, s->ref_params, s) : NULL, *r = calloc((size_t)n, sizeof *r);
+    double *l = fixture_log_softmax(m, params, &s->r), *lo = fixture_log_softmax(s->other->m, s->other->params, &s->r);
+    double *lf = s->ref ? fixture_log_softmax(s->ref->m, s->ref->params, &s->r) : NULL, *r = calloc((size_t)n, sizeof *r);
     struct exact_terms t = {0};
     for (int i = 0; i < N_ROWS; i++) {
         reference_rewards(lo + i * n, n, (double)BOUND, r);
         for (int a = 0; a < n; a++) {
-            const double w = (double)s->weight[i], log_pi = l[i * n + a], pi = exp(log_pi);
+            const double w = (double)s->r.weight[i], log_pi = l[i * n + a], pi = exp(log_pi);
             t.value += w * pi * r[a];
             t.entropy -= w * pi * log_pi;
             if (lf) t.kl += w * pi * (log_pi - lf[i * n + a]);
@@ -121,37 +82,17 @@ static double exact_loss(const struct model *m, const double *params, void *ctx)
 }
 
 /* What the three gradient tests have in common: forward, the head's function, backward, comparison of every tensor. */
-struct trained {
-    struct model *m;
-    struct activations *a;
-    struct head_space *space;
-    float *dhidden, *grads;
-    double *params;
-    struct head_rows rows;
-};
-
-static struct trained trained_new(const struct setting *s, bool tied) {
-    struct model_config c = SMALL;
+static struct fixture_pass trained_new(const struct setting *s, bool tied) {
+    struct model_config c = FIXTURE_SMALL;
+    const struct head_rows rows = fixture_head_rows(&s->r, NULL);
     c.tied = tied;
-    struct trained t = {.m = fixture_model(&c, 21), .a = activations_new(), .space = head_space_new()};
-    const float *hidden;
-    assert_true(model_forward(t.m, t.a, &s->f.b, true, &hidden, NULL));
-    t.rows = rows_of(s, hidden);
-    t.dhidden = calloc((size_t)N_TOKENS * (size_t)c.d_model, sizeof *t.dhidden);
-    t.grads = calloc(t.m->n_params, sizeof *t.grads);
-    t.params = fixture_doubles(t.m->params, t.m->n_params);
-    return t;
+    return fixture_pass(&c, 21, &s->r.f.b, &rows);
 }
 
-static void trained_check(struct trained *t, struct setting *s, fixture_loss loss) {
-    assert_true(model_backward(t->m, t->a, &s->f.b, t->dhidden, t->grads, NULL));
+static void trained_check(struct fixture_pass *t, struct setting *s, fixture_loss loss) {
+    assert_true(model_backward(t->m, t->a, &s->r.f.b, t->dhidden, t->grads, NULL));
     fixture_check_gradient(t->m, t->params, t->grads, loss, s, true);
-    free(t->dhidden);
-    free(t->grads);
-    free(t->params);
-    head_space_free(t->space);
-    activations_free(t->a);
-    model_free(t->m);
+    fixture_pass_free(t);
 }
 
 static void test_nll_gradient(void **state) {
@@ -159,10 +100,10 @@ static void test_nll_gradient(void **state) {
     struct setting s;
     setting_new(&s);
     for (int tied = 0; tied < 2; tied++) {
-        struct trained t = trained_new(&s, tied);
+        struct fixture_pass t = trained_new(&s, tied);
         double loss;
         float log_prob[N_ROWS], again[N_ROWS];
-        assert_true(head_nll_backward(t.m, &t.rows, s.weight, t.space, &loss, log_prob, t.dhidden, t.grads, NULL));
+        assert_true(head_nll_backward(t.m, &t.rows, s.r.weight, t.space, &loss, log_prob, t.dhidden, t.grads, NULL));
         assert_true(fabs(loss - nll_loss(t.m, t.params, &s)) < 1e-5 * N_ROWS);
         assert_true(head_log_prob(t.m, &t.rows, t.space, again, NULL, NULL));
         assert_memory_equal(again, log_prob, sizeof again);
@@ -176,16 +117,16 @@ static void test_token_reward_gradient(void **state) {
     struct setting s;
     setting_new(&s);
     for (int tied = 0; tied < 2; tied++) {
-        struct trained t = trained_new(&s, tied);
+        struct fixture_pass t = trained_new(&s, tied);
         float reward[N_ROWS], again[N_ROWS];
         assert_true(
-            head_token_reward_backward(t.m, &t.rows, BOUND, s.weight, t.space, reward, t.dhidden, t.grads, NULL));
+            head_token_reward_backward(t.m, &t.rows, BOUND, s.r.weight, t.space, reward, t.dhidden, t.grads, NULL));
         assert_true(head_token_reward(t.m, &t.rows, BOUND, t.space, again, NULL));
         assert_memory_equal(again, reward, sizeof again);
-        double *l = reference_rows(t.m, t.params, &s), r[29];
+        double *l = fixture_log_softmax(t.m, t.params, &s.r), r[29];
         for (int i = 0; i < N_ROWS; i++) {
-            reference_rewards(l + i * SMALL.n_vocab, SMALL.n_vocab, (double)BOUND, r);
-            assert_true(fabs((double)reward[i] - r[s.target[i]]) < 1e-5);
+            reference_rewards(l + i * FIXTURE_VOCAB, FIXTURE_VOCAB, (double)BOUND, r);
+            assert_true(fabs((double)reward[i] - r[s.r.target[i]]) < 1e-5);
         }
         free(l);
         trained_check(&t, &s, reward_loss);
@@ -194,35 +135,25 @@ static void test_token_reward_gradient(void **state) {
 }
 
 static void check_exact(struct setting *s, bool tied, float kl_coef, fixture_loss loss) {
-    struct model_config wide = SMALL; /* the reward model need not have the student's shape */
+    struct model_config wide = FIXTURE_SMALL; /* the reward model need not have the student's shape */
     wide.d_model = 18;
     wide.tied = false;
-    struct model *reward = fixture_model(&wide, 31), *ref = fixture_model(&SMALL, 33);
-    s->other = reward;
-    s->other_params = fixture_doubles(reward->params, reward->n_params);
-    s->ref = kl_coef != 0.0f ? ref : NULL;
-    s->ref_params = fixture_doubles(ref->params, ref->n_params);
-    struct activations *ar = activations_new(), *af = activations_new();
-    const float *hr, *hf;
-    assert_true(model_forward(reward, ar, &s->f.b, false, &hr, NULL));
-    assert_true(model_forward(ref, af, &s->f.b, false, &hf, NULL));
-    const struct head_rows rr = rows_of(s, hr), rf = rows_of(s, hf);
-    struct trained t = trained_new(s, tied);
+    const struct head_rows rows = fixture_head_rows(&s->r, NULL);
+    struct fixture_pass reward = fixture_pass(&wide, 31, &s->r.f.b, &rows), ref = fixture_pass(&FIXTURE_SMALL, 33, &s->r.f.b, &rows);
+    s->other = &reward;
+    s->ref = kl_coef != 0.0f ? &ref : NULL;
+    struct fixture_pass t = trained_new(s, tied);
     struct exact_terms found;
-    assert_true(head_exact_descent(t.m, &t.rows, reward, &rr, BOUND, s->ref, &rf, s->weight, kl_coef, t.space, &found,
-                                   t.dhidden, t.grads, NULL));
+    assert_true(head_exact_descent(t.m, &t.rows, reward.m, &reward.rows, BOUND, s->ref ? ref.m : NULL, &ref.rows, s->r.weight, kl_coef,
+                                   t.space, &found, t.dhidden, t.grads, NULL));
     const struct exact_terms expected = reference_exact(t.m, t.params, s);
     assert_true(fabs(found.value - expected.value) < 1e-4);
     assert_true(fabs(found.kl - expected.kl) < 1e-4);
     assert_true(fabs(found.entropy - expected.entropy) < 1e-4);
     trained_check(&t, s, loss);
-    free(s->other_params);
-    free(s->ref_params);
-    s->other_params = s->ref_params = NULL;
-    activations_free(ar);
-    activations_free(af);
-    model_free(reward);
-    model_free(ref);
+    s->other = s->ref = NULL;
+    fixture_pass_free(&reward);
+    fixture_pass_free(&ref);
 }
 
 static double value_loss(const struct model *m, const double *params, void *ctx) {
@@ -245,10 +176,10 @@ static void test_exact_descent_identities(void **state) {
     (void)state;
     struct setting s;
     setting_new(&s);
-    for (int i = 0; i < N_ROWS; i++) s.weight[i] = 1.0f;
-    struct trained t = trained_new(&s, true);
+    for (int i = 0; i < N_ROWS; i++) s.r.weight[i] = 1.0f;
+    struct fixture_pass t = trained_new(&s, true);
     struct exact_terms found;
-    assert_true(head_exact_descent(t.m, &t.rows, t.m, &t.rows, BOUND, t.m, &t.rows, s.weight, 1.0f, t.space, &found,
+    assert_true(head_exact_descent(t.m, &t.rows, t.m, &t.rows, BOUND, t.m, &t.rows, s.r.weight, 1.0f, t.space, &found,
                                    t.dhidden, t.grads, NULL));
     assert_true(fabs(found.kl) < 1e-6);
     assert_true(fabs(found.value) < 1e-5);
@@ -259,7 +190,7 @@ static void test_exact_descent_identities(void **state) {
     assert_true(fabs(sum - found.entropy) < 1e-4);
     memset(t.dhidden, 0, (size_t)N_TOKENS * 12 * sizeof(float));
     memset(t.grads, 0, t.m->n_params * sizeof(float));
-    assert_true(head_nll_backward(t.m, &t.rows, s.weight, t.space, NULL, NULL, t.dhidden, t.grads, NULL));
+    assert_true(head_nll_backward(t.m, &t.rows, s.r.weight, t.space, NULL, NULL, t.dhidden, t.grads, NULL));
     trained_check(&t, &s, nll_loss);
     setting_free(&s);
 }
@@ -267,12 +198,8 @@ static void test_exact_descent_identities(void **state) {
 /* Large logits: nothing overflows, and a certain token has log-probability 0 and reward 0. */
 static void test_extreme_logits(void **state) {
     (void)state;
-    struct model_config c = SMALL;
-    c.tied = false;
-    struct model *m = fixture_model(&c, 41);
-    for (int i = 0; i < c.n_vocab * c.d_model; i++) m->params[m->head + (size_t)i] = 0.0f;
-    m->params[m->head + 5u * (size_t)c.d_model] = 1e4f;
-    m->params[m->head + 6u * (size_t)c.d_model] = -1e4f;
+    const float z[FIXTURE_VOCAB] = {[5] = 1e4f, [6] = -1e4f};
+    struct model *m = fixture_model_of_logits(z);
     float hidden[12] = {1.0f}, log_prob[2], entropy[2], reward[2], dhidden[12] = {0};
     const struct head_rows r = {
         .hidden = hidden, .row = (const int[]){0, 0}, .target = (const int32_t[]){5, 6}, .n = 2};
@@ -295,30 +222,30 @@ static void test_bad_input(void **state) {
     (void)state;
     struct setting s;
     setting_new(&s);
-    struct trained t = trained_new(&s, true);
+    struct fixture_pass t = trained_new(&s, true);
     struct err e;
     float out[N_ROWS];
-    s.target[3] = SMALL.n_vocab;
+    s.r.target[3] = FIXTURE_VOCAB;
     assert_false(head_log_prob(t.m, &t.rows, t.space, out, NULL, &e));
     assert_non_null(strstr(e.msg, "vocabulary"));
-    s.target[3] = 0;
-    s.row[2] = -1;
+    s.r.target[3] = 0;
+    s.r.row[2] = -1;
     assert_false(head_token_reward(t.m, &t.rows, BOUND, t.space, out, &e));
-    s.row[2] = 1;
+    s.r.row[2] = 1;
     assert_false(head_token_reward(t.m, &t.rows, 0.0f, t.space, out, &e));
     assert_false(head_token_reward(t.m, &t.rows, NAN, t.space, out, &e));
     struct exact_terms terms;
-    assert_false(head_exact_descent(t.m, &t.rows, t.m, &t.rows, BOUND, NULL, NULL, s.weight, 0.1f, t.space, &terms,
+    assert_false(head_exact_descent(t.m, &t.rows, t.m, &t.rows, BOUND, NULL, NULL, s.r.weight, 0.1f, t.space, &terms,
                                     t.dhidden, t.grads, &e)); /* a KL weight without a reference */
-    struct model_config c = SMALL;
+    struct model_config c = FIXTURE_SMALL;
     c.n_vocab = 30;
     struct model *other = fixture_model(&c, 1);
-    assert_false(head_exact_descent(t.m, &t.rows, other, &t.rows, BOUND, NULL, NULL, s.weight, 0.0f, t.space, &terms,
+    assert_false(head_exact_descent(t.m, &t.rows, other, &t.rows, BOUND, NULL, NULL, s.r.weight, 0.0f, t.space, &terms,
                                     t.dhidden, t.grads, &e));
     assert_non_null(strstr(e.msg, "vocabular"));
     model_free(other);
     memset(t.grads, 0, t.m->n_params * sizeof(float));
-    assert_true(head_nll_backward(t.m, &t.rows, s.weight, t.space, NULL, NULL, t.dhidden, t.grads, NULL));
+    assert_true(head_nll_backward(t.m, &t.rows, s.r.weight, t.space, NULL, NULL, t.dhidden, t.grads, NULL));
     trained_check(&t, &s, nll_loss);
     setting_free(&s);
 }
@@ -327,38 +254,31 @@ static void test_bad_input(void **state) {
 static void test_chunks_and_threads(void **state) {
     (void)state;
     enum { ROWS = 700, VOCAB = 5003, DIM = 16 };
-    struct model_config c = SMALL;
+    struct model_config c = FIXTURE_SMALL;
     c.n_vocab = VOCAB;
     c.d_model = DIM;
     struct model *m = fixture_model(&c, 51);
-    float *hidden = calloc((size_t)ROWS * DIM, sizeof *hidden), *log_prob = calloc(ROWS, sizeof *log_prob);
-    float *weight = calloc(ROWS, sizeof *weight), *dh[3], *grads[3];
-    int *row = calloc(ROWS, sizeof *row);
-    int32_t *target = calloc(ROWS, sizeof *target);
-    for (int i = 0; i < ROWS * DIM; i++) hidden[i] = (float)rng_normal(4, RNG_TEST, 0, (uint64_t)i);
-    for (int i = 0; i < ROWS; i++) {
-        row[i] = ROWS - 1 - i;
-        target[i] = (int32_t)rng_below(VOCAB, 4, RNG_TEST, 1, (uint64_t)i);
-        weight[i] = 1.0f / ROWS;
-    }
-    const struct head_rows r = {.hidden = hidden, .row = row, .target = target, .n = ROWS};
+    struct fixture_many f;
+    fixture_many(&f, ROWS, VOCAB, DIM, 1);
+    float *log_prob = calloc(ROWS, sizeof *log_prob), *dh[3], *grads[3];
+    for (int i = 0; i < ROWS; i++) f.weight[i] = 1.0f / ROWS;
     struct head_space *s = head_space_new();
     for (int k = 0; k < 3; k++) {
         parallel_init(1 << k);
         dh[k] = calloc((size_t)ROWS * DIM, sizeof *dh[k]);
         grads[k] = calloc(m->n_params, sizeof *grads[k]);
         double loss;
-        assert_true(head_nll_backward(m, &r, weight, s, &loss, log_prob, dh[k], grads[k], NULL));
-        assert_true(head_token_reward_backward(m, &r, BOUND, weight, s, NULL, dh[k], grads[k], NULL));
+        assert_true(head_nll_backward(m, &f.rows, f.weight, s, &loss, log_prob, dh[k], grads[k], NULL));
+        assert_true(head_token_reward_backward(m, &f.rows, BOUND, f.weight, s, NULL, dh[k], grads[k], NULL));
         parallel_shutdown();
         assert_memory_equal(dh[0], dh[k], (size_t)ROWS * DIM * sizeof(float));
         assert_memory_equal(grads[0], grads[k], m->n_params * sizeof(float));
     }
-    double *params = fixture_doubles(m->params, m->n_params), *h = fixture_doubles(hidden, (size_t)ROWS * DIM),
+    double *params = fixture_doubles(m->params, m->n_params), *h = fixture_doubles(f.hidden, (size_t)ROWS * DIM),
            out[VOCAB];
     for (int i = 0; i < ROWS; i += 53) {
-        reference_log_softmax(m, params, h + (size_t)row[i] * DIM, out);
-        assert_true(fabs((double)log_prob[i] - out[target[i]]) < 2e-5);
+        reference_log_softmax(m, params, h + (size_t)f.row[i] * DIM, out);
+        assert_true(fabs((double)log_prob[i] - out[f.target[i]]) < 2e-5);
     }
     free(params);
     free(h);
@@ -366,11 +286,8 @@ static void test_chunks_and_threads(void **state) {
         free(dh[k]);
         free(grads[k]);
     }
-    free(hidden);
+    fixture_many_free(&f);
     free(log_prob);
-    free(weight);
-    free(row);
-    free(target);
     head_space_free(s);
     model_free(m);
 }

@@ -20,19 +20,8 @@
 #include "tests/support/model_fixture.h"
 #include "tests/support/reference_model.h"
 
-enum { VOCAB = 29, DIM = 12, K = 5, N = 1 + K, N_SEQ = 14, MAX_NEW = 16 };
+enum { VOCAB = FIXTURE_VOCAB, DIM = FIXTURE_DIM, K = 5, N = 1 + K, N_SEQ = 14, MAX_NEW = 16 };
 static const float BOUND = 3.0f, KL_COEF = 0.3f;
-static const struct model_config SMALL = {.n_vocab = VOCAB,
-                                          .d_model = DIM,
-                                          .n_layer = 1,
-                                          .n_head = 2,
-                                          .n_kv_head = 1,
-                                          .head_dim = 6,
-                                          .d_ff = 20,
-                                          .n_ctx = 64,
-                                          .rope_base = 100.0f,
-                                          .rms_eps = 1e-5f,
-                                          .tied = true};
 
 /* ---- A fitted reward, sequences and a basis ---------------------------------------------------------------------------- */
 
@@ -134,7 +123,7 @@ static void test_features_against_double(void **state) {
     (void)state;
     for (int tied = 0; tied < 2; tied++) {
         struct scene c;
-        struct model_config cfg = SMALL;
+        struct model_config cfg = FIXTURE_SMALL;
         cfg.tied = tied;
         scene_new(&c, &cfg, K, N_SEQ);
         double *f = reference_rows(&c), w[N], value[N_SEQ];
@@ -163,7 +152,7 @@ static void test_features_against_double(void **state) {
 static void test_fitted_reward(void **state) {
     (void)state;
     struct scene c;
-    scene_new(&c, &SMALL, K, N_SEQ);
+    scene_new(&c, &FIXTURE_SMALL, K, N_SEQ);
     double score[N_SEQ], value[N_SEQ];
     float feature[N_SEQ * N];
     assert_true(reward_score(&c.r, &c.q, false, score, NULL));
@@ -184,7 +173,7 @@ static void test_fitted_reward(void **state) {
 static void test_centred_bounded_scaled(void **state) {
     (void)state;
     struct scene c;
-    scene_new(&c, &SMALL, K, N_SEQ);
+    scene_new(&c, &FIXTURE_SMALL, K, N_SEQ);
     const struct model *m = c.r.t.model;
     double *params = fixture_doubles(m->params, m->n_params), l[VOCAB], hidden[DIM], most[K];
     float f[VOCAB * N], norm = 0;
@@ -238,7 +227,7 @@ static void test_centred_bounded_scaled(void **state) {
 static void test_directions(void **state) {
     (void)state;
     struct scene c;
-    struct model_config cfg = SMALL;
+    struct model_config cfg = FIXTURE_SMALL;
     cfg.tied = false;
     scene_new(&c, &cfg, K, N_SEQ);
     double cov[DIM][DIM] = {{0}}, mean[DIM] = {0}, last = INFINITY;
@@ -281,7 +270,7 @@ static void test_directions(void **state) {
 static void test_pairs(void **state) {
     (void)state;
     struct scene c;
-    scene_new(&c, &SMALL, K, N_SEQ);
+    scene_new(&c, &FIXTURE_SMALL, K, N_SEQ);
     float feature[N_SEQ * N], difference[3 * N];
     assert_true(head_scope_features(&c.s, &c.r, &c.q, feature, NULL));
     const int first[] = {0, 7, 3}, second[] = {1, 0, 3};
@@ -295,19 +284,19 @@ static void test_pairs(void **state) {
 
 struct descent {
     struct scene *c;
-    const struct model *ref;
-    double *f, *ref_params, w[N];
+    const struct fixture_pass *ref;
+    double *f, w[N];
     float *weight, kl_coef;
 };
 
 static double descent_terms(const struct model *m, const double *params, const struct descent *d, double *kl) {
     const struct sequences *q = &d->c->q;
     const struct batch b = sequences_batch(q);
-    double *h = reference_hidden(m, params, &b), *hf = reference_hidden(d->ref, d->ref_params, &b), value = 0, l[VOCAB], lf[VOCAB];
+    double *h = reference_hidden(m, params, &b), *hf = reference_hidden(d->ref->m, d->ref->params, &b), value = 0, l[VOCAB], lf[VOCAB];
     *kl = 0;
     for (int i = 0; i < q->n_rows; i++) {
         reference_log_softmax(m, params, h + q->row[i] * m->cfg.d_model, l);
-        reference_log_softmax(d->ref, d->ref_params, hf + q->row[i] * d->ref->cfg.d_model, lf);
+        reference_log_softmax(d->ref->m, d->ref->params, hf + q->row[i] * d->ref->m->cfg.d_model, lf);
         for (int a = 0; a < VOCAB; a++) {
             value += (double)d->weight[i] * exp(l[a]) * dot(d->w, d->f + (i * VOCAB + a) * N, N);
             *kl += (double)d->weight[i] * exp(l[a]) * (l[a] - lf[a]);
@@ -325,40 +314,24 @@ static double descent_loss(const struct model *m, const double *params, void *ct
     return -value + (double)d->kl_coef * kl;
 }
 
-/* The student's side: a model of another width, its gradients, and the rows of all three models. */
+/* The student's side: a model of another width, its gradients, and the reference. */
 struct student {
-    struct model *m, *ref;
-    struct activations *act, *ref_act;
-    struct head_space *space;
-    struct head_rows rows, ref_rows;
-    float *dhidden, *grads;
+    struct fixture_pass pi, ref;
 };
 
 static struct student student_new(const struct sequences *q, int n_vocab) {
-    struct model_config narrow = SMALL, tied = SMALL;
+    struct model_config narrow = FIXTURE_SMALL, tied = FIXTURE_SMALL;
     narrow.d_model = 8;
     narrow.tied = false;
     narrow.n_vocab = tied.n_vocab = n_vocab;
-    struct student t = {.m = fixture_model(&narrow, 21), .ref = fixture_model(&tied, 33), .act = activations_new(), .ref_act = activations_new(),
-                        .space = head_space_new()};
     const struct batch b = sequences_batch(q);
-    const float *h, *hf;
-    assert_true(model_forward(t.m, t.act, &b, true, &h, NULL) && model_forward(t.ref, t.ref_act, &b, false, &hf, NULL));
-    t.rows = sequences_rows(q, h);
-    t.ref_rows = sequences_rows(q, hf);
-    t.dhidden = calloc((size_t)q->n_tokens * 8, sizeof *t.dhidden);
-    t.grads = calloc(t.m->n_params, sizeof *t.grads);
-    return t;
+    const struct head_rows rows = sequences_rows(q, NULL);
+    return (struct student){fixture_pass(&narrow, 21, &b, &rows), fixture_pass(&tied, 33, &b, &rows)};
 }
 
 static void student_free(struct student *t) {
-    model_free(t->m);
-    model_free(t->ref);
-    activations_free(t->act);
-    activations_free(t->ref_act);
-    head_space_free(t->space);
-    free(t->dhidden);
-    free(t->grads);
+    fixture_pass_free(&t->pi);
+    fixture_pass_free(&t->ref);
 }
 
 static float *row_weights(int n) {
@@ -370,26 +343,23 @@ static float *row_weights(int n) {
 static void test_descent_gradient(void **state) {
     (void)state;
     struct scene c;
-    scene_new(&c, &SMALL, K, 4);
+    scene_new(&c, &FIXTURE_SMALL, K, 4);
     struct descent d = {.c = &c, .f = reference_rows(&c), .weight = row_weights(c.q.n_rows)};
     for (int with_kl = 0; with_kl < 2; with_kl++) {
         struct student t = student_new(&c.q, VOCAB);
-        d.ref = t.ref;
-        d.ref_params = fixture_doubles(t.ref->params, t.ref->n_params);
+        d.ref = &t.ref;
         d.kl_coef = with_kl ? KL_COEF : 0;
         random_weights(&c.s, 4, d.w);
         const struct head_rows rr = sequences_rows(&c.q, forward(&c));
         struct exact_terms found;
-        assert_true(head_scope_descent(&c.s, t.m, &t.rows, &c.r, &rr, with_kl ? t.ref : NULL, &t.ref_rows, d.weight, d.kl_coef, t.space, &found,
-                                       t.dhidden, t.grads, NULL));
-        double *params = fixture_doubles(t.m->params, t.m->n_params), kl;
-        assert_true(fabs(found.value - descent_terms(t.m, params, &d, &kl)) < 2e-4);
+        assert_true(head_scope_descent(&c.s, t.pi.m, &t.pi.rows, &c.r, &rr, with_kl ? t.ref.m : NULL, &t.ref.rows, d.weight, d.kl_coef,
+                                       t.pi.space, &found, t.pi.dhidden, t.pi.grads, NULL));
+        double kl;
+        assert_true(fabs(found.value - descent_terms(t.pi.m, t.pi.params, &d, &kl)) < 2e-4);
         if (with_kl) assert_true(fabs(found.kl - kl) < 2e-4);
         const struct batch b = sequences_batch(&c.q);
-        assert_true(model_backward(t.m, t.act, &b, t.dhidden, t.grads, NULL));
-        fixture_check_gradient(t.m, params, t.grads, descent_loss, &d, true);
-        free(params);
-        free(d.ref_params);
+        assert_true(model_backward(t.pi.m, t.pi.a, &b, t.pi.dhidden, t.pi.grads, NULL));
+        fixture_check_gradient(t.pi.m, t.pi.params, t.pi.grads, descent_loss, &d, true);
         student_free(&t);
     }
     free(d.f);
@@ -397,14 +367,14 @@ static void test_descent_gradient(void **state) {
     scene_free(&c);
 }
 
-/* One descent under the weights that s has; gradients of the head end in t->grads. */
+/* One descent under the weights that s has; gradients of the head end in t->pi.grads. */
 static struct exact_terms descend(struct scene *c, struct student *t, const float *weight) {
     struct exact_terms terms;
     const struct head_rows rr = sequences_rows(&c->q, forward(c));
-    memset(t->dhidden, 0, (size_t)c->q.n_tokens * 8 * sizeof *t->dhidden);
-    memset(t->grads, 0, t->m->n_params * sizeof *t->grads);
-    assert_true(head_scope_descent(&c->s, t->m, &t->rows, &c->r, &rr, t->ref, &t->ref_rows, weight, KL_COEF, t->space, &terms, t->dhidden,
-                                   t->grads, NULL));
+    memset(t->pi.dhidden, 0, (size_t)c->q.n_tokens * 8 * sizeof *t->pi.dhidden);
+    memset(t->pi.grads, 0, t->pi.m->n_params * sizeof *t->pi.grads);
+    assert_true(head_scope_descent(&c->s, t->pi.m, &t->pi.rows, &c->r, &rr, t->ref.m, &t->ref.rows, weight, KL_COEF,
+                                   t->pi.space, &terms, t->pi.dhidden, t->pi.grads, NULL));
     return terms;
 }
 
@@ -412,18 +382,18 @@ static struct exact_terms descend(struct scene *c, struct student *t, const floa
 static void test_descent_at_fitted_reward(void **state) {
     (void)state;
     struct scene c;
-    scene_new(&c, &SMALL, K, N_SEQ);
+    scene_new(&c, &FIXTURE_SMALL, K, N_SEQ);
     struct student t = student_new(&c.q, VOCAB);
     float *weight = row_weights(c.q.n_rows), *dhidden = calloc((size_t)c.q.n_tokens * 8, sizeof *dhidden),
-          *grads = calloc(t.m->n_params, sizeof *grads);
+          *grads = calloc(t.pi.m->n_params, sizeof *grads);
     const struct exact_terms found = descend(&c, &t, weight);
     struct exact_terms plain;
     const struct head_rows rr = sequences_rows(&c.q, forward(&c));
-    assert_true(head_exact_descent(t.m, &t.rows, c.r.t.model, &rr, BOUND, t.ref, &t.ref_rows, weight, KL_COEF, t.space, &plain, dhidden, grads,
-                                   NULL));
+    assert_true(head_exact_descent(t.pi.m, &t.pi.rows, c.r.t.model, &rr, BOUND, t.ref.m, &t.ref.rows, weight, KL_COEF, t.pi.space, &plain,
+                                   dhidden, grads, NULL));
     assert_memory_equal(&plain, &found, sizeof plain);
-    assert_memory_equal(grads, t.grads, t.m->n_params * sizeof *grads);
-    assert_memory_equal(dhidden, t.dhidden, (size_t)c.q.n_tokens * 8 * sizeof *dhidden);
+    assert_memory_equal(grads, t.pi.grads, t.pi.m->n_params * sizeof *grads);
+    assert_memory_equal(dhidden, t.pi.dhidden, (size_t)c.q.n_tokens * 8 * sizeof *dhidden);
     free(weight);
     free(dhidden);
     free(grads);
@@ -435,7 +405,7 @@ static void test_descent_at_fitted_reward(void **state) {
 static void test_descent_is_linear(void **state) {
     (void)state;
     struct scene c;
-    scene_new(&c, &SMALL, K, N_SEQ);
+    scene_new(&c, &FIXTURE_SMALL, K, N_SEQ);
     struct student t = student_new(&c.q, VOCAB);
     float *weight = row_weights(c.q.n_rows);
     double w[N], unit[N], expected = 0;
@@ -447,13 +417,10 @@ static void test_descent_is_linear(void **state) {
     }
     assert_true(head_scope_set_weights(&c.s, w, NULL));
     assert_true(fabs(descend(&c, &t, weight).value - expected) < 1e-4);
-    struct descent d = {.c = &c, .f = reference_rows(&c), .weight = weight, .ref = t.ref};
-    double *params = fixture_doubles(t.m->params, t.m->n_params), kl;
-    d.ref_params = fixture_doubles(t.ref->params, t.ref->n_params);
+    struct descent d = {.c = &c, .f = reference_rows(&c), .weight = weight, .ref = &t.ref};
+    double kl;
     memcpy(d.w, w, sizeof w);
-    assert_true(fabs(descent_terms(t.m, params, &d, &kl) - expected) < 2e-4);
-    free(params);
-    free(d.ref_params);
+    assert_true(fabs(descent_terms(t.pi.m, t.pi.params, &d, &kl) - expected) < 2e-4);
     free(d.f);
     free(weight);
     student_free(&t);
@@ -467,7 +434,7 @@ static void test_descent_is_linear(void **state) {
 static void test_threads_and_restore(void **state) {
     (void)state;
     enum { BIG = 5003, WIDE = 48, MANY = 24, SEQS = 80 };
-    struct model_config cfg = SMALL;
+    struct model_config cfg = FIXTURE_SMALL;
     cfg.n_vocab = BIG;
     cfg.d_model = WIDE;
     struct scene c[3];
@@ -490,7 +457,7 @@ static void test_threads_and_restore(void **state) {
         assert_memory_equal(c[0].s.state, c[i].s.state, c[0].s.n_state * sizeof(float));
         assert_memory_equal(feature[0], feature[i], SEQS * (1 + MANY) * sizeof(float));
         assert_memory_equal(&terms[0], &terms[i], sizeof terms[0]);
-        assert_memory_equal(t[0].grads, t[i].grads, t[0].m->n_params * sizeof(float));
+        assert_memory_equal(t[0].pi.grads, t[i].pi.grads, t[0].pi.m->n_params * sizeof(float));
     }
     struct head_scope again;
     assert_true(head_scope_init(&again, MANY, c[0].r.t.model, NULL));
@@ -517,7 +484,7 @@ static void test_bad_input(void **state) {
     struct err e = {""};
     struct head_scope s;
     float feature[N_SEQ * N];
-    scene_new(&c, &SMALL, K, N_SEQ);
+    scene_new(&c, &FIXTURE_SMALL, K, N_SEQ);
     struct model *m = c.r.t.model;
     assert_false(head_scope_init(&s, 0, m, &e));
     assert_false(head_scope_init(&s, DIM + 1, m, &e));
@@ -525,7 +492,7 @@ static void test_bad_input(void **state) {
     assert_true(head_scope_init(&s, K, m, &e));
     assert_false(head_scope_features(&s, &c.r, &c.q, feature, &e)); /* neither built nor attached */
     assert_non_null(strstr(e.msg, "built"));
-    struct model_config other = SMALL;
+    struct model_config other = FIXTURE_SMALL;
     other.n_vocab = VOCAB + 1;
     struct model *stranger = fixture_model(&other, 1);
     assert_false(head_scope_attach(&s, stranger, &e));
@@ -560,7 +527,7 @@ static void test_bad_input(void **state) {
 static void test_out_of_memory(void **state) {
     (void)state;
     struct scene c;
-    scene_new(&c, &SMALL, K, N_SEQ);
+    scene_new(&c, &FIXTURE_SMALL, K, N_SEQ);
     struct head_scope s;
     float feature[N_SEQ * N], again[N_SEQ * N];
     assert_true(head_scope_features(&c.s, &c.r, &c.q, feature, NULL));
@@ -587,7 +554,7 @@ static void test_confidence_set(void **state) {
     enum { PAIRS = 60 };
     struct scene c;
     struct err e = {""};
-    scene_new(&c, &SMALL, K, 2 * PAIRS);
+    scene_new(&c, &FIXTURE_SMALL, K, 2 * PAIRS);
     float *feature = calloc(2 * PAIRS * N, sizeof *feature), difference[PAIRS * N];
     int first[PAIRS], second[PAIRS];
     double label[PAIRS], flip[PAIRS], value[2 * PAIRS], score[2 * PAIRS], g[N] = {0}, centre[N] = {1}, w_hat[N] = {1}, w_min[N], w_max[N];

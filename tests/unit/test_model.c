@@ -20,40 +20,28 @@
 #include "tests/support/model_fixture.h"
 #include "tests/support/reference_model.h"
 
-static const struct model_config GOOD = {.n_vocab = 23,
-                                         .d_model = 12,
-                                         .n_layer = 2,
-                                         .n_head = 4,
-                                         .n_kv_head = 2,
-                                         .head_dim = 6,
-                                         .d_ff = 20,
-                                         .n_ctx = 256,
-                                         .rope_base = 100.0f,
-                                         .rms_eps = 1e-5f,
-                                         .tied = true};
-
 static void test_config_bounds(void **state) {
     (void)state;
     struct err e;
-    assert_true(model_config_check(&GOOD, &e));
-    struct model_config c = GOOD;
+    assert_true(model_config_check(&FIXTURE_GROUPED, &e));
+    struct model_config c = FIXTURE_GROUPED;
     c.n_kv_head = 3;
     assert_false(model_config_check(&c, &e));
     assert_non_null(strstr(e.msg, "n_kv_head"));
-    c = GOOD;
+    c = FIXTURE_GROUPED;
     c.head_dim = 5;
     assert_false(model_config_check(&c, &e));
-    c = GOOD;
+    c = FIXTURE_GROUPED;
     c.n_vocab = 0;
     assert_false(model_config_check(&c, &e));
     assert_non_null(strstr(e.msg, "n_vocab"));
-    c = GOOD;
+    c = FIXTURE_GROUPED;
     c.d_ff = -4;
     assert_false(model_config_check(&c, &e));
-    c = GOOD;
+    c = FIXTURE_GROUPED;
     c.rms_eps = NAN;
     assert_false(model_config_check(&c, &e));
-    c = GOOD;
+    c = FIXTURE_GROUPED;
     c.n_vocab = 1 << 22;
     c.d_model = 1 << 16;
     assert_false(model_config_check(&c, &e));
@@ -63,7 +51,7 @@ static void test_config_bounds(void **state) {
 static void test_layout_covers_every_parameter_once(void **state) {
     (void)state;
     for (int tied = 0; tied < 2; tied++) {
-        struct model_config c = GOOD;
+        struct model_config c = FIXTURE_GROUPED;
         c.tied = tied;
         struct model *m = model_new(&c, true, NULL);
         unsigned char *seen = calloc(m->n_params, 1);
@@ -84,10 +72,10 @@ static void test_layout_covers_every_parameter_once(void **state) {
 
 static void test_copy_and_hash(void **state) {
     (void)state;
-    struct model *m = fixture_model(&GOOD, 3);
+    struct model *m = fixture_model(&FIXTURE_GROUPED, 3);
     struct model *v = model_copy(m, true, NULL);
     assert_memory_equal(m->params, v->params, m->n_params * sizeof(float));
-    for (int i = 0; i < GOOD.d_model; i++) assert_true(v->params[v->value + (size_t)i] == 0.0f);
+    for (int i = 0; i < FIXTURE_GROUPED.d_model; i++) assert_true(v->params[v->value + (size_t)i] == 0.0f);
     struct model *back = model_copy(v, false, NULL);
     assert_int_equal(model_hash(back), model_hash(m));
     back->params[7] = nextafterf(back->params[7], 2.0f);
@@ -99,7 +87,7 @@ static void test_copy_and_hash(void **state) {
 
 static void test_bad_batches(void **state) {
     (void)state;
-    struct model *m = fixture_model(&GOOD, 3);
+    struct model *m = fixture_model(&FIXTURE_GROUPED, 3);
     struct activations *a = activations_new();
     const float *hidden;
     struct err e;
@@ -165,8 +153,8 @@ static void check_forward_and_backward(const struct model_config *c, struct batc
 static void test_gradient_of_every_tensor(void **state) {
     (void)state;
     struct fixture_batch f;
-    fixture_batch(&f, GOOD.n_vocab, (const int[]){5, 1, 9, 3}, 4);
-    struct model_config c = GOOD;
+    fixture_batch(&f, FIXTURE_GROUPED.n_vocab, (const int[]){5, 1, 9, 3}, 4);
+    struct model_config c = FIXTURE_GROUPED;
     check_forward_and_backward(&c, &f.b); /* grouped queries */
     c.n_kv_head = 4;
     check_forward_and_backward(&c, &f.b); /* one key-value head each */
@@ -181,8 +169,8 @@ static void test_gradient_of_every_tensor(void **state) {
 static void test_gradient_across_attention_blocks(void **state) {
     (void)state;
     struct fixture_batch f;
-    fixture_batch(&f, GOOD.n_vocab, (const int[]){150, 64, 65}, 3);
-    struct model_config c = GOOD;
+    fixture_batch(&f, FIXTURE_GROUPED.n_vocab, (const int[]){150, 64, 65}, 3);
+    struct model_config c = FIXTURE_GROUPED;
     c.n_layer = 1;
     check_forward_and_backward(&c, &f.b);
     fixture_batch_free(&f);
@@ -202,7 +190,7 @@ static void run_step(const struct model *m, const struct batch *b, float *hidden
 
 static void test_thread_count_changes_nothing(void **state) {
     (void)state;
-    struct model_config c = GOOD;
+    struct model_config c = FIXTURE_GROUPED;
     c.d_model = 96;
     c.d_ff = 200;
     c.head_dim = 24;
@@ -235,12 +223,12 @@ static void test_thread_count_changes_nothing(void **state) {
 
 static void test_packing_and_keeping_change_nothing(void **state) {
     (void)state;
-    struct model *m = fixture_model(&GOOD, 19);
+    struct model *m = fixture_model(&FIXTURE_GROUPED, 19);
     struct fixture_batch f;
-    fixture_batch(&f, GOOD.n_vocab, (const int[]){7, 70, 2, 30}, 4);
+    fixture_batch(&f, FIXTURE_GROUPED.n_vocab, (const int[]){7, 70, 2, 30}, 4);
     struct activations *a = activations_new(), *alone = activations_new();
     const float *packed, *single;
-    const size_t d = (size_t)GOOD.d_model;
+    const size_t d = (size_t)FIXTURE_GROUPED.d_model;
     for (int keep = 0; keep < 2; keep++) {
         assert_true(model_forward(m, a, &f.b, keep, &packed, NULL));
         for (int s = 0; s < f.b.n_seq; s++) {
@@ -260,7 +248,7 @@ static void test_packing_and_keeping_change_nothing(void **state) {
 /* Training works end to end: a tiny model learns four sequences by heart. */
 static void test_learns_by_heart(void **state) {
     (void)state;
-    struct model_config c = GOOD;
+    struct model_config c = FIXTURE_GROUPED;
     c.d_model = 32;
     c.d_ff = 64;
     c.head_dim = 8;
@@ -309,9 +297,9 @@ static void test_learns_by_heart(void **state) {
 /* Every allocation of a step fails once: an error comes back, nothing leaks, and the same buffers then work. */
 static void test_memory_runs_out_anywhere(void **state) {
     (void)state;
-    struct model *m = fixture_model(&GOOD, 3);
+    struct model *m = fixture_model(&FIXTURE_GROUPED, 3);
     struct fixture_batch f;
-    fixture_batch(&f, GOOD.n_vocab, (const int[]){5, 9}, 2);
+    fixture_batch(&f, FIXTURE_GROUPED.n_vocab, (const int[]){5, 9}, 2);
     float *grads = calloc(m->n_params, sizeof *grads), *dhidden = calloc((size_t)14 * 12, sizeof *dhidden);
     const int row[] = {3, 8};
     const int32_t target[] = {1, 2};

@@ -15,6 +15,7 @@
 #include "engine/base/file.h"
 #include "engine/formats/quant.h"
 #include "engine/model/model_io.h"
+#include "tests/support/model_fixture.h"
 
 struct scene {
     char dir[64], path[128], other[128];
@@ -44,17 +45,14 @@ static int tear_down(void **state) {
 }
 
 static struct model *tiny_model(const struct scene *s, bool tied, int n_layer) {
-    struct model_config c = {.n_vocab = tokenizer_n_vocab(s->tok),
-                             .d_model = 32,
-                             .n_layer = n_layer,
-                             .n_head = 4,
-                             .n_kv_head = 2,
-                             .head_dim = 6,
-                             .d_ff = 64,
-                             .n_ctx = 99,
-                             .rope_base = 12345.0f,
-                             .rms_eps = 1e-5f,
-                             .tied = tied};
+    struct model_config c = FIXTURE_GROUPED;
+    c.n_vocab = tokenizer_n_vocab(s->tok);
+    c.d_model = 32;
+    c.n_layer = n_layer;
+    c.d_ff = 64;
+    c.n_ctx = 99;
+    c.rope_base = 12345.0f;
+    c.tied = tied;
     struct err e;
     struct model *m = model_new(&c, false, &e);
     assert_non_null(m);

@@ -17,18 +17,7 @@
 #include "tests/support/model_fixture.h"
 #include "tests/support/reference_model.h"
 
-static const struct model_config SMALL = {.n_vocab = 29,
-                                          .d_model = 12,
-                                          .n_layer = 1,
-                                          .n_head = 2,
-                                          .n_kv_head = 1,
-                                          .head_dim = 6,
-                                          .d_ff = 20,
-                                          .n_ctx = 64,
-                                          .rope_base = 100.0f,
-                                          .rms_eps = 1e-5f,
-                                          .tied = true};
-enum { VOCAB = 29, N_ROWS = 9, N_TOKENS = 17 };
+enum { VOCAB = FIXTURE_VOCAB, N_ROWS = FIXTURE_ROWS, N_TOKENS = FIXTURE_TOKENS };
 enum { STUDENT, EXPERT, CRITIC, PLAYERS };
 static const float BOUND = 3.0f;
 
@@ -51,73 +40,34 @@ static struct values reference_values(const double *lpi, const double *le, const
 
 /* ---- a batch under three models of different shape ---- */
 
-struct player {
-    struct model *m;
-    struct activations *a;
-    struct head_rows rows;
-    double *params, *l; /* l: log softmax [N_ROWS, VOCAB] in double */
-};
-
 struct setting {
-    struct fixture_batch f;
-    int row[N_ROWS];
-    int32_t target[N_ROWS];
-    float game[N_ROWS], chosen[N_ROWS];
-    struct player of[PLAYERS];
+    struct fixture_rows r; /* weight: of the game; other_weight: of the chosen actions */
+    struct fixture_pass of[PLAYERS];
+    double *l[PLAYERS];          /* log softmax [N_ROWS, VOCAB] in double */
     bool with_game, with_chosen; /* what critic_value computes */
-    struct head_space *space;
-    float *dhidden, *grads; /* of whichever model is trained */
 };
-
-static double *reference_rows(const struct model *m, const double *params, const struct setting *s) {
-    double *h = reference_hidden(m, params, &s->f.b), *l = calloc((size_t)N_ROWS * VOCAB, sizeof *l);
-    for (int i = 0; i < N_ROWS; i++) reference_log_softmax(m, params, h + s->row[i] * m->cfg.d_model, l + i * VOCAB);
-    free(h);
-    return l;
-}
 
 static void setting_new(struct setting *s, bool tied) {
-    *s = (struct setting){.with_game = true, .with_chosen = true, .space = head_space_new()};
-    fixture_batch(&s->f, VOCAB, (const int[]){6, 1, 10}, 3);
-    const int rows[N_ROWS] = {4, 0, 16, 6, 9, 9, 3, 12, 5};
-    for (int i = 0; i < N_ROWS; i++) {
-        s->row[i] = rows[i];
-        s->target[i] = (int32_t)rng_below(VOCAB, 9, RNG_TEST, 1, (uint64_t)i);
-        s->game[i] = (float)rng_normal(9, RNG_TEST, 2, (uint64_t)i);
-        s->chosen[i] = (float)rng_normal(9, RNG_TEST, 3, (uint64_t)i);
-    }
-    size_t n_params = 0;
+    *s = (struct setting){.with_game = true, .with_chosen = true};
+    fixture_rows(&s->r);
     const int width[PLAYERS] = {12, 24, 18};
     for (int k = 0; k < PLAYERS; k++) {
-        struct player *p = &s->of[k];
-        struct model_config c = SMALL;
+        struct model_config c = FIXTURE_SMALL;
+        struct head_rows rows = fixture_head_rows(&s->r, NULL);
         c.d_model = width[k];
         c.tied = tied;
-        p->m = fixture_model(&c, 21 + (uint64_t)k);
-        p->a = activations_new();
-        const float *hidden;
-        assert_true(model_forward(p->m, p->a, &s->f.b, true, &hidden, NULL));
-        p->rows = (struct head_rows){.hidden = hidden, .row = s->row, .n = N_ROWS};
-        p->params = fixture_doubles(p->m->params, p->m->n_params);
-        p->l = reference_rows(p->m, p->params, s);
-        n_params = p->m->n_params > n_params ? p->m->n_params : n_params;
+        if (k != CRITIC) rows.target = NULL;
+        s->of[k] = fixture_pass(&c, 21 + (uint64_t)k, &s->r.f.b, &rows);
+        s->l[k] = fixture_log_softmax(s->of[k].m, s->of[k].params, &s->r);
     }
-    s->of[CRITIC].rows.target = s->target;
-    s->dhidden = calloc((size_t)N_TOKENS * 24, sizeof *s->dhidden);
-    s->grads = calloc(n_params, sizeof *s->grads);
 }
 
 static void setting_free(struct setting *s) {
-    fixture_batch_free(&s->f);
+    fixture_batch_free(&s->r.f);
     for (int k = 0; k < PLAYERS; k++) {
-        activations_free(s->of[k].a);
-        model_free(s->of[k].m);
-        free(s->of[k].params);
-        free(s->of[k].l);
+        fixture_pass_free(&s->of[k]);
+        free(s->l[k]);
     }
-    head_space_free(s->space);
-    free(s->dhidden);
-    free(s->grads);
 }
 
 static struct moment_models models_of(const struct setting *s) {
@@ -132,12 +82,12 @@ static struct moment_models models_of(const struct setting *s) {
 
 static double critic_value(const struct model *m, const double *params, void *ctx) {
     const struct setting *s = ctx;
-    double *l = reference_rows(m, params, s), q[VOCAB], sum = 0;
+    double *l = fixture_log_softmax(m, params, &s->r), q[VOCAB], sum = 0;
     for (int i = 0; i < N_ROWS; i++) {
         const size_t at = (size_t)i * VOCAB;
-        const struct values v = reference_values(s->of[STUDENT].l + at, s->of[EXPERT].l + at, l + at, VOCAB, q);
-        if (s->with_game) sum += (double)s->game[i] * (v.v_expert - v.v_student);
-        if (s->with_chosen) sum += (double)s->chosen[i] * (q[s->target[i]] - v.v_expert);
+        const struct values v = reference_values(s->l[STUDENT] + at, s->l[EXPERT] + at, l + at, VOCAB, q);
+        if (s->with_game) sum += (double)s->r.weight[i] * (v.v_expert - v.v_student);
+        if (s->with_chosen) sum += (double)s->r.other_weight[i] * (q[s->r.target[i]] - v.v_expert);
     }
     free(l);
     return sum;
@@ -145,12 +95,12 @@ static double critic_value(const struct model *m, const double *params, void *ct
 
 /* -sum_a pi A_Q, or without the expert -sum_a pi Q. */
 static double student_terms(const struct model *m, const double *params, const struct setting *s, bool expert) {
-    double *l = reference_rows(m, params, s), q[VOCAB], sum = 0;
+    double *l = fixture_log_softmax(m, params, &s->r), q[VOCAB], sum = 0;
     for (int i = 0; i < N_ROWS; i++) {
         const size_t at = (size_t)i * VOCAB;
-        const struct values v = reference_values(l + at, s->of[EXPERT].l + at, s->of[CRITIC].l + at, VOCAB, q);
+        const struct values v = reference_values(l + at, s->l[EXPERT] + at, s->l[CRITIC] + at, VOCAB, q);
         for (int a = 0; a < VOCAB; a++)
-            sum -= (double)s->game[i] * exp(l[at + (size_t)a]) * (q[a] - (expert ? v.v_expert : 0));
+            sum -= (double)s->r.weight[i] * exp(l[at + (size_t)a]) * (q[a] - (expert ? v.v_expert : 0));
     }
     free(l);
     return sum;
@@ -166,41 +116,41 @@ static void test_values(void **state) {
     setting_new(&s, true);
     struct moment_models m = models_of(&s);
     float ve[N_ROWS], vpi[N_ROWS], qt[N_ROWS], mo[N_ROWS], again_v[N_ROWS], again_q[N_ROWS];
-    assert_true(moment_measure(&m, s.space, &(struct moment_out){ve, vpi, qt, mo}, NULL));
+    assert_true(moment_measure(&m, s.of[CRITIC].space, &(struct moment_out){ve, vpi, qt, mo}, NULL));
     for (int i = 0; i < N_ROWS; i++) {
         double q[VOCAB];
         const size_t at = (size_t)i * VOCAB;
         const struct values v =
-            reference_values(s.of[STUDENT].l + at, s.of[EXPERT].l + at, s.of[CRITIC].l + at, VOCAB, q);
+            reference_values(s.l[STUDENT] + at, s.l[EXPERT] + at, s.l[CRITIC] + at, VOCAB, q);
         assert_true(fabs((double)ve[i] - v.v_expert) < 1e-5);
         assert_true(fabs((double)vpi[i] - v.v_student) < 1e-5);
         assert_true(fabs((double)mo[i] - (v.v_expert - v.v_student)) < 1e-5);
-        assert_true(fabs((double)qt[i] - q[s.target[i]]) < 1e-5);
+        assert_true(fabs((double)qt[i] - q[s.r.target[i]]) < 1e-5);
         assert_true(fabs((double)mo[i]) > 1e-3); /* the three differ, so the above says something */
     }
     m.student = NULL; /* for preferences no student is needed */
     m.student_rows = NULL;
-    assert_true(moment_measure(&m, s.space, &(struct moment_out){.v_expert = again_v, .q_target = again_q}, NULL));
+    assert_true(moment_measure(&m, s.of[CRITIC].space, &(struct moment_out){.v_expert = again_v, .q_target = again_q}, NULL));
     assert_memory_equal(again_v, ve, sizeof ve);
     assert_memory_equal(again_q, qt, sizeof qt);
     setting_free(&s);
 }
 
 static void train_critic(struct setting *s, bool with_game, bool with_chosen) {
-    struct player *critic = &s->of[CRITIC];
+    struct fixture_pass *critic = &s->of[CRITIC];
     struct moment_models m = models_of(s);
     s->with_game = with_game;
     s->with_chosen = with_chosen;
     if (!with_game) m.student = NULL;
-    critic->rows.target = with_chosen ? s->target : NULL;
-    memset(s->dhidden, 0, (size_t)N_TOKENS * 24 * sizeof *s->dhidden);
-    memset(s->grads, 0, critic->m->n_params * sizeof *s->grads);
+    critic->rows.target = with_chosen ? s->r.target : NULL;
+    memset(critic->dhidden, 0, (size_t)N_TOKENS * 18 * sizeof *critic->dhidden);
+    memset(critic->grads, 0, critic->m->n_params * sizeof *critic->grads);
     double value;
-    assert_true(moment_critic_backward(&m, with_game ? s->game : NULL, with_chosen ? s->chosen : NULL, s->space, &value,
-                                       s->dhidden, s->grads, NULL));
+    assert_true(moment_critic_backward(&m, with_game ? s->r.weight : NULL, with_chosen ? s->r.other_weight : NULL, critic->space, &value,
+                                       critic->dhidden, critic->grads, NULL));
     assert_true(fabs(value - critic_value(critic->m, critic->params, s)) < 1e-5 * N_ROWS);
-    assert_true(model_backward(critic->m, critic->a, &s->f.b, s->dhidden, s->grads, NULL));
-    fixture_check_gradient(critic->m, critic->params, s->grads, critic_value, s, true);
+    assert_true(model_backward(critic->m, critic->a, &s->r.f.b, critic->dhidden, critic->grads, NULL));
+    fixture_check_gradient(critic->m, critic->params, critic->grads, critic_value, s, true);
 }
 
 static void test_critic_gradient(void **state) {
@@ -220,21 +170,21 @@ static void test_student_gradient(void **state) {
     for (int tied = 0; tied < 2; tied++) {
         struct setting s;
         setting_new(&s, tied);
-        struct player *student = &s.of[STUDENT];
+        struct fixture_pass *student = &s.of[STUDENT];
         struct moment_models m = models_of(&s);
         double loss, without;
-        assert_true(moment_student_backward(&m, s.game, s.space, &loss, s.dhidden, s.grads, NULL));
+        assert_true(moment_student_backward(&m, s.r.weight, s.of[CRITIC].space, &loss, student->dhidden, student->grads, NULL));
         assert_true(fabs(loss - student_loss(student->m, student->params, &s)) < 1e-5 * N_ROWS);
         /* Without the expert: the same gradient, bit for bit. */
         float *dhidden = calloc((size_t)N_TOKENS * 12, sizeof *dhidden);
         float *grads = calloc(student->m->n_params, sizeof *grads);
         m.expert = NULL;
-        assert_true(moment_student_backward(&m, s.game, s.space, &without, dhidden, grads, NULL));
+        assert_true(moment_student_backward(&m, s.r.weight, s.of[CRITIC].space, &without, dhidden, grads, NULL));
         assert_true(fabs(without - student_terms(student->m, student->params, &s, false)) < 1e-5 * N_ROWS);
-        assert_memory_equal(dhidden, s.dhidden, (size_t)N_TOKENS * 12 * sizeof *dhidden);
-        assert_memory_equal(grads, s.grads, student->m->n_params * sizeof *grads);
-        assert_true(model_backward(student->m, student->a, &s.f.b, s.dhidden, s.grads, NULL));
-        fixture_check_gradient(student->m, student->params, s.grads, student_loss, &s, true);
+        assert_memory_equal(dhidden, student->dhidden, (size_t)N_TOKENS * 12 * sizeof *dhidden);
+        assert_memory_equal(grads, student->grads, student->m->n_params * sizeof *grads);
+        assert_true(model_backward(student->m, student->a, &s.r.f.b, student->dhidden, student->grads, NULL));
+        fixture_check_gradient(student->m, student->params, student->grads, student_loss, &s, true);
         free(dhidden);
         free(grads);
         setting_free(&s);
@@ -251,12 +201,12 @@ static void test_equal_policies(void **state) {
     m.student_rows = m.expert_rows;
     float mo[N_ROWS];
     double value;
-    assert_true(moment_measure(&m, s.space, &(struct moment_out){.moment = mo}, NULL));
-    assert_true(moment_critic_backward(&m, s.game, NULL, s.space, &value, s.dhidden, s.grads, NULL));
+    assert_true(moment_measure(&m, s.of[CRITIC].space, &(struct moment_out){.moment = mo}, NULL));
+    assert_true(moment_critic_backward(&m, s.r.weight, NULL, s.of[CRITIC].space, &value, s.of[CRITIC].dhidden, s.of[CRITIC].grads, NULL));
     assert_true(value == 0.0);
     for (int i = 0; i < N_ROWS; i++) assert_true(mo[i] == 0.0f);
-    for (int i = 0; i < N_TOKENS * 18; i++) assert_true(s.dhidden[i] == 0.0f);
-    for (size_t i = 0; i < m.critic->n_params; i++) assert_true(s.grads[i] == 0.0f);
+    for (int i = 0; i < N_TOKENS * 18; i++) assert_true(s.of[CRITIC].dhidden[i] == 0.0f);
+    for (size_t i = 0; i < m.critic->n_params; i++) assert_true(s.of[CRITIC].grads[i] == 0.0f);
     setting_free(&s);
 }
 
@@ -269,19 +219,19 @@ static void test_black_box_is_a_special_case(void **state) {
     m.expert = m.critic;
     m.expert_rows = m.critic_rows;
     float ve[N_ROWS], qt[N_ROWS], reward[N_ROWS];
-    assert_true(moment_measure(&m, s.space, &(struct moment_out){.v_expert = ve, .q_target = qt}, NULL));
-    assert_true(head_token_reward(m.critic, m.critic_rows, BOUND, s.space, reward, NULL));
+    assert_true(moment_measure(&m, s.of[CRITIC].space, &(struct moment_out){.v_expert = ve, .q_target = qt}, NULL));
+    assert_true(head_token_reward(m.critic, m.critic_rows, BOUND, s.of[CRITIC].space, reward, NULL));
     for (int i = 0; i < N_ROWS; i++) assert_true(fabsf(qt[i] - ve[i] - reward[i]) < 1e-5f);
     double loss;
     struct exact_terms terms;
     float *dhidden = calloc((size_t)N_TOKENS * 12, sizeof *dhidden),
           *grads = calloc(m.student->n_params, sizeof *grads);
-    assert_true(moment_student_backward(&m, s.game, s.space, &loss, s.dhidden, s.grads, NULL));
-    assert_true(head_exact_descent(m.student, m.student_rows, m.critic, m.critic_rows, BOUND, NULL, NULL, s.game, 0.0f,
-                                   s.space, &terms, dhidden, grads, NULL));
+    assert_true(moment_student_backward(&m, s.r.weight, s.of[CRITIC].space, &loss, s.of[STUDENT].dhidden, s.of[STUDENT].grads, NULL));
+    assert_true(head_exact_descent(m.student, m.student_rows, m.critic, m.critic_rows, BOUND, NULL, NULL, s.r.weight, 0.0f,
+                                   s.of[CRITIC].space, &terms, dhidden, grads, NULL));
     assert_true(fabs(loss + terms.value) < 1e-5 * N_ROWS);
-    for (size_t i = 0; i < m.student->n_params; i++) assert_true(fabsf(grads[i] - s.grads[i]) < 1e-5f);
-    for (int i = 0; i < N_TOKENS * 12; i++) assert_true(fabsf(dhidden[i] - s.dhidden[i]) < 1e-5f);
+    for (size_t i = 0; i < m.student->n_params; i++) assert_true(fabsf(grads[i] - s.of[STUDENT].grads[i]) < 1e-5f);
+    for (int i = 0; i < N_TOKENS * 12; i++) assert_true(fabsf(dhidden[i] - s.of[STUDENT].dhidden[i]) < 1e-5f);
     free(dhidden);
     free(grads);
     setting_free(&s);
@@ -341,7 +291,7 @@ struct tree_models {
 };
 
 static void tree_new(struct tree_models *g, struct tree *t) {
-    struct model_config c = SMALL;
+    struct model_config c = FIXTURE_SMALL;
     c.n_vocab = ACTIONS;
     c.d_model = WIDTH;
     c.tied = false;
@@ -407,15 +357,10 @@ static void test_identities_on_a_tree(void **state) {
 
 /* ---- extreme logits, bad input ---- */
 
-/* Hidden state (1, 0, ...): token 5 has logit top, token 6 -top, the others 0. */
+/* At the hidden state (1, 0, ...) token 5 has logit top, token 6 -top, the others 0. */
 static struct model *certain_model(float top) {
-    struct model_config c = SMALL;
-    c.tied = false;
-    struct model *m = fixture_model(&c, 41);
-    memset(m->params + m->head, 0, (size_t)VOCAB * 12 * sizeof(float));
-    m->params[m->head + (size_t)(5 * 12)] = top;
-    m->params[m->head + (size_t)(6 * 12)] = -top;
-    return m;
+    const float z[VOCAB] = {[5] = top, [6] = -top};
+    return fixture_model_of_logits(z);
 }
 
 /* The critic is certain of token 5, the expert as well, the student of token 6, 2e4 nats away. */
@@ -453,9 +398,10 @@ static void test_extreme_logits(void **state) {
 static void expect_error(const struct moment_models *m, struct setting *s, const char *part) {
     struct err e[3] = {{{0}}, {{0}}, {{0}}};
     float mo[N_ROWS], qt[N_ROWS];
-    assert_false(moment_measure(m, s->space, &(struct moment_out){.moment = mo, .q_target = qt}, &e[0]));
-    assert_false(moment_critic_backward(m, s->game, s->chosen, s->space, NULL, s->dhidden, s->grads, &e[1]));
-    assert_false(moment_student_backward(m, s->game, s->space, NULL, s->dhidden, s->grads, &e[2]));
+    struct fixture_pass *student = &s->of[STUDENT], *critic = &s->of[CRITIC];
+    assert_false(moment_measure(m, critic->space, &(struct moment_out){.moment = mo, .q_target = qt}, &e[0]));
+    assert_false(moment_critic_backward(m, s->r.weight, s->r.other_weight, critic->space, NULL, critic->dhidden, critic->grads, &e[1]));
+    assert_false(moment_student_backward(m, s->r.weight, student->space, NULL, student->dhidden, student->grads, &e[2]));
     for (int i = 0; i < 3; i++)
         if (!strstr(e[i].msg, part)) fail_msg("'%s' does not say '%s'", e[i].msg, part);
 }
@@ -465,7 +411,7 @@ static void test_bad_input(void **state) {
     struct setting s;
     setting_new(&s, true);
     const struct moment_models good = models_of(&s);
-    struct model_config c = SMALL;
+    struct model_config c = FIXTURE_SMALL;
     c.n_vocab = VOCAB + 1;
     struct model *other = fixture_model(&c, 1);
     struct moment_models m = good;
@@ -498,13 +444,13 @@ static void test_bad_input(void **state) {
     float out[N_ROWS];
     m = good;
     m.expert = NULL;
-    assert_false(moment_measure(&m, s.space, &(struct moment_out){.v_expert = out}, &e));
+    assert_false(moment_measure(&m, s.of[CRITIC].space, &(struct moment_out){.v_expert = out}, &e));
     assert_non_null(strstr(e.msg, "expert is missing"));
-    s.row[2] = -1;
+    s.r.row[2] = -1;
     expect_error(&good, &s, "negative");
-    s.row[2] = 16;
-    s.target[3] = VOCAB;
-    assert_false(moment_critic_backward(&good, NULL, s.chosen, s.space, NULL, s.dhidden, s.grads, &e));
+    s.r.row[2] = 16;
+    s.r.target[3] = VOCAB;
+    assert_false(moment_critic_backward(&good, NULL, s.r.other_weight, s.of[CRITIC].space, NULL, s.of[CRITIC].dhidden, s.of[CRITIC].grads, &e));
     assert_non_null(strstr(e.msg, "outside the vocabulary"));
     model_free(other);
     setting_free(&s);
@@ -568,38 +514,30 @@ static void check_many(const struct moment_models *m, const float *weight, const
 /* A vocabulary that is no multiple of the vector width; 1, 2 and 4 threads. */
 static void test_chunks_and_threads(void **state) {
     (void)state;
-    struct model_config c = SMALL;
+    struct model_config c = FIXTURE_SMALL;
     c.n_vocab = WORDS;
     c.d_model = DIM;
     struct model *of[PLAYERS];
     for (int k = 0; k < PLAYERS; k++) of[k] = fixture_model(&c, 51 + (uint64_t)k);
-    float *hidden = calloc((size_t)MANY * DIM, sizeof *hidden), weight[MANY];
-    int row[MANY];
-    int32_t target[MANY];
-    for (int i = 0; i < MANY * DIM; i++) hidden[i] = 0.5f * (float)rng_normal(4, RNG_TEST, 0, (uint64_t)i);
-    for (int i = 0; i < MANY; i++) {
-        row[i] = MANY - 1 - i;
-        target[i] = (int32_t)rng_below(WORDS, 4, RNG_TEST, 1, (uint64_t)i);
-        weight[i] = (float)(1 + i % 7) / MANY;
-    }
-    const struct head_rows rows = {.hidden = hidden, .row = row, .target = target, .n = MANY};
-    const struct moment_models m = {of[STUDENT], of[EXPERT], of[CRITIC], &rows, &rows, &rows, BOUND};
+    struct fixture_many f;
+    fixture_many(&f, MANY, WORDS, DIM, 0.5f);
+    const struct moment_models m = {of[STUDENT], of[EXPERT], of[CRITIC], &f.rows, &f.rows, &f.rows, BOUND};
     struct run *r = calloc(3, sizeof *r);
     const size_t grads = m.critic->n_params * sizeof(float);
     for (int k = 0; k < 3; k++) {
-        run_once(&m, weight, 1 << k, &r[k]);
+        run_once(&m, f.weight, 1 << k, &r[k]);
         assert_memory_equal(&r[0], &r[k], offsetof(struct run, critic_grads));
         assert_memory_equal(r[0].critic_grads, r[k].critic_grads, grads);
         assert_memory_equal(r[0].student_grads, r[k].student_grads, grads);
     }
-    check_many(&m, weight, &r[0]);
+    check_many(&m, f.weight, &r[0]);
     for (int k = 0; k < 3; k++) {
         free(r[k].critic_grads);
         free(r[k].student_grads);
         model_free(of[k]);
     }
     free(r);
-    free(hidden);
+    fixture_many_free(&f);
 }
 
 int main(void) {
