@@ -6,14 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "engine/game/options_check.h"
-#include "engine/base/file.h"
 #include "tests/support/tiny_runs.h"
 
 /* ---- resuming ---- */
@@ -52,54 +48,16 @@ static const struct played {
     {"tv", "algorithm=tv sft.steps=2"},
 };
 
-static bool is_paused(const struct snapshot *n) { return n->state == RUN_PAUSED; }
-
-static void send(struct session *s, enum command_kind kind, const char *value) {
-    struct err e = {0};
-    struct command c = {.kind = kind};
-    snprintf(c.value, sizeof c.value, "%s", value);
-    if (!session_send(s, &c, &e)) fail_msg("%s", e.msg);
-}
-
-static void wait_until(struct session *s, bool (*holds)(const struct snapshot *)) {
-    for (int i = 0; i < 20000; i++) {
-        const struct snapshot *n = session_snapshot(s);
-        const bool yes = holds(n);
-        snapshot_release(n);
-        if (yes) return;
-        usleep(2000);
-    }
-    fail_msg("waited too long");
-}
-
 /* Stop at about the given tick with a checkpoint there. */
 static void stopped(const struct played *p, const char *run, int tick) {
     const struct options o = tiny_options(p->options);
-    char value[16], hash[32];
+    char value[16];
     struct session *s = tiny_start(run, &o, false, false);
     snprintf(value, sizeof value, "%d", tick);
-    send(s, COMMAND_STEP, value); /* comes while models load */
-    wait_until(s, is_paused);
-    send(s, COMMAND_QUIT, "save");
-    tiny_finish(p->name, s, hash);
-}
-
-/* End without a word, as after kill -9. */
-static void killed(const struct played *p, const char *run, int tick) {
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        const struct options o = tiny_options(p->options);
-        struct session *s = tiny_start(run, &o, false, true);
-        for (;;) {
-            const struct snapshot *n = session_snapshot(s);
-            if (n->tick >= tick || session_ended(s)) raise(SIGKILL);
-            snapshot_release(n);
-            usleep(500);
-        }
-    }
-    int status;
-    waitpid(child, &status, 0);
+    tiny_send(s, COMMAND_STEP, "", value); /* comes while models load */
+    assert_true(tiny_wait_state(s, RUN_PAUSED));
+    tiny_send(s, COMMAND_QUIT, "", "save");
+    tiny_finish(s, NULL);
 }
 
 static void a_resumed_run_ends_at_the_same_bytes(void **state) {
@@ -107,22 +65,20 @@ static void a_resumed_run_ends_at_the_same_bytes(void **state) {
     const struct options o = tiny_options(p->options);
     char run[32], whole[32], hash[32];
     snprintf(run, sizeof run, "%s-whole", p->name);
-    tiny_finish(p->name, tiny_start(run, &o, false, true), whole);
+    tiny_play(run, &o, false, whole);
     const int first = (int)tiny_number(run, "SELECT min(tick) FROM checkpoint"); /* the end of the first iteration */
     assert_true(first > 4);
     snprintf(run, sizeof run, "%s-stopped", p->name);
     stopped(p, run, first - 3);
-    tiny_finish(p->name, tiny_start(run, &o, true, true), hash);
+    tiny_play(run, &o, true, hash);
     assert_string_equal(hash, whole);
     snprintf(run, sizeof run, "%s-killed", p->name);
-    killed(p, run, first + 3);
-    tiny_finish(p->name, tiny_start(run, &o, true, true), hash);
+    tiny_kill(run, &o, first + 3); /* ends without a word, as after kill -9 */
+    tiny_play(run, &o, true, hash);
     assert_string_equal(hash, whole);
 }
 
 /* ---- what is made and measured ---- */
-
-static bool is_waiting(const struct snapshot *n) { return n->state == RUN_WAITING; }
 
 /* dpo waits for a person's labels as the reward fit does, and learns what they say. */
 static void dpo_learns_from_a_person(void **state) {
@@ -132,16 +88,15 @@ static void dpo_learns_from_a_person(void **state) {
         const struct options o = tiny_options("algorithm=dpo iterations=1 labeller=human labeller.min_labels=1");
         struct session *s = tiny_start(d ? "person-b" : "person-a", &o, false, false);
         struct err e = {0};
-        wait_until(s, is_waiting);
+        assert_true(tiny_wait_state(s, RUN_WAITING));
         const struct snapshot *n = session_snapshot(s);
         int i = 0;
         while (n->pair[i].heldout) i++;
-        struct label_event ev = {.annotator = "tester", .pair_id = n->pair[i].id, .pair_hash = n->pair[i].pair_hash,
-                                 .decision = d ? DECISION_B : DECISION_A, .strength = 1, .sampler = "newest", .propensity = 1};
+        struct label_event ev = tiny_event(&n->pair[i], d ? DECISION_B : DECISION_A);
         assert_int_equal(n->phase, PHASE_DPO);
         snapshot_release(n);
         if (!session_label(s, &ev, &e)) fail_msg("%s", e.msg);
-        tiny_finish("dpo", s, hash[d]);
+        tiny_finish(s, hash[d]);
         const double margin = tiny_number(d ? "person-b" : "person-a", "SELECT value FROM metric WHERE name='dpo.margin' ORDER BY tick DESC LIMIT 1");
         assert_true(margin > 0);
     }
@@ -150,9 +105,8 @@ static void dpo_learns_from_a_person(void **state) {
 
 static void moment_matching_has_no_preferences(void **state) {
     (void)state;
-    char hash[32];
     const struct options o = tiny_options("algorithm=moment");
-    tiny_finish("moment", tiny_start("alone", &o, false, true), hash);
+    tiny_play("alone", &o, false, NULL);
     assert_true(tiny_number("alone", "SELECT count(*) FROM pair") == 0);
     assert_true(tiny_number("alone", "SELECT count(*) FROM metric WHERE name='gap.worst'") == 2);
     assert_true(tiny_number("alone", "SELECT count(*) FROM metric WHERE name IN ('gap.fitted','beta') OR name LIKE 'reward.%'") == 0);
@@ -161,9 +115,8 @@ static void moment_matching_has_no_preferences(void **state) {
 /* Every source gives one answer to every prompt, in the first iteration; two sources of one kind differ by chance only. */
 static void offline_pairs_come_once_from_every_source(void **state) {
     (void)state;
-    char hash[32];
     const struct options o = tiny_options("game.data=offline offline.temperatures=1,0.01,1 offline.candidates=FOREIGN,TEACHER iterations=3");
-    tiny_finish("offline", tiny_start("sources", &o, false, true), hash);
+    tiny_play("sources", &o, false, NULL);
     const double n_prompts = tiny_number("sources", "SELECT count(DISTINCT prompt) FROM pair");
     const double n_pairs = tiny_number("sources", "SELECT count(*) FROM pair");
     assert_true(n_prompts == 12);
@@ -185,7 +138,7 @@ static void candidates_lie_beside_the_configuration(void **state) {
     char expected[400];
     const char *text = "{\"offline.candidates\": \" foreign.gguf ,teacher.gguf, /none/x.gguf\"}";
     options_default(&o);
-    assert_true(atomic_write(tiny_path("config.json"), text, strlen(text), &e));
+    tiny_write("config.json", text);
     if (!options_load(&o, tiny_path("config.json"), &e)) fail_msg("%s", e.msg);
     snprintf(expected, sizeof expected, "%s,%s,/none/x.gguf", tiny_path("foreign.gguf"), tiny_path("teacher.gguf"));
     assert_string_equal(o.offline_candidates, expected);
@@ -200,9 +153,7 @@ static void refused(const char *assignments, const char *const *words) {
     assert_false(options_check(&o, &e));
     for (; *words; words++)
         if (!strstr(e.msg, *words)) fail_msg("%s: \"%s\" says nothing of \"%s\"", assignments, e.msg, *words);
-    const struct session_config c = {.options = o, .run_dir = tiny_path("refused"), .headless = true};
-    assert_null(session_start(&c, &e));
-    assert_false(file_exists(tiny_path("refused")));
+    tiny_start_fails("refused", &o, false, "");
 }
 
 static void what_cannot_work_is_refused(void **state) {
@@ -239,9 +190,8 @@ static void what_cannot_work_is_refused(void **state) {
 static void a_foreign_teacher_may_speak(void **state) {
     (void)state;
     struct options o = tiny_options("algorithm=pbkd iterations=1");
-    char hash[32];
     snprintf(o.teacher_model, sizeof o.teacher_model, "%s", tiny_path("foreign.gguf"));
-    tiny_finish("foreign", tiny_start("foreign", &o, false, true), hash);
+    tiny_play("foreign", &o, false, NULL);
 }
 
 int main(void) {
@@ -260,5 +210,5 @@ int main(void) {
         tests[i] = (struct CMUnitTest){
             .name = PLAYED[i].options, .test_func = a_resumed_run_ends_at_the_same_bytes, .initial_state = (void *)(uintptr_t)&PLAYED[i]};
     memcpy(tests + N_PLAYED, other, sizeof other);
-    return _cmocka_run_group_tests("algorithms", tests, N_PLAYED + N_OTHER, tiny_folder, tiny_remove);
+    return _cmocka_run_group_tests("algorithms", tests, N_PLAYED + N_OTHER, tiny_folder_of_games, tiny_remove);
 }

@@ -10,124 +10,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/eval/compare.h"
 #include "engine/eval/run_read.h"
-#include "engine/formats/quant.h"
 #include "engine/game/series.h"
-#include "engine/model/model_io.h"
 #include "engine/run/rundir.h"
-#include "engine/run/session.h"
+#include "tests/support/tiny_runs.h"
 
-static char folder[64];
-
-static char *path_to(const char *name) {
-    static char path[8][128];
-    static int at;
-    at = (at + 1) % 8;
-    snprintf(path[at], sizeof path[at], "%s/%s", folder, name);
-    return path[at];
-}
-
-static void make_model(const char *name, const struct tokenizer *t, int d, uint64_t seed) {
-    struct err e = {0};
-    const struct model_config c = {.n_vocab = tokenizer_n_vocab(t),
-                                   .d_model = d,
-                                   .n_layer = 1,
-                                   .n_head = 2,
-                                   .n_kv_head = 1,
-                                   .head_dim = d / 2,
-                                   .d_ff = 2 * d,
-                                   .n_ctx = 64,
-                                   .rope_base = 10000,
-                                   .rms_eps = 1e-5f,
-                                   .tied = true};
-    struct model *m = model_new(&c, false, &e);
-    assert_non_null(m);
-    model_init(m, seed);
-    if (!model_save(m, t, path_to(name), QUANT_F32, &e)) fail_msg("%s", e.msg);
-    model_free(m);
-}
-
-static void write_prompts(const char *name, int n, int offset) {
-    struct strbuf b = {0};
-    struct err e;
-    for (int i = 0; i < n; i++)
-        strbuf_printf(&b, "{\"prompt\": \"what is %d plus %d?\", \"answer\": \"80\"}\n", i + offset, 80 - i);
-    if (!atomic_write(path_to(name), b.s, b.len, &e)) fail_msg("%s", e.msg);
-    strbuf_free(&b);
-}
-
-static void play(const char *name, const char *heldout, int checker, double beta) {
-    struct options o;
-    struct err e = {0};
-    bool ok;
-    options_default(&o);
-    o.iterations = 1;
-    o.threads = 1;
-    o.beta = beta;
-    o.prompts_per_iteration = 10;
-    o.samples_per_prompt = 2;
-    o.max_new_tokens = 6;
-    o.game_rounds = 1;
-    o.game_policy_steps = 1;
-    o.game_policy_batch = 4;
-    o.reward_steps = 2;
-    o.reward_batch = 4;
-    o.reward_gate = 0;
-    o.eval_gap_prompts = 4;
-    o.eval_bootstrap = 100;
-    o.prompts_checker = checker;
-    snprintf(o.teacher_model, sizeof o.teacher_model, "%s", path_to("teacher.gguf"));
-    snprintf(o.student_model, sizeof o.student_model, "%s", path_to("student.gguf"));
-    snprintf(o.prompts_train, sizeof o.prompts_train, "%s", path_to("train.jsonl"));
-    snprintf(o.prompts_heldout, sizeof o.prompts_heldout, "%s", path_to(heldout));
-    const char *run = path_to(name);
-    struct session *s =
-        session_start(&(struct session_config){.options = o, .run_dir = run, .title = "", .headless = true}, &e);
-    if (!s) fail_msg("%s", e.msg);
-    session_finish(s, &ok, NULL, &e);
-    if (!ok) fail_msg("%s", e.msg);
+static void play(const char *name, const char *heldout, const char *assignments) {
+    char text[200];
+    snprintf(text, sizeof text, "iterations=1 prompts.per_iteration=10 game.rounds=1 game.policy_steps=1 reward.steps=2 reward.batch=4"
+                                " eval.prompts=500 %s", assignments);
+    struct options o = tiny_options(text);
+    snprintf(o.prompts_train, sizeof o.prompts_train, "%s", tiny_path("train.jsonl"));
+    snprintf(o.prompts_heldout, sizeof o.prompts_heldout, "%s", tiny_path(heldout));
+    tiny_play(name, &o, false, NULL);
 }
 
 static int make_runs(void **state) {
-    (void)state;
-    struct err e = {0};
-    static char text[80][32];
-    const char *texts[80];
-    strcpy(folder, "/tmp/pbkd-compare-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    for (int i = 0; i < 80; i++) {
-        snprintf(text[i], sizeof text[i], "what is %d plus %d?", i, 80 - i);
-        texts[i] = text[i];
-    }
-    struct tokenizer *t = tokenizer_train(texts, 80, 280, &e);
-    if (!t) return -1;
-    make_model("teacher.gguf", t, 16, 1);
-    make_model("student.gguf", t, 12, 2);
-    tokenizer_free(t);
-    write_prompts("train.jsonl", 60, 0);
-    write_prompts("heldout.jsonl", 8, 100);
-    write_prompts("others.jsonl", 8, 200);
-    play("a", "heldout.jsonl", CHECKER_NUMBER, 10);
-    play("b", "heldout.jsonl", CHECKER_NUMBER, 20);
-    play("other-prompts", "others.jsonl", CHECKER_NUMBER, 10);
-    play("unchecked", "heldout.jsonl", CHECKER_NONE, 10);
+    if (tiny_folder(state) != 0) return -1;
+    tiny_write_prompts("train.jsonl", 60, 0, ", \"answer\": \"80\"");
+    tiny_write_prompts("heldout.jsonl", 8, 100, ", \"answer\": \"80\"");
+    tiny_write_prompts("others.jsonl", 8, 200, ", \"answer\": \"80\"");
+    play("a", "heldout.jsonl", "beta=10");
+    play("b", "heldout.jsonl", "beta=20");
+    play("other-prompts", "others.jsonl", "beta=10");
+    play("unchecked", "heldout.jsonl", "beta=10 prompts.checker=none");
     return 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return dir_remove_tree(folder, NULL) ? 0 : -1;
 }
 
 static struct compare *compare(int n, const char *const *name) {
     const char *run[4];
     struct err e = {0};
-    for (int i = 0; i < n; i++) run[i] = path_to(name[i]);
+    for (int i = 0; i < n; i++) run[i] = tiny_path(name[i]);
     struct compare *c = compare_read(run, n, &e);
     if (!c) fail_msg("%s", e.msg);
     return c;
@@ -139,7 +55,7 @@ static void replace_state(const char *name, const char *key, cJSON *item) {
     struct db db;
     struct err e;
     char path[200];
-    snprintf(path, sizeof path, "%s/run.db", path_to(name));
+    snprintf(path, sizeof path, "%s/run.db", tiny_path(name));
     if (!db_open(&db, path, DB_WRITE, false, &e)) fail_msg("%s", e.msg);
     sqlite3_stmt *q = db_prepare(&db, &e, "SELECT state FROM checkpoint ORDER BY tick DESC LIMIT 1", "");
     bool row;
@@ -166,7 +82,7 @@ static double metric(const char *run, const char *name) {
     struct db db;
     struct err e;
     double v = 0;
-    if (!run_read_open(&db, path_to(run), &e) || !run_read_metric(&db, name, true, &v, &e)) fail_msg("%s", e.msg);
+    if (!run_read_open(&db, tiny_path(run), &e) || !run_read_metric(&db, name, true, &v, &e)) fail_msg("%s", e.msg);
     db_close(&db);
     return v;
 }
@@ -240,7 +156,7 @@ static void changes_since_the_start_count(void **state) {
     struct rundir r;
     struct options o;
     struct err e;
-    if (!rundir_open(&r, path_to("a"), &o, &e) || !journal_add(&r, 5, "set", "zeta=0.5", &e)) fail_msg("%s", e.msg);
+    if (!rundir_open(&r, tiny_path("a"), &o, &e) || !journal_add(&r, 5, "set", "zeta=0.5", &e)) fail_msg("%s", e.msg);
     rundir_close(&r);
     struct compare *c = COMPARE("a", "b");
     assert_true(c->run[0].options.zeta == 0.5);
@@ -259,7 +175,7 @@ static void json_is_one_object(void **state) {
     if (!root) fail_msg("%s", e.msg);
     const cJSON *runs = cJSON_GetObjectItem(root, "runs"), *pairs = cJSON_GetObjectItem(root, "paired");
     assert_int_equal(cJSON_GetArraySize(runs), 3);
-    assert_string_equal(cJSON_GetObjectItem(cJSON_GetArrayItem(runs, 1), "run")->valuestring, path_to("b"));
+    assert_string_equal(cJSON_GetObjectItem(cJSON_GetArrayItem(runs, 1), "run")->valuestring, tiny_path("b"));
     assert_true(cJSON_IsNull(cJSON_GetObjectItem(cJSON_GetArrayItem(runs, 2), "accuracy_last")));
     assert_int_equal(cJSON_GetArraySize(pairs), 2);
     assert_int_equal(cJSON_GetObjectItem(cJSON_GetArrayItem(pairs, 0), "prompts")->valueint, 8);
@@ -274,7 +190,7 @@ static void json_is_one_object(void **state) {
 static void folders_without_runs_are_named(void **state) {
     (void)state;
     struct err e = {0};
-    const char *run[] = {path_to("a"), path_to("nothing")};
+    const char *run[] = {tiny_path("a"), tiny_path("nothing")};
     assert_null(compare_read(run, 2, &e));
     assert_non_null(strstr(e.msg, "nothing: holds no run (run.db is missing)"));
 }
@@ -286,5 +202,5 @@ int main(void) {
         cmocka_unit_test(changes_since_the_start_count),  cmocka_unit_test(json_is_one_object),
         cmocka_unit_test(folders_without_runs_are_named),
     };
-    return cmocka_run_group_tests(tests, make_runs, remove_folder);
+    return cmocka_run_group_tests(tests, make_runs, tiny_remove);
 }

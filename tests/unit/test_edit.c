@@ -1,5 +1,5 @@
 /* Written answers in D_pref: the pairs of an edit through the file and back, its undo before and after other labels, what counts and exports make
- * of them, files of an older version; which texts become tokens; and the batch that an answer enters. The running game is in test_session.c. */
+ * of them, files of an older version; which texts become tokens; and the batch that an answer enters. The running game is in test_written_answer.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

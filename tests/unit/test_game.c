@@ -204,5 +204,5 @@ int main(void) {
         cmocka_unit_test(every_step_and_evaluation_leaves_a_row),
         cmocka_unit_test(what_a_way_of_playing_measures_is_in_its_rows),
     };
-    return cmocka_run_group_tests(tests, tiny_folder, tiny_remove);
+    return cmocka_run_group_tests(tests, tiny_folder_of_games, tiny_remove);
 }

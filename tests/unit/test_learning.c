@@ -55,9 +55,8 @@ static double distance_to_teacher(const char *student_path) {
 /* Without preferences to hold it, every step of the critic must raise the moments that it maximises, on the batch that it saw. */
 static void the_critic_ascends(void **state) {
     (void)state;
-    char hash[32];
     const struct options o = tiny_options("reward.access=white-box beta=0 game.rounds=20 game.reward_lr=0.001");
-    tiny_finish("ascends", tiny_start("ascends", &o, false, true), hash);
+    tiny_play("ascends", &o, false, NULL);
     const char *const join = "FROM metric a JOIN metric b ON a.tick=b.tick AND a.name='gap.after_ascent' AND b.name='gap.after_descent'";
     char sql[300];
     snprintf(sql, sizeof sql, "SELECT min(a.value-b.value) %s", join);
@@ -73,12 +72,12 @@ static void the_white_box_game_nears_the_teacher(void **state) {
                                             "reward.access=white-box beta=0 teacher.temperature=1"};
     const double before = distance_to_teacher(tiny_path("student.gguf"));
     for (size_t i = 0; i < sizeof PLAYED_ON / sizeof *PLAYED_ON; i++) {
-        char run[32], text[300], path[200], hash[32];
+        char run[32], text[300], path[200];
         snprintf(run, sizeof run, "nears-%d", (int)i);
         snprintf(text, sizeof text, "%s iterations=1 game.rounds=200 game.reward_steps=2 game.policy_steps=1 game.policy_batch=16"
                                     " game.reward_batch=16 game.policy_lr=0.001 game.reward_lr=0.01 prompts.per_iteration=60", PLAYED_ON[i]);
         const struct options o = tiny_options(text);
-        tiny_finish(text, tiny_start(run, &o, false, true), hash);
+        tiny_play(run, &o, false, NULL);
         snprintf(path, sizeof path, "%s/student.gguf", tiny_path(run));
         const double after = distance_to_teacher(path);
         if (!(after < 0.75 * before)) fail_msg("%s: KL(teacher, student) from %g to %g", PLAYED_ON[i], before, after);
@@ -89,13 +88,13 @@ static void a_divergence_falls(void **state) {
     (void)state;
     static const char *const NAMES[] = {"fkl", "rkl", "jsd", "skew_kl", "tv"};
     for (int i = 0; i < 5; i++) {
-        char run[32], options[200], hash[32];
+        char run[32], options[200];
         double first, last;
         snprintf(run, sizeof run, "learn-%s", NAMES[i]);
         snprintf(options, sizeof options, "algorithm=%s iterations=1 game.rounds=20 game.policy_steps=10 game.policy_batch=8"
                                           " game.policy_lr=0.01", NAMES[i]);
         const struct options o = tiny_options(options);
-        tiny_finish(NAMES[i], tiny_start(run, &o, false, true), hash);
+        tiny_play(run, &o, false, NULL);
         tiny_first_and_last(run, "distil.loss", &first, &last);
         if (!(last < 0.5 * first && last >= 0)) fail_msg("%s: from %g to %g", NAMES[i], first, last);
     }
@@ -104,11 +103,10 @@ static void a_divergence_falls(void **state) {
 /* The batches are drawn from 24 pairs, so the loss must fall far below ln 2, where it starts, and the margin leave 0. */
 static void dpo_prefers_what_is_preferred(void **state) {
     (void)state;
-    char hash[32];
     double loss0, loss1, margin0, margin1;
     const struct options o = tiny_options("algorithm=dpo iterations=1 game.rounds=10 game.policy_steps=10 game.policy_lr=0.003 label.flip=0"
                                           " dpo.beta=0.5");
-    tiny_finish("dpo", tiny_start("learn-dpo", &o, false, true), hash);
+    tiny_play("learn-dpo", &o, false, NULL);
     tiny_first_and_last("learn-dpo", "dpo.loss", &loss0, &loss1);
     tiny_first_and_last("learn-dpo", "dpo.margin", &margin0, &margin1);
     assert_true(tiny_number("learn-dpo", "SELECT value FROM metric WHERE name='dpo.margin' ORDER BY tick LIMIT 1") == 0); /* pi = pi_0 */
@@ -121,14 +119,14 @@ static void a_fixed_reward_is_pleased(void **state) {
     (void)state;
     static const char *const FORMS[] = {"", " game.descent=sampled samples_per_prompt=4", " game.descent=sampled reward.access=white-box"};
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
-        char hash[32], text[200];
+        char text[200];
         double first, last;
         const char *run = i ? "learn-ppo-sampled" : "learn-ppo";
         snprintf(text, sizeof text, "algorithm=ppo_fixed_rm game.rounds=10 game.policy_steps=10 game.policy_lr=0.003 game.policy_batch=16%s",
                  FORMS[i]);
         const struct options o = tiny_options(text);
         if (i) dir_remove_tree(tiny_path(run), NULL);
-        tiny_finish("ppo", tiny_start(run, &o, false, true), hash);
+        tiny_play(run, &o, false, NULL);
         tiny_first_and_last(run, "student.reward", &first, &last);
         if (!(last > first + 1)) fail_msg("%s: reward of the student from %g to %g", text, first, last);
     }
@@ -146,5 +144,5 @@ int main(void) {
         cmocka_unit_test(dpo_prefers_what_is_preferred),
         cmocka_unit_test(a_fixed_reward_is_pleased),
     };
-    return cmocka_run_group_tests(tests, tiny_folder, tiny_remove);
+    return cmocka_run_group_tests(tests, tiny_folder_of_games, tiny_remove);
 }

@@ -22,9 +22,8 @@ static double least(const char *run, const char *sql_difference, const char *hig
  * that the fitted reward is in the set. */
 static void the_linear_adversary_is_the_worst_of_its_set(void **state) {
     (void)state;
-    char hash[32];
     const struct options o = tiny_options("game.scope=head head.rank=6 head.bound=3 beta.mode=auto zeta=0.3 iterations=3 game.rounds=6");
-    tiny_finish("worst", tiny_start("worst", &o, false, true), hash);
+    tiny_play("worst", &o, false, NULL);
     assert_true(least("worst", "count(*)", "gap.after_ascent", "gap.after_descent") == 3 * 6 * 2); /* an ascent for every descent step */
     assert_true(least("worst", "min(a.value-b.value)", "gap.after_ascent", "gap.after_descent") > -1e-5);
     assert_true(least("worst", "max(a.value-b.value)", "gap.after_ascent", "gap.after_descent") > 0.01);
@@ -45,11 +44,11 @@ static void a_larger_beta_holds_the_linear_adversary(void **state) {
     static const char *const BETAS[] = {"0.1", "1000"};
     double slack[2];
     for (int i = 0; i < 2; i++) {
-        char hash[32], text[200], run[32];
+        char text[200], run[32];
         snprintf(run, sizeof run, "beta-%d", i);
         snprintf(text, sizeof text, "game.scope=head head.rank=6 head.bound=3 iterations=1 beta=%s", BETAS[i]);
         const struct options o = tiny_options(text);
-        tiny_finish(run, tiny_start(run, &o, false, true), hash);
+        tiny_play(run, &o, false, NULL);
         slack[i] = tiny_number(run, "SELECT max(value) FROM metric WHERE name='reward.slack'");
         assert_true(tiny_number(run, "SELECT min(value) FROM metric WHERE name='beta'") == atof(BETAS[i]));
     }
@@ -59,9 +58,8 @@ static void a_larger_beta_holds_the_linear_adversary(void **state) {
 /* zeta by Wilks' theorem: with n pairs and d_eff <= 1 + rank at most chi2(1 + rank, 0.95) / 2n. */
 static void the_radius_follows_the_pairs(void **state) {
     (void)state;
-    char hash[32];
     const struct options o = tiny_options("game.scope=head head.rank=3 beta.mode=auto zeta.mode=wilks iterations=3");
-    tiny_finish("wilks", tiny_start("wilks", &o, false, true), hash);
+    tiny_play("wilks", &o, false, NULL);
     assert_true(tiny_number("wilks", "SELECT count(*) FROM metric WHERE name='zeta'") == 3);
     const double n = tiny_number("wilks", "SELECT count(*) FROM pair WHERE iteration=1"), bound = 9.4877 / 2;
     const double first = tiny_number("wilks", "SELECT value FROM metric WHERE name='zeta' ORDER BY tick LIMIT 1");
@@ -72,15 +70,14 @@ static void the_radius_follows_the_pairs(void **state) {
 /* Labels of an oracle make the true reward the best fit, and so a member; labels that never doubt the teacher, where a checker sees ties, do not. */
 static void the_set_covers_the_truth_or_not(void **state) {
     (void)state;
-    char hash[32];
     struct options o = tiny_options("game.scope=head head.rank=3 labeller=oracle iterations=1");
-    tiny_finish("covers", tiny_start("covers", &o, false, true), hash);
+    tiny_play("covers", &o, false, NULL);
     assert_true(fabs(tiny_number("covers", "SELECT value FROM metric WHERE name='set.truth_excess'") + 0.01) < 1e-9);
     o = tiny_options("game.scope=head head.rank=3 head.bound=3 iterations=1 reward.steps=30 reward.lr=0.01");
-    tiny_finish("misses", tiny_start("misses", &o, false, true), hash);
+    tiny_play("misses", &o, false, NULL);
     assert_true(tiny_number("misses", "SELECT value FROM metric WHERE name='set.truth_excess'") > 0.1);
     o = tiny_options("game.scope=head head.rank=3 iterations=1 prompts.checker=none");
-    tiny_finish("unknown", tiny_start("unknown", &o, false, true), hash);
+    tiny_play("unknown", &o, false, NULL);
     assert_true(tiny_number("unknown", "SELECT count(*) FROM metric WHERE name='set.truth_excess'") == 0);
 }
 
@@ -91,5 +88,5 @@ int main(void) {
         cmocka_unit_test(the_radius_follows_the_pairs),
         cmocka_unit_test(the_set_covers_the_truth_or_not),
     };
-    return cmocka_run_group_tests(tests, tiny_folder, tiny_remove);
+    return cmocka_run_group_tests(tests, tiny_folder_of_games, tiny_remove);
 }
