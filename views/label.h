@@ -13,6 +13,7 @@ struct labelled_pair { /* a copy: the pair may leave the snapshot while a person
     int iteration;
     bool heldout;
     char *prompt, *text[2]; /* owned; 0 teacher, 1 student */
+    const char *name[2];    /* answer_name of the two; static */
     bool truncated[2];
     double reward[2];
     int left; /* which of the two is A */

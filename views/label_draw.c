@@ -9,8 +9,6 @@
 #include "views/label.h"
 #include "views/word_diff.h"
 
-static const char *const SIDE_NAMES[2] = {"teacher", "student"};
-
 /* An answer that says which model wrote it gives itself away. */
 static bool names_a_model(const char *text) {
     static const char *const NAMES[] = {"chatgpt", "openai", "anthropic", "gemini",   "llama",          "mistral",
@@ -132,9 +130,9 @@ static void add_decision(struct styled *t, const struct label_view *v) {
         break;
     }
     styled_add(t, ROLE_TEXT, 0, "; A was the ");
-    styled_add(t, p->left ? ROLE_STUDENT : ROLE_TEACHER, ATTR_BOLD, SIDE_NAMES[p->left]);
+    styled_add(t, p->left ? ROLE_STUDENT : ROLE_TEACHER, ATTR_BOLD, p->name[p->left]);
     styled_add(t, ROLE_TEXT, 0, ", B the ");
-    styled_add(t, p->left ? ROLE_TEACHER : ROLE_STUDENT, ATTR_BOLD, SIDE_NAMES[!p->left]);
+    styled_add(t, p->left ? ROLE_TEACHER : ROLE_STUDENT, ATTR_BOLD, p->name[!p->left]);
     styled_add(t, ROLE_TEXT, 0, ". ");
 }
 
@@ -144,7 +142,7 @@ static void add_reward(struct styled *t, const struct label_view *v) {
         styled_add(t, ROLE_DIM, 0, "The reward has not scored it yet. ");
         return;
     }
-    styled_printf(t, ROLE_TEXT, 0, "Reward: teacher %s, student %s", format_number(p->reward[0]).s,
+    styled_printf(t, ROLE_TEXT, 0, "Reward: %s %s, %s %s", p->name[0], format_number(p->reward[0]).s, p->name[1],
                   format_number(p->reward[1]).s);
     const int agrees = label_agrees(p, v->decision);
     if (agrees >= 0) styled_add(t, agrees ? ROLE_GOOD : ROLE_WARNING, 0, agrees ? ", it agrees" : ", it disagrees");
@@ -179,7 +177,7 @@ static void draw_reveal(const struct label_view *v, struct area a) {
     for (int i = 0; i < 2; i++) {
         const int side = label_side(p, i);
         styled_printf(&t, side ? ROLE_STUDENT : ROLE_TEACHER, ATTR_BOLD, "\n\n%c: %s  reward %s\n", i ? 'B' : 'A',
-                      SIDE_NAMES[side], format_number(p->reward[side]).s);
+                      p->name[side], format_number(p->reward[side]).s);
         styled_add(&t, ROLE_TEXT, 0, p->text[side][0] ? p->text[side] : "(empty)");
     }
     styled_draw(in, &t, 0, NULL);

@@ -1,11 +1,17 @@
-/* A pair as plain text, for the clipboard. */
+/* What the views call a pair's two answers, and a pair as plain text, for the clipboard. */
 #ifndef PBKD_VIEWS_PAIR_TEXT_H
 #define PBKD_VIEWS_PAIR_TEXT_H
 
 #include <stddef.h>
 
 #include "engine/run/snapshot.h"
+#include "views/format.h"
 
+/* Who gave the answer of side 0 or 1: "teacher" and "student"; "written" (by a person) and "earlier" (one of the two that
+ * it was preferred to); "first" and "second" in a file of labels. At most 7 cells; static text. */
+const char *answer_name(const struct shown_pair *p, int side);
+/* The same in a sentence: "teacher's answer", "written answer", "first answer". */
+struct short_text answer_phrase(const struct shown_pair *p, int side);
 /* Prompt and both answers under their names; caller frees. what (size bytes) gets "pair 12: prompt and both answers". */
 char *pair_text(const struct shown_pair *p, char *what, size_t size);
 

@@ -6,6 +6,7 @@
 
 #include "views/format.h"
 #include "views/list.h"
+#include "views/pair_text.h"
 #include "views/reward.h"
 #include "views/styled.h"
 #include "views/word_diff.h"
@@ -62,27 +63,16 @@ void reward_list_hold(struct reward_view *v, const struct snapshot *s, int list)
 
 /* ---- rows ---- */
 
-static const char *first_name(enum label_source source) {
-    return source == SOURCE_IMPORT ? "first" : "teacher";
-}
-
-static const char *second_name(enum label_source source) {
-    return source == SOURCE_IMPORT ? "second" : "student";
-}
-
-static const char *preferred_name(double difference, enum label_source source) {
-    return difference > 0 ? first_name(source) : difference < 0 ? second_name(source) : "neither";
-}
-
-static const char *label_name(const struct diag_pair *p) {
-    return p->source == SOURCE_NONE ? "none" : p->o == 0.5 ? "tie" : preferred_name(p->o - 0.5, p->source);
+static const char *label_name(const struct diag_pair *p, const struct shown_pair *shown) {
+    return p->source == SOURCE_NONE ? "none" : p->o == 0.5 ? "tie" : answer_name(shown, p->o < 0.5);
 }
 
 /* The answer that the reward prefers, and how sure it is. */
-static struct short_text opinion(const struct diag_pair *p) {
+static struct short_text opinion(const struct diag_pair *p, const struct shown_pair *shown) {
     struct short_text t;
     const double delta = p->reward0 - p->reward1;
-    snprintf(t.s, sizeof t.s, "%-7s %5.1f %%", preferred_name(delta, p->source), 100 * stats_sigmoid(fabs(delta)));
+    snprintf(t.s, sizeof t.s, "%-7s %5.1f %%", delta < 0 || delta > 0 ? answer_name(shown, delta < 0) : "neither",
+             100 * stats_sigmoid(fabs(delta)));
     return t;
 }
 
@@ -93,18 +83,19 @@ static bool is_wrong(const struct diag_pair *p) {
 enum { WIDE_ROW = 54, OPINION_ROW = 21 };
 
 /* The selected row of a list without the focus has its mark only. */
-static void draw_row(struct area a, int row, const struct diag_pair *p, const char *prompt, bool selected, bool focus) {
+static void draw_row(struct area a, int row, const struct diag_pair *p, const struct shown_pair *shown, bool selected,
+                     bool focus) {
     const enum role role = selected && focus ? ROLE_SELECTED : ROLE_TEXT;
     const enum role words = role == ROLE_SELECTED ? role : is_wrong(p) ? ROLE_WARNING : ROLE_TEXT;
     area_fill(a, row, 0, a.cols, " ", role, 0);
     int col = area_printf(a, row, 0, role, 0, "%s%5lld ", selected ? ">" : " ", (long long)p->id);
     if (a.cols >= WIDE_ROW) col += area_printf(a, row, col, role, 0, "%3d%s ", p->iteration, p->heldout ? "h" : " ");
-    if (a.cols >= OPINION_ROW) col += area_printf(a, row, col, words, 0, "%s ", opinion(p).s);
-    col += area_printf(a, row, col, words, 0, "%-7s ", label_name(p));
+    if (a.cols >= OPINION_ROW) col += area_printf(a, row, col, words, 0, "%s ", opinion(p, shown).s);
+    col += area_printf(a, row, col, words, 0, "%-7s ", label_name(p, shown));
     if (a.cols >= WIDE_ROW)
         col += area_printf(a, row, col, role, 0, "%-7s %5s ",
                            p->source == SOURCE_NONE ? "" : label_source_name(p->source), format_number(p->loss).s);
-    area_text(a, row, col, a.cols - col, role == ROLE_SELECTED ? role : ROLE_DIM, 0, prompt);
+    area_text(a, row, col, a.cols - col, role == ROLE_SELECTED ? role : ROLE_DIM, 0, shown->prompt);
 }
 
 static const char *heading(int cols) {
@@ -122,7 +113,7 @@ static void draw_list(struct area a, const struct snapshot *s, struct reward_vie
     list_fit(&row, &v->lists[list].top, a.rows - head, l.n);
     for (int i = 0; i < a.rows - head && v->lists[list].top + i < l.n; i++) {
         const int at = v->lists[list].top + i;
-        draw_row(a, head + i, &l.figure[at], l.shown[at].prompt, at == row, v->shown == REWARD_UNCERTAIN + list);
+        draw_row(a, head + i, &l.figure[at], &l.shown[at], at == row, v->shown == REWARD_UNCERTAIN + list);
     }
     if (!l.n) area_text(a, head, 1, a.cols - 1, ROLE_DIM, 0, "no pairs");
 }
@@ -152,21 +143,21 @@ const struct shown_pair *reward_pair(const struct reward_view *v, const struct s
 }
 
 /* What made it worth a look. */
-static void add_verdict(struct styled *t, const struct diag_pair *p) {
+static void add_verdict(struct styled *t, const struct diag_pair *p, const struct shown_pair *shown) {
     const double delta = p->reward0 - p->reward1, sure = stats_sigmoid(fabs(delta));
     styled_add(t, ROLE_DIM, ATTR_BOLD, "reward ");
-    if (delta == 0)
+    if (!(delta < 0 || delta > 0))
         styled_add(t, ROLE_TEXT, 0, "both are equal");
     else
-        styled_printf(t, ROLE_TEXT, 0, "%.1f %% sure of the %s's answer", 100 * sure, preferred_name(delta, p->source));
+        styled_printf(t, ROLE_TEXT, 0, "%.1f %% sure of the %s", 100 * sure, answer_phrase(shown, delta < 0).s);
     styled_add(t, ROLE_DIM, ATTR_BOLD, "\nlabel  ");
     if (p->source == SOURCE_NONE)
         styled_add(t, ROLE_WARNING, 0, "none yet\n");
     else if (p->o == 0.5)
         styled_printf(t, ROLE_TEXT, 0, "both are equal, by %s", label_source_name(p->source));
     else
-        styled_printf(t, is_wrong(p) ? ROLE_WARNING : ROLE_TEXT, 0, "%sthe %s's answer is better, by %s",
-                      is_wrong(p) ? "no, " : "", preferred_name(p->o - 0.5, p->source), label_source_name(p->source));
+        styled_printf(t, is_wrong(p) ? ROLE_WARNING : ROLE_TEXT, 0, "%sthe %s is better, by %s",
+                      is_wrong(p) ? "no, " : "", answer_phrase(shown, p->o < 0.5).s, label_source_name(p->source));
     if (p->source != SOURCE_NONE) styled_printf(t, ROLE_TEXT, 0, " (loss %s nats)\n", format_number(p->loss).s);
     if (p->heldout) styled_add(t, ROLE_DIM, 0, "held out: measures the reward, never trains it\n");
 }
@@ -183,10 +174,10 @@ static void add_pair(struct styled *t, const struct shown_pair *p) {
     styled_add(t, ROLE_DIM, ATTR_BOLD, "\nprompt\n");
     styled_add(t, ROLE_TEXT, 0, p->prompt);
     styled_add(t, ROLE_TEXT, 0, "\n");
-    add_answer(t, first_name(p->source), ROLE_TEACHER, p->reward_teacher, p->teacher, p->truncated0);
-    add_answer(t, second_name(p->source), ROLE_STUDENT, p->reward_student, p->student, p->truncated1);
+    add_answer(t, answer_name(p, 0), ROLE_TEACHER, p->reward_teacher, p->teacher, p->truncated0);
+    add_answer(t, answer_name(p, 1), ROLE_STUDENT, p->reward_student, p->student, p->truncated1);
     styled_add(t, ROLE_DIM, ATTR_BOLD, "\ndifference");
-    styled_printf(t, ROLE_DIM, 0, "  [-only %s-] {+only %s+}\n", first_name(p->source), second_name(p->source));
+    styled_printf(t, ROLE_DIM, 0, "  [-only %s-] {+only %s+}\n", answer_name(p, 0), answer_name(p, 1));
     word_diff_unified(t, p->teacher, p->student);
 }
 
@@ -198,7 +189,7 @@ void reward_draw_pair(struct area a, const struct snapshot *s, struct reward_vie
     if (p || row >= 0)
         styled_printf(&t, ROLE_TITLE, ATTR_BOLD, "pair %lld, iteration %d\n", (long long)(p ? p->id : l.figure[row].id),
                       p ? p->iteration : l.figure[row].iteration);
-    if (row >= 0) add_verdict(&t, &l.figure[row]);
+    if (row >= 0) add_verdict(&t, &l.figure[row], &l.shown[row]);
     if (p)
         add_pair(&t, p);
     else

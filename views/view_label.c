@@ -13,6 +13,7 @@
 #include "engine/base/rng.h"
 #include "engine/base/strbuf.h"
 #include "views/label.h"
+#include "views/pair_text.h"
 #include "views/views.h"
 
 #define GUARD_SECONDS 0.25  /* after a new pair */
@@ -102,6 +103,7 @@ static void show_pair(struct label_view *v, const struct snapshot *s, const stru
                                      .heldout = p->heldout,
                                      .prompt = mem_strdup(p->prompt),
                                      .text = {mem_strdup(p->teacher), mem_strdup(p->student)},
+                                     .name = {answer_name(p, 0), answer_name(p, 1)},
                                      .truncated = {p->truncated0, p->truncated1},
                                      .reward = {p->reward_teacher, p->reward_student},
                                      .left = (int)(random >> 63)};

@@ -46,14 +46,17 @@ static void select_row(struct pairs_view *v, const struct snapshot *s, int row) 
 }
 
 static const char *label_text(const struct shown_pair *p) {
+    if (p->dropped) return "out";
     if (p->source == SOURCE_NONE) return "waits";
-    return p->o > 0.5 ? "teacher" : p->o < 0.5 ? "student" : "tie";
+    return p->o == 0.5 ? "tie" : answer_name(p, p->o < 0.5);
 }
 
 static void draw_row(struct area a, int row, const struct shown_pair *p, bool selected) {
     const enum role role = selected ? ROLE_SELECTED : ROLE_TEXT;
     const double diff = p->reward_teacher - p->reward_student;
-    const char *by = p->source == SOURCE_NONE ? "" : label_source_name(p->source);
+    const char *by = p->dropped                 ? label_source_name(SOURCE_HUMAN)
+                     : p->source == SOURCE_NONE ? ""
+                                                : label_source_name(p->source);
     if (selected) area_fill(a, row, 0, a.cols, " ", role, 0);
     int col;
     if (a.cols >= 60) {
@@ -89,15 +92,18 @@ static void add_answer(struct styled *t, const char *who, enum role role, double
 }
 
 static void add_label(struct styled *t, const struct shown_pair *p) {
-    if (p->source == SOURCE_NONE)
+    if (p->dropped)
+        styled_printf(t, ROLE_WARNING, 0, "\nout of training: %s",
+                      p->edit ? "the written answer was taken back, or the pair is bad" : "both bad, or flagged");
+    else if (p->source == SOURCE_NONE)
         styled_add(t, ROLE_WARNING, 0, "\nno label yet: press 2 to label pairs\n");
     else if (p->o == 0.5)
         styled_printf(t, ROLE_TEXT, 0, "\nlabel: both are equal, by %s", label_source_name(p->source));
     else
-        styled_printf(t, ROLE_TEXT, 0, "\nlabel: the %s's answer is better, by %s", p->o > 0.5 ? "teacher" : "student",
+        styled_printf(t, ROLE_TEXT, 0, "\nlabel: the %s is better, by %s", answer_phrase(p, p->o < 0.5).s,
                       label_source_name(p->source));
     if (p->event) styled_printf(t, ROLE_DIM, 0, ", event #%lld", (long long)p->event);
-    if (p->source != SOURCE_NONE) styled_add(t, ROLE_TEXT, 0, "\n");
+    if (p->dropped || p->source != SOURCE_NONE) styled_add(t, ROLE_TEXT, 0, "\n");
     if (p->heldout) styled_add(t, ROLE_DIM, 0, "held out: measures the reward, never trains it\n");
 }
 
@@ -105,10 +111,10 @@ static void draw_detail(struct area a, struct pairs_view *v, const struct shown_
     struct styled t = {0};
     styled_add(&t, ROLE_DIM, ATTR_BOLD, "prompt\n");
     styled_printf(&t, ROLE_TEXT, 0, "%s\n", p->prompt);
-    add_answer(&t, "teacher", ROLE_TEACHER, p->reward_teacher, p->teacher, p->truncated0);
-    add_answer(&t, "student", ROLE_STUDENT, p->reward_student, p->student, p->truncated1);
+    add_answer(&t, answer_name(p, 0), ROLE_TEACHER, p->reward_teacher, p->teacher, p->truncated0);
+    add_answer(&t, answer_name(p, 1), ROLE_STUDENT, p->reward_student, p->student, p->truncated1);
     styled_add(&t, ROLE_DIM, ATTR_BOLD, "\ndifference");
-    styled_add(&t, ROLE_DIM, 0, "  [-only teacher-] {+only student+}\n");
+    styled_printf(&t, ROLE_DIM, 0, "  [-only %s-] {+only %s+}\n", answer_name(p, 0), answer_name(p, 1));
     if (strcmp(p->teacher, p->student) == 0)
         styled_add(&t, ROLE_DIM, 0, "none: the answers are identical, so this pair is never shown for a label");
     else

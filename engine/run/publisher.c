@@ -206,7 +206,8 @@ void publisher_pair(struct session *s, const struct pref_pair *p, double r0, dou
     d->pair[0] = (struct shown_pair){.id = p->id, .pair_hash = p->pair_hash, .iteration = p->iteration, .heldout = p->heldout,
                                      .prompt = mem_strdup(p->prompt), .teacher = mem_strdup(p->text0), .student = mem_strdup(p->text1),
                                      .truncated0 = p->truncated0, .truncated1 = p->truncated1, .reward_teacher = r0, .reward_student = r1,
-                                     .source = p->source, .o = p->o, .event = p->event};
+                                     .source = p->source, .o = p->o, .event = p->event, .edit = p->edit,
+                                     .dropped = p->event && !p->active};
 }
 
 void publisher_label(struct session *s, int64_t pair_id) {
@@ -217,6 +218,7 @@ void publisher_label(struct session *s, int64_t pair_id) {
         q->source = p->source;
         q->o = p->o;
         q->event = p->event;
+        q->dropped = p->event && !p->active;
     }
 }
 

@@ -56,7 +56,9 @@ static struct shown_pair show_listed(const struct diag_pair *l, const struct dpr
                                .reward_student = l->reward1,
                                .source = l->source,
                                .o = l->o,
-                               .event = p ? p->event : 0};
+                               .event = p ? p->event : 0,
+                               .edit = p ? p->edit : 0,
+                               .dropped = p && p->event && !p->active};
 }
 
 struct reward_block *reward_block_new(const struct diagnostics *figures, const struct dpref *d) {

@@ -33,6 +33,8 @@ struct shown_pair { /* a pair as a person sees it */
     enum label_source source;
     double o;
     int64_t event; /* label in force, 0 automatic */
+    int64_t edit;  /* label whose written answer stands as `teacher`, beside one of the two that were there before; 0 none */
+    bool dropped;  /* out of training: both answers bad, flagged, or a written answer that was taken back */
 };
 
 struct reward_report { /* the fitted reward as it was measured after its last fit */

@@ -179,6 +179,43 @@ static void test_lone_points_and_levels(void **state) {
     }
 }
 
+static char *draw_pairs(struct snapshot *s) {
+    const struct view_ops *v = find_view("pairs");
+    struct actions act = {.message = no_message, .now = 1};
+    struct canvas c;
+    void *state = mem_small(v->state_size);
+    canvas_init(&c, 36, 120, GLYPHS_BRAILLE);
+    if (v->init) v->init(state);
+    v->draw(state, canvas_area(&c), s, &act);
+    char *text = canvas_dump(&c, false);
+    if (v->destroy) v->destroy(state);
+    free(state);
+    canvas_free(&c);
+    return text;
+}
+
+/* A person's answer is not called the teacher's, and a pair that no longer trains says so instead of its last label. */
+static void test_written_and_dropped_pairs(void **state) {
+    (void)state;
+    struct snapshot *s = make_snapshot(SNAPSHOT_PLAYING);
+    s->pair[0].edit = s->pair[0].event = 17;
+    s->pair[0].source = SOURCE_HUMAN;
+    s->pair[0].o = 1;
+    char *text = draw_pairs(s);
+    assert_non_null(strstr(text, "written human"));
+    assert_non_null(strstr(text, "\u2502written  reward"));
+    assert_non_null(strstr(text, "\u2502earlier  reward"));
+    assert_non_null(strstr(text, "label: the written answer is better, by human, event #17"));
+    free(text);
+    s->pair[0].dropped = true;
+    text = draw_pairs(s);
+    assert_non_null(strstr(text, "out     human"));
+    assert_non_null(strstr(text, "out of training: the written answer was taken back"));
+    assert_null(strstr(text, "is better, by"));
+    free(text);
+    snapshot_release(s);
+}
+
 static const struct shot SHOTS[] = {
 #define EVERY_SIZE(view, kind, keys)                                                                                   \
     {view "-200x60", view, kind, 60, 200, GLYPHS_BRAILLE, keys, NULL, false, false},                                   \
@@ -227,11 +264,12 @@ static const struct shot SHOTS[] = {
 
 int main(void) {
     enum { N = sizeof SHOTS / sizeof *SHOTS };
-    struct CMUnitTest tests[N + 2];
+    struct CMUnitTest tests[N + 3];
     tests[N] = (struct CMUnitTest)cmocka_unit_test(test_any_size_any_key);
     tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(test_lone_points_and_levels);
+    tests[N + 2] = (struct CMUnitTest)cmocka_unit_test(test_written_and_dropped_pairs);
     for (int i = 0; i < N; i++)
         tests[i] =
             (struct CMUnitTest){.name = SHOTS[i].name, .test_func = check_shot, .initial_state = (void *)&SHOTS[i]};
-    return _cmocka_run_group_tests("screens", tests, N + 2, NULL, NULL);
+    return _cmocka_run_group_tests("screens", tests, N + 3, NULL, NULL);
 }
