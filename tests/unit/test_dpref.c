@@ -17,39 +17,7 @@
 #include "engine/base/json.h"
 #include "engine/base/json_string.h"
 #include "engine/base/mem.h"
-#include "engine/pref/dpref.h"
-
-struct fixture {
-    char folder[64], path[128];
-    struct db db; /* the engine's */
-    struct dpref d;
-};
-
-static void must(bool ok, const struct err *e) {
-    if (!ok) fail_msg("%s", e->msg);
-}
-
-static int set_up(void **state) {
-    struct fixture *f = mem_small(sizeof *f);
-    struct err e;
-    snprintf(f->folder, sizeof f->folder, "/tmp/pbkd_dpref_XXXXXX");
-    if (!mkdtemp(f->folder)) return -1;
-    snprintf(f->path, sizeof f->path, "%s/run.db", f->folder);
-    *state = f;
-    return db_open(&f->db, f->path, DB_CREATE, false, &e) && dpref_create_tables(&f->db, &e) &&
-                   dpref_load(&f->d, &f->db, &e)
-               ? 0
-               : -1;
-}
-
-static int tear_down(void **state) {
-    struct fixture *f = *state;
-    dpref_free(&f->d);
-    db_close(&f->db);
-    const bool ok = dir_remove_tree(f->folder, NULL);
-    free(f);
-    return ok ? 0 : -1;
-}
+#include "tests/support/dpref_fixture.h"
 
 static struct pref_pair new_pair(int i, int64_t tick, enum label_source source) {
     char text[64];
@@ -75,7 +43,7 @@ static struct pref_pair new_pair(int i, int64_t tick, enum label_source source) 
     return p;
 }
 
-static void add_pairs(struct fixture *f, int n, enum label_source source) {
+static void add_pairs(struct dpref_fixture *f, int n, enum label_source source) {
     struct err e;
     must(db_begin(&f->db, &e), &e);
     for (int i = 0; i < n; i++) {
@@ -103,7 +71,7 @@ static void assert_same_pair(const struct pref_pair *a, const struct pref_pair *
 /* ---- pairs ---- */
 
 static void pairs_come_back_as_they_were_added(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct dpref again;
     struct err e;
     add_pairs(f, 50, SOURCE_TEACHER);
@@ -129,7 +97,7 @@ static void pairs_come_back_as_they_were_added(void **state) {
 }
 
 static void a_pair_with_a_nonsense_label_is_refused(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct err e;
     struct pref_pair p = new_pair(0, 0, SOURCE_TEACHER);
     must(db_begin(&f->db, &e), &e);
@@ -156,7 +124,7 @@ static void one_prompt_in_ten_is_held_out(void **state) {
 }
 
 static void ids_are_the_same_after_forgetting(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct dpref again;
     struct err e;
     add_pairs(f, 20, SOURCE_TEACHER);
@@ -180,7 +148,7 @@ static void ids_are_the_same_after_forgetting(void **state) {
 
 /* Adding costs the same whether there are few or many pairs, and every pair is there after a load. */
 static void a_hundred_thousand_pairs_load(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct dpref again;
     struct err e;
     add_pairs(f, 100000, SOURCE_TEACHER);
@@ -192,7 +160,7 @@ static void a_hundred_thousand_pairs_load(void **state) {
 
 /* ---- label events ---- */
 
-static int64_t vote(struct fixture *f, int64_t pair, enum decision decision, int left, double strength, int64_t undo_of,
+static int64_t vote(struct dpref_fixture *f, int64_t pair, enum decision decision, int left, double strength, int64_t undo_of,
                     double weight) {
     const struct pref_pair *p = dpref_find(&f->d, pair);
     struct label_event ev = {.annotator = "ann",
@@ -209,11 +177,11 @@ static int64_t vote(struct fixture *f, int64_t pair, enum decision decision, int
                              .undo_of = undo_of};
     struct err e;
     must(label_event_commit(&f->db, &ev, &e), &e);
-    must(dpref_apply_event(&f->d, &ev, 0.02, weight, &e), &e);
+    must(dpref_apply_event(&f->d, &ev, DPREF_FLIP, weight, &e), &e);
     return ev.seq;
 }
 
-static void label_is(struct fixture *f, int64_t pair, enum label_source source, bool active, double o, double weight,
+static void label_is(struct dpref_fixture *f, int64_t pair, enum label_source source, bool active, double o, double weight,
                      double flip, int64_t event) {
     const struct pref_pair *p = dpref_find(&f->d, pair);
     assert_int_equal(p->source, source);
@@ -223,7 +191,7 @@ static void label_is(struct fixture *f, int64_t pair, enum label_source source, 
 }
 
 static void an_event_comes_back_as_it_was_committed(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct err e;
     add_pairs(f, 1, SOURCE_NONE);
     char note[] = "why \"so\"?";
@@ -261,7 +229,7 @@ static void an_event_comes_back_as_it_was_committed(void **state) {
 }
 
 static void nothing_can_be_changed_or_deleted(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct err e;
     add_pairs(f, 1, SOURCE_TEACHER);
     vote(f, 1, DECISION_A, 0, 1, 0, 5);
@@ -272,7 +240,7 @@ static void nothing_can_be_changed_or_deleted(void **state) {
 }
 
 static void votes_set_the_label_as_seen_through_the_sides(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     add_pairs(f, 8, SOURCE_TEACHER);
     int64_t s = vote(f, 1, DECISION_A, 0, 1, 0, 5);
     label_is(f, 1, SOURCE_HUMAN, true, 1.0, 5, 0.02, s);
@@ -297,7 +265,7 @@ static void votes_set_the_label_as_seen_through_the_sides(void **state) {
 }
 
 static void undo_goes_back_through_the_labels_before(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     add_pairs(f, 2, SOURCE_NONE);
     label_is(f, 1, SOURCE_NONE, false, 1.0, 1, 0.05, 0);
     const int64_t a = vote(f, 1, DECISION_A, 0, 1, 0, 5);
@@ -320,7 +288,7 @@ static void undo_goes_back_through_the_labels_before(void **state) {
 
 /* Load and replay, as a resume does, gives the same labels as living through the events. */
 static void replay_of_the_events_gives_the_same_labels(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct dpref again;
     struct err e;
     uint32_t random = 7;
@@ -340,19 +308,14 @@ static void replay_of_the_events_gives_the_same_labels(void **state) {
         seq[n++] = vote(f, old.pair_id, DECISION_UNDO, 0, 1, last, 5);
         if (n > 290) break;
     }
-    must(dpref_load(&again, &f->db, &e), &e);
-    for (int64_t i = 0; i < n; i++) {
-        struct label_event ev;
-        must(label_event_read(&f->db, seq[i], &ev, &e), &e);
-        must(dpref_apply_event(&again, &ev, 0.02, 5, &e), &e);
-        free(ev.text);
-    }
+    assert_int_equal(seq[n - 1], n);
+    dpref_load_again(f, &again, n);
     for (int i = 0; i < 6; i++) assert_same_pair(&again.pair[i], &f->d.pair[i]);
     assert_memory_equal(again.n_by_source, f->d.n_by_source, sizeof again.n_by_source);
     dpref_free(&again);
 }
 
-static void commit_fails(struct fixture *f, struct label_event ev, const char *part) {
+static void commit_fails(struct dpref_fixture *f, struct label_event ev, const char *part) {
     struct err e = {""};
     int64_t before, after;
     must(db_get_int(&f->db, &e, &before, 0, "SELECT count(*) FROM label_event", ""), &e);
@@ -363,7 +326,7 @@ static void commit_fails(struct fixture *f, struct label_event ev, const char *p
 }
 
 static void events_that_make_no_sense_are_refused(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct err e;
     add_pairs(f, 2, SOURCE_TEACHER);
     const uint64_t hash = f->d.pair[0].pair_hash;
@@ -394,7 +357,7 @@ static void events_that_make_no_sense_are_refused(void **state) {
 }
 
 static void undo_finds_the_newest_act_of_its_own_annotator(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct err e;
     int64_t seq;
     add_pairs(f, 2, SOURCE_TEACHER);
@@ -438,7 +401,7 @@ static void *label_away(void *arg) {
 }
 
 static void engine_and_interface_write_at_once(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct err e;
     add_pairs(f, 1, SOURCE_TEACHER);
     struct labeller l = {.path = f->path, .hash = f->d.pair[0].pair_hash};
@@ -456,7 +419,7 @@ static void engine_and_interface_write_at_once(void **state) {
 
 /* ---- counts and exports ---- */
 
-static void make_mixture(struct fixture *f) {
+static void make_mixture(struct dpref_fixture *f) {
     add_pairs(f, 6, SOURCE_TEACHER);
     add_pairs(f, 2, SOURCE_NONE);
     vote(f, 1, DECISION_B, 0, 1, 0, 5);
@@ -469,7 +432,7 @@ static void make_mixture(struct fixture *f) {
 }
 
 static void counts_follow_the_labels_in_force(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct err e;
     struct db reader;
     make_mixture(f);
@@ -511,7 +474,7 @@ static bool take_trl(void *ctx, const cJSON *obj, const char *where, struct err 
 }
 
 static void trl_export_has_the_decided_active_pairs(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct err e;
     char path[200];
     int64_t n;
@@ -558,7 +521,7 @@ static bool take_audit(void *ctx, const cJSON *obj, const char *where, struct er
 }
 
 static void audit_export_has_everything(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct err e;
     char path[200];
     int64_t n;
@@ -577,35 +540,26 @@ static void audit_export_has_everything(void **state) {
 
 /* ---- hostile files ---- */
 
-static void load_fails(struct fixture *f, const char *sql, const char *part) {
-    struct dpref d;
-    struct err e = {""};
-    must(db_exec(&f->db, "SAVEPOINT hostile", &e) && db_exec(&f->db, sql, &e), &e);
-    assert_false(dpref_load(&d, &f->db, &e));
-    if (!strstr(e.msg, part)) fail_msg("expected ...%s..., found %s", part, e.msg);
-    must(db_exec(&f->db, "ROLLBACK TO hostile; RELEASE hostile", &e), &e);
-}
-
 static void a_hostile_file_is_refused(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct dpref d;
     struct err e;
     add_pairs(f, 3, SOURCE_TEACHER);
-    load_fails(f, "UPDATE pair SET n_x=1000000 WHERE id=2", "pair 2: 24 bytes of tokens do not fit the counts");
-    load_fails(f, "UPDATE pair SET n_x=-1, n_y0=6 WHERE id=2", "do not fit the counts");
-    load_fails(f, "UPDATE pair SET n_x=2147483647, n_y0=2147483647, n_y1=2147483647 WHERE id=2",
+    dpref_load_fails(f, "UPDATE pair SET n_x=1000000 WHERE id=2", "pair 2: 24 bytes of tokens do not fit the counts");
+    dpref_load_fails(f, "UPDATE pair SET n_x=-1, n_y0=6 WHERE id=2", "do not fit the counts");
+    dpref_load_fails(f, "UPDATE pair SET n_x=2147483647, n_y0=2147483647, n_y1=2147483647 WHERE id=2",
                "do not fit the counts");
-    load_fails(f, "UPDATE pair SET tokens=x'FFFFFFFF0000000000000000000000000000000000000000' WHERE id=2", "tokens");
-    load_fails(f, "UPDATE pair SET source=9 WHERE id=2", "pair 2: unknown label source 9");
-    load_fails(f, "UPDATE pair SET o=1e300 WHERE id=2", "pair 2: a label of");
-    load_fails(f, "UPDATE pair SET weight=9e999 WHERE id=2", "pair 2: a label of");
-    load_fails(f, "DELETE FROM pair WHERE id=2", "pair 3 found where 2 was expected");
+    dpref_load_fails(f, "UPDATE pair SET tokens=x'FFFFFFFF0000000000000000000000000000000000000000' WHERE id=2", "tokens");
+    dpref_load_fails(f, "UPDATE pair SET source=9 WHERE id=2", "pair 2: unknown label source 9");
+    dpref_load_fails(f, "UPDATE pair SET o=1e300 WHERE id=2", "pair 2: a label of");
+    dpref_load_fails(f, "UPDATE pair SET weight=9e999 WHERE id=2", "pair 2: a label of");
+    dpref_load_fails(f, "DELETE FROM pair WHERE id=2", "pair 3 found where 2 was expected");
     must(dpref_load(&d, &f->db, &e), &e); /* rolled back: fine again */
     dpref_free(&d);
 }
 
 int main(void) {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, dpref_set_up, dpref_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(pairs_come_back_as_they_were_added),
         TEST(a_pair_with_a_nonsense_label_is_refused),

@@ -1,5 +1,5 @@
 /* Written answers in D_pref: the pairs of an edit through the file and back, its undo before and after other labels, what counts and exports make
- * of them, files of an older version; which texts become tokens; and the batch that an answer enters. The running game is in test_written_answer.c. */
+ * of them, files of an older version; which texts become tokens; and the batch that an answer enters. The running game: test_written_answer.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,44 +18,11 @@
 #include "engine/game/edit.h"
 #include "engine/game/pair.h"
 #include "engine/game/game_private.h"
-#include "engine/pref/dpref.h"
-
-#define FLIP 0.02
-#define WEIGHT 5.0
-
-struct fixture {
-    char folder[64], path[128];
-    struct db db;
-    struct dpref d;
-};
-
-static void must(bool ok, const struct err *e) {
-    if (!ok) fail_msg("%s", e->msg);
-}
-
-static int set_up(void **state) {
-    struct fixture *f = mem_small(sizeof *f);
-    struct err e;
-    snprintf(f->folder, sizeof f->folder, "/tmp/pbkd_edit_XXXXXX");
-    if (!mkdtemp(f->folder)) return -1;
-    snprintf(f->path, sizeof f->path, "%s/run.db", f->folder);
-    *state = f;
-    const bool ok = db_open(&f->db, f->path, DB_CREATE, false, &e) && dpref_create_tables(&f->db, &e) && dpref_load(&f->d, &f->db, &e);
-    return ok ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    struct fixture *f = *state;
-    dpref_free(&f->d);
-    db_close(&f->db);
-    const bool ok = dir_remove_tree(f->folder, NULL);
-    free(f);
-    return ok ? 0 : -1;
-}
+#include "tests/support/dpref_fixture.h"
 
 static const int32_t TOKENS[] = {1, 2, 3, 4, 5, 6, 7, 8};
 
-static bool add(struct fixture *f, const struct pref_pair *label, const char *y0, const char *y1, const int32_t *t0, const int32_t *t1) {
+static bool add(struct dpref_fixture *f, const struct pref_pair *label, const char *y0, const char *y1, const int32_t *t0, const int32_t *t1) {
     const struct passage x = {"how many?", TOKENS, 2, false}, a = {y0, t0, 2, false}, b = {y1, t1, 2, true};
     struct err e;
     bool made;
@@ -65,26 +32,26 @@ static bool add(struct fixture *f, const struct pref_pair *label, const char *y0
 }
 
 /* Pair 1 as the game makes it: "four" by the teacher, "five" by the student. */
-static void add_game_pair(struct fixture *f) {
+static void add_game_pair(struct dpref_fixture *f) {
     const struct pref_pair label = {.tick = 10, .iteration = 1, .source = SOURCE_TEACHER, .active = true, .o = 1, .weight = 1, .flip = 0.05};
     assert_true(add(f, &label, "four", "five", TOKENS + 2, TOKENS + 4));
 }
 
-static int64_t act(struct fixture *f, int64_t pair, enum decision decision, int64_t undo_of) {
+static int64_t act(struct dpref_fixture *f, int64_t pair, enum decision decision, int64_t undo_of) {
     struct err e;
     char text[] = "It is four.";
     struct label_event ev = {.annotator = "ann", .pair_id = pair, .pair_hash = dpref_find(&f->d, pair)->pair_hash, .decision = decision,
                              .strength = 1, .sampler = "newest", .propensity = 1, .undo_of = undo_of,
                              .text = decision == DECISION_EDIT ? text : NULL};
-    must(label_event_commit(&f->db, &ev, &e) && dpref_apply_event(&f->d, &ev, FLIP, WEIGHT, &e), &e);
+    must(label_event_commit(&f->db, &ev, &e) && dpref_apply_event(&f->d, &ev, DPREF_FLIP, DPREF_WEIGHT, &e), &e);
     return ev.seq;
 }
 
 /* The edit of pair 1, with the pairs that the engine makes of it: 2 and 3. */
-static int64_t write_answer(struct fixture *f) {
+static int64_t write_answer(struct dpref_fixture *f) {
     const int64_t seq = act(f, 1, DECISION_EDIT, 0);
-    const struct pref_pair label = {.tick = 11, .iteration = 1, .edit = seq, .source = SOURCE_HUMAN, .active = true, .o = 1, .weight = WEIGHT,
-                                    .flip = FLIP};
+    const struct pref_pair label = {.tick = 11, .iteration = 1, .edit = seq, .source = SOURCE_HUMAN, .active = true, .o = 1, .weight = DPREF_WEIGHT,
+                                    .flip = DPREF_FLIP};
     assert_true(add(f, &label, "It is four.", "four", TOKENS + 6, TOKENS + 2));
     assert_true(add(f, &label, "It is four.", "five", TOKENS + 6, TOKENS + 4));
     return seq;
@@ -95,32 +62,21 @@ static void label_is(const struct dpref *d, int64_t pair, bool active, double o,
     assert_non_null(p);
     assert_int_equal(p->source, SOURCE_HUMAN);
     assert_int_equal(p->active, active);
-    assert_true(p->o == o && p->weight == WEIGHT && p->flip == FLIP);
+    assert_true(p->o == o && p->weight == DPREF_WEIGHT && p->flip == DPREF_FLIP);
     assert_int_equal(p->event, event);
     assert_int_equal(p->withdrawn, withdrawn);
-}
-
-/* Load the file and apply events 1 to n, as a resume does. */
-static void load_again(struct fixture *f, struct dpref *again, int64_t n) {
-    struct err e;
-    must(dpref_load(again, &f->db, &e), &e);
-    for (int64_t seq = 1; seq <= n; seq++) {
-        struct label_event ev;
-        must(label_event_read(&f->db, seq, &ev, &e) && dpref_apply_event(again, &ev, FLIP, WEIGHT, &e), &e);
-        free(ev.text);
-    }
 }
 
 /* ---- pairs ---- */
 
 static void pairs_of_an_edit_come_back(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct dpref again;
     int first = -1;
     add_game_pair(f);
     const int64_t edit = write_answer(f);
     add_game_pair(f);
-    load_again(f, &again, edit);
+    dpref_load_again(f, &again, edit);
     for (const struct dpref *d = &f->d; d; d = d == &f->d ? &again : NULL) {
         assert_int_equal(dpref_find_edit(d, edit, &first), 2);
         assert_int_equal(first, 1);
@@ -144,7 +100,7 @@ static void pairs_of_an_edit_come_back(void **state) {
 }
 
 static void identical_responses_make_no_pair(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     const struct pref_pair label = {.edit = 1, .source = SOURCE_HUMAN, .active = true, .o = 1, .weight = 1};
     assert_false(add(f, &label, "four", "four", TOKENS + 2, TOKENS + 4));
     assert_false(add(f, &label, "four and more, cut", "four and less, cut", TOKENS + 2, TOKENS + 2));
@@ -153,7 +109,7 @@ static void identical_responses_make_no_pair(void **state) {
 }
 
 static void pairs_of_a_rolled_back_transaction_are_forgotten(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct dpref again;
     struct err e;
     int first;
@@ -173,12 +129,12 @@ static void pairs_of_a_rolled_back_transaction_are_forgotten(void **state) {
 /* ---- undo ---- */
 
 static void undo_withdraws_the_pairs(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct dpref again;
     struct err e;
     add_game_pair(f);
     const int64_t edit = write_answer(f), vote = act(f, 1, DECISION_B, 0), undo = act(f, 1, DECISION_UNDO, edit);
-    load_again(f, &again, undo);
+    dpref_load_again(f, &again, undo);
     for (const struct dpref *d = &f->d; d; d = d == &f->d ? &again : NULL) {
         label_is(d, 2, false, 1.0, undo, undo);
         label_is(d, 3, false, 1.0, undo, undo);
@@ -192,7 +148,7 @@ static void undo_withdraws_the_pairs(void **state) {
 }
 
 static void votes_on_a_withdrawn_pair_do_not_bring_it_back(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct dpref again;
     add_game_pair(f);
     const int64_t edit = write_answer(f), tie = act(f, 2, DECISION_TIE, 0), flag = act(f, 3, DECISION_FLAG, 0);
@@ -207,14 +163,14 @@ static void votes_on_a_withdrawn_pair_do_not_bring_it_back(void **state) {
     const int64_t last = act(f, 2, DECISION_UNDO, tie);
     label_is(&f->d, 2, false, 1.0, undo, undo);
     assert_int_equal(f->d.n_by_source[SOURCE_HUMAN], 0);
-    load_again(f, &again, last);
+    dpref_load_again(f, &again, last);
     for (int64_t i = 2; i <= 3; i++) label_is(&again, i, false, 1.0, undo, undo);
     assert_int_equal(again.n_by_source[SOURCE_HUMAN], 0);
     dpref_free(&again);
 }
 
 static void undo_of_a_vote_on_a_pair_of_an_edit_gives_its_label_back(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     add_game_pair(f);
     const int64_t edit = write_answer(f), bad = act(f, 2, DECISION_BAD, 0);
     label_is(&f->d, 2, false, 0.5, bad, 0);
@@ -225,7 +181,7 @@ static void undo_of_a_vote_on_a_pair_of_an_edit_gives_its_label_back(void **stat
 
 /* ---- counts and exports ---- */
 
-static void counts_are(struct fixture *f, int human, int events) {
+static void counts_are(struct dpref_fixture *f, int human, int events) {
     struct err e;
     char expected[200];
     const int heldout = f->d.pair[0].heldout ? 1 + human : 0;
@@ -247,7 +203,7 @@ static bool add_line(void *ctx, const cJSON *obj, const char *where, struct err 
     return true;
 }
 
-static void trl_is(struct fixture *f, const char *expected) {
+static void trl_is(struct dpref_fixture *f, const char *expected) {
     struct err e;
     struct strbuf b = {0};
     char path[200];
@@ -259,7 +215,7 @@ static void trl_is(struct fixture *f, const char *expected) {
 }
 
 static void counts_and_trl_follow_the_edit_and_its_undo(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     add_game_pair(f);
     const int64_t edit = write_answer(f);
     counts_are(f, 2, 1);
@@ -285,12 +241,12 @@ static bool check_audit(void *ctx, const cJSON *obj, const char *where, struct e
     assert_true(cJSON_GetObjectItem(obj, "edit")->valuedouble == (of_edit ? (double)a->edit : 0));
     const cJSON *label = cJSON_GetObjectItem(obj, "label");
     assert_int_equal(cJSON_IsTrue(cJSON_GetObjectItem(label, "active")), !of_edit || !a->withdrawn);
-    if (!a->withdrawn) assert_true(cJSON_GetObjectItem(label, "weight")->valuedouble == (of_edit ? WEIGHT : 1.0));
+    if (!a->withdrawn) assert_true(cJSON_GetObjectItem(label, "weight")->valuedouble == (of_edit ? DPREF_WEIGHT : 1.0));
     return true;
 }
 
 static void audit_names_the_edit(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct err e;
     char path[200];
     int64_t n;
@@ -308,7 +264,7 @@ static void audit_names_the_edit(void **state) {
 /* ---- files from elsewhere ---- */
 
 static void a_file_of_an_older_version_is_refused(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct err e;
     char path[200];
     int64_t n;
@@ -326,21 +282,12 @@ static void a_file_of_an_older_version_is_refused(void **state) {
     assert_false(file_exists(path));
 }
 
-static void load_fails(struct fixture *f, const char *sql, const char *part) {
-    struct dpref d;
-    struct err e = {""};
-    must(db_exec(&f->db, "SAVEPOINT hostile", &e) && db_exec(&f->db, sql, &e), &e);
-    assert_false(dpref_load(&d, &f->db, &e));
-    if (!strstr(e.msg, part)) fail_msg("expected ...%s..., found %s", part, e.msg);
-    must(db_exec(&f->db, "ROLLBACK TO hostile; RELEASE hostile", &e), &e);
-}
-
 static void a_hostile_edit_is_refused(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     add_game_pair(f);
     write_answer(f);
-    load_fails(f, "UPDATE pair SET edit=-1 WHERE id=2", "pair 2: made by event -1");
-    load_fails(f, "UPDATE pair SET edit=1 WHERE id=1", "pair 1: made by event 1 with a label by teacher");
+    dpref_load_fails(f, "UPDATE pair SET edit=-1 WHERE id=2", "pair 2: made by event -1");
+    dpref_load_fails(f, "UPDATE pair SET edit=1 WHERE id=1", "pair 1: made by event 1 with a label by teacher");
 }
 
 /* ---- tokens ---- */
@@ -365,7 +312,7 @@ static void text_is_refused(struct tokenizer *t, const char *text, const char *w
     token_list_free(&y);
 }
 
-static struct tokenizer *small_vocabulary(struct fixture *f) { /* a, b, <e>: no other byte has a token */
+static struct tokenizer *small_vocabulary(struct dpref_fixture *f) { /* a, b, <e>: no other byte has a token */
     const char *token[] = {"a", "b", "<e>"}, *merge[] = {"a b"};
     const size_t len[] = {1, 1, 3};
     const int32_t type[] = {1, 1, 3};
@@ -409,12 +356,12 @@ static void texts_become_tokens_or_are_refused(void **state) {
 /* ---- the game ---- */
 
 /* As much of a game as labels need: no models. Takes the fixture's pairs; give them back with end_game. */
-static struct game begin_game(struct fixture *f, struct options *o) {
+static struct game begin_game(struct dpref_fixture *f, struct options *o) {
     options_default(o);
     return (struct game){.o = o, .db = &f->db, .tok = small_vocabulary(f), .chat = CHAT_RAW, .dpref = f->d, .st = {.tick = 20, .iteration = 2}};
 }
 
-static void end_game(struct fixture *f, struct game *g) {
+static void end_game(struct dpref_fixture *f, struct game *g) {
     f->d = g->dpref;
     tokenizer_free(g->tok);
     pref_space_free(&g->pairs);
@@ -430,16 +377,16 @@ static struct label_event new_edit(struct game *g, int64_t pair, char *text, dou
 }
 
 static void an_answer_enters_the_very_next_batch(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct options o;
     struct err e;
     char text[] = "abab", twice[] = "ba";
     for (int i = 0; i < 20; i++) add_game_pair(f);
     struct game g = begin_game(f, &o);
     struct label_event ev = new_edit(&g, 5, text, 1);
-    assert_false(game_apply_label(&g, &ev, FLIP, WEIGHT, true, &e)); /* nothing was made before any checkpoint */
+    assert_false(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, true, &e)); /* nothing was made before any checkpoint */
     assert_non_null(strstr(e.msg, "are missing"));
-    must(db_begin(g.db, &e) && game_apply_label(&g, &ev, FLIP, WEIGHT, false, &e) && db_commit(g.db, &e), &e);
+    must(db_begin(g.db, &e) && game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, false, &e) && db_commit(g.db, &e), &e);
     assert_int_equal(g.dpref.n, 22);
     assert_int_equal(game_draw_pairs(&g, 8), 8);
     for (int i = 0; i < 2; i++) {
@@ -453,19 +400,19 @@ static void an_answer_enters_the_very_next_batch(void **state) {
     }
     assert_int_equal(g.n_fresh, 0);
     for (int again = 0; again < 2; again++) { /* as a resume does: the pairs are there, and new only if it came after the checkpoint */
-        must(game_apply_label(&g, &ev, FLIP, WEIGHT, again, &e), &e);
+        must(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, again, &e), &e);
         assert_int_equal(g.dpref.n, 22);
         assert_int_equal(g.n_fresh, again ? 0 : 2);
         g.n_fresh = 0;
     }
     ev = new_edit(&g, 5, twice, 2);
-    must(game_apply_label(&g, &ev, FLIP, WEIGHT, false, &e), &e);
-    assert_true(g.dpref.pair[22].weight == 2 * WEIGHT);
+    must(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, false, &e), &e);
+    assert_true(g.dpref.pair[22].weight == 2 * DPREF_WEIGHT);
     end_game(f, &g);
 }
 
 static void an_answer_to_a_held_out_prompt_never_trains(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct options o;
     struct err e;
     char text[] = "ab", prompt[24];
@@ -477,7 +424,7 @@ static void an_answer_to_a_held_out_prompt_never_trains(void **state) {
     add_game_pair(f);
     struct game g = begin_game(f, &o);
     struct label_event ev = new_edit(&g, 1, text, 1);
-    must(game_apply_label(&g, &ev, FLIP, WEIGHT, false, &e), &e);
+    must(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, false, &e), &e);
     assert_true(g.dpref.n == 4 && g.dpref.pair[2].heldout && g.dpref.pair[3].heldout);
     assert_int_equal(g.n_fresh, 2);
     const int n = game_draw_pairs(&g, 4);
@@ -487,22 +434,22 @@ static void an_answer_to_a_held_out_prompt_never_trains(void **state) {
 }
 
 static void a_refused_answer_changes_nothing(void **state) {
-    struct fixture *f = *state;
+    struct dpref_fixture *f = *state;
     struct options o;
     struct err e;
     char blank[] = " ", same[] = "four";
     add_game_pair(f);
     struct game g = begin_game(f, &o);
     struct label_event ev = new_edit(&g, 1, blank, 1);
-    assert_false(game_apply_label(&g, &ev, FLIP, WEIGHT, false, &e));
+    assert_false(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, false, &e));
     ev = new_edit(&g, 1, same, 1);
-    assert_false(game_apply_label(&g, &ev, FLIP, WEIGHT, false, &e)); /* no letter of it has a token */
+    assert_false(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, false, &e)); /* no letter of it has a token */
     assert_true(g.dpref.n == 1 && g.n_fresh == 0 && g.dpref.n_by_source[SOURCE_HUMAN] == 0);
     end_game(f, &g);
 }
 
 int main(void) {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, dpref_set_up, dpref_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(pairs_of_an_edit_come_back),
         TEST(identical_responses_make_no_pair),
