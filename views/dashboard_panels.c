@@ -230,7 +230,7 @@ static int draw_alert(struct area a, const struct snapshot *s, int rows) {
                                                                : ROLE_WARNING;
     styled_printf(&t, role, 0, "%s%s", role == ROLE_TEXT ? "" : "! ", text);
     if (!stands && s->n_alerts > 0) styled_printf(&t, role, 0, ". %s", s->alert[0].advice);
-    const int n = styled_draw(area_sub(a, 0, 0, rows, a.cols), &t, 0, NULL);
+    const int n = styled_draw_cut(area_sub(a, 0, 0, rows, a.cols), &t);
     styled_free(&t);
     return n < rows ? n : rows;
 }
@@ -256,7 +256,7 @@ static void draw_pair(struct area a, const struct snapshot *s, struct dashboard 
     if (!s->n_shown) {
         struct styled none = {0};
         styled_add(&none, ROLE_DIM, 0, "no pairs yet: the first come with the first collection");
-        styled_draw(a, &none, 0, NULL);
+        styled_draw_cut(a, &none);
         styled_free(&none);
         return;
     }

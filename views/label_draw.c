@@ -158,7 +158,7 @@ static void draw_previous(const struct label_view *v, struct area a) {
     const bool trains = v->decision != DECISION_SKIP && !v->previous.heldout;
     if (trains) styled_add(&t, ROLE_TEXT, 0, "Counts from the next reward step. ");
     styled_add(&t, ROLE_DIM, 0, "r shows it, u takes it back");
-    styled_draw(a, &t, 0, NULL);
+    styled_draw_cut(a, &t);
     styled_free(&t);
 }
 
@@ -180,7 +180,7 @@ static void draw_reveal(const struct label_view *v, struct area a) {
                       p->name[side], format_number(p->reward[side]).s);
         styled_add(&t, ROLE_TEXT, 0, p->text[side][0] ? p->text[side] : "(empty)");
     }
-    styled_draw(in, &t, 0, NULL);
+    styled_draw_cut(in, &t);
     styled_free(&t);
 }
 
@@ -204,7 +204,7 @@ static void draw_empty(const struct label_view *v, struct area a, const struct s
                "better one, "
                "A or B when it is much better, t for a tie, x when both are bad, s to skip. A label counts from the "
                "next reward step.");
-    styled_draw(in, &t, 0, NULL);
+    styled_draw_cut(in, &t);
     styled_free(&t);
     draw_previous(v, area_sub(a, a.rows - 3, 1, 2, a.cols - 2));
 }

@@ -37,9 +37,9 @@ void styled_free(struct styled *t) {
     *t = (struct styled){0};
 }
 
-/* Draw bytes [from, to) of t on one row; *s is the span that holds `from` or one before it. */
-static void draw_line(struct area a, int row, const struct styled *t, size_t from, size_t to, int *s,
-                      unsigned char *seen) {
+/* Draw bytes [from, to) of t on one row; *s is the span that holds `from` or one before it. Returns the cells used. */
+static int draw_line(struct area a, int row, const struct styled *t, size_t from, size_t to, int *s,
+                     unsigned char *seen) {
     int col = 0;
     while (*s < t->n && t->span[*s].start + t->span[*s].len <= from) ++*s;
     for (int i = *s; i < t->n && t->span[i].start < to; i++) {
@@ -49,9 +49,10 @@ static void draw_line(struct area a, int row, const struct styled *t, size_t fro
         col += area_text_n(a, row, col, a.cols - col, p->role, p->attr, t->text.s + begin, end - begin);
         if (seen && p->source >= 0) memset(seen + p->source + (begin - p->start), 1, end - begin);
     }
+    return col;
 }
 
-int styled_draw(struct area a, const struct styled *t, int first, unsigned char *seen) {
+static int draw_lines(struct area a, const struct styled *t, int first, unsigned char *seen, bool cut) {
     struct wrapped w;
     const char *text = strbuf_str(&t->text);
     wrap_text(&w, text, a.cols);
@@ -59,11 +60,21 @@ int styled_draw(struct area a, const struct styled *t, int first, unsigned char 
     for (int i = first < 0 ? 0 : first; i < w.n && i - first < a.rows; i++) {
         size_t len = w.len[i];
         while (len && text[w.start[i] + len - 1] == ' ') len--;
-        draw_line(a, i - first, t, w.start[i], w.start[i] + len, &span, seen);
+        const int row = i - first, used = draw_line(a, row, t, w.start[i], w.start[i] + len, &span, seen);
+        if (cut && row == a.rows - 1 && i + 1 < w.n)
+            area_text(a, row, used < a.cols ? used : a.cols - 1, 1, ROLE_DIM, 0, "…");
     }
     const int n = w.n;
     wrapped_free(&w);
     return n;
+}
+
+int styled_draw(struct area a, const struct styled *t, int first, unsigned char *seen) {
+    return draw_lines(a, t, first, seen, false);
+}
+
+int styled_draw_cut(struct area a, const struct styled *t) {
+    return draw_lines(a, t, 0, NULL, true);
 }
 
 int styled_lines(const struct styled *t, int cols) {

@@ -28,6 +28,9 @@ void styled_free(struct styled *t);
 /* Draw lines first.. of t, wrapped to a's width; returns the number of lines there are. seen (may be NULL): one byte
  * per source byte, set to 1 for those that were drawn. */
 int styled_draw(struct area a, const struct styled *t, int first, unsigned char *seen);
+/* The same from the first line on, for what cannot be scrolled: where lines are left over, the last row ends with an
+ * ellipsis. */
+int styled_draw_cut(struct area a, const struct styled *t);
 /* Lines of t at this width. */
 int styled_lines(const struct styled *t, int cols);
 

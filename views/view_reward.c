@@ -70,7 +70,7 @@ static void draw_nothing(struct area a, const struct snapshot *s) {
     const struct area in = a.rows >= 5 ? area_box(a, "Reward", true) : a;
     if (s->state_text[0] && s->state != RUN_RUNNING) styled_printf(&t, ROLE_WARNING, 0, "%s\n\n", s->state_text);
     add_reason(&t, s);
-    styled_draw(in, &t, 0, NULL);
+    styled_draw_cut(in, &t);
     styled_free(&t);
 }
 

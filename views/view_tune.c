@@ -192,7 +192,7 @@ static void draw_detail(struct area a, const struct tune_view *v, const struct s
     range_text(o, text, sizeof text);
     styled_printf(&t, ROLE_DIM, 0, "%s; takes effect: %s; from: %s", text, option_when_text(o->when),
                   source_text(s, o));
-    styled_draw(a, &t, 0, NULL);
+    styled_draw_cut(a, &t);
     styled_free(&t);
 }
 
@@ -213,7 +213,7 @@ static void draw_history(struct area a, const struct snapshot *s) {
         }
     }
     if (!t.n) styled_add(&t, ROLE_DIM, 0, "nothing changed yet: Enter edits, [ ] move beta");
-    styled_draw(a, &t, 0, NULL);
+    styled_draw_cut(a, &t);
     styled_free(&t);
 }
 
