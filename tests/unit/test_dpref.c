@@ -11,9 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/json_string.h"
 #include "engine/base/mem.h"

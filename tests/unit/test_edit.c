@@ -9,12 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/hash.h"
 #include "engine/base/json.h"
-#include "engine/base/mem.h"
 #include "engine/game/edit.h"
 #include "engine/game/pair.h"
 #include "engine/game/game_private.h"

@@ -1,6 +1,5 @@
 /* Scope `head`: features, values and descent of linear rewards against naive double computations; identities (centring, unit variance,
- * linearity, the fitted reward at w0); restored bases; independence of threads; bad input; the way into the confidence set; and the
- * eigenvectors under it. */
+ * linearity, the fitted reward at w0); restored bases; independence of threads; bad input; and the way into the confidence set. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,10 +14,10 @@
 #include "engine/base/rng.h"
 #include "engine/game/confidence.h"
 #include "engine/game/head_scope.h"
-#include "engine/math/eigen.h"
 #include "engine/math/parallel.h"
 #include "tests/support/model_fixture.h"
 #include "tests/support/reference_model.h"
+#include "tests/support/vector.h"
 
 enum { VOCAB = FIXTURE_VOCAB, DIM = FIXTURE_DIM, K = 5, N = 1 + K, N_SEQ = 14, MAX_NEW = 16 };
 static const float BOUND = 3.0f, KL_COEF = 0.3f;
@@ -109,12 +108,6 @@ static double *reference_rows(const struct scene *c) {
     free(params);
     free(hidden);
     return f;
-}
-
-static double dot(const double *w, const double *f, int n) {
-    double s = 0;
-    for (int j = 0; j < n; j++) s += w[j] * f[j];
-    return s;
 }
 
 /* ---- Features -------------------------------------------------------------------------------------------------------- */
@@ -590,60 +583,6 @@ static void test_confidence_set(void **state) {
     scene_free(&c);
 }
 
-/* ---- Eigenvectors ---------------------------------------------------------------------------------------------------- */
-
-/* Residual, orthonormality, order and sign of the decomposition of a [n,n]; value gets the eigenvalues. */
-static void check_eigen(const double *a, int n, double *value) {
-    const size_t square = (size_t)n * (size_t)n;
-    double *spoilt = calloc(square, sizeof *spoilt), *v = calloc(square, sizeof *v), *scratch = calloc(eigen_scratch(n), sizeof *scratch), size = 0;
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++) {
-            spoilt[i * n + j] = j <= i ? a[i * n + j] : NAN; /* only the lower triangle is read */
-            size = fmax(size, fabs(a[i * n + j]));
-        }
-    assert_true(eigen_symmetric(spoilt, n, value, v, scratch));
-    for (int i = 0; i < n; i++) {
-        int largest = 0;
-        for (int j = 0; j < n; j++) {
-            double image = 0;
-            for (int k = 0; k < n; k++) image += a[j * n + k] * v[i * n + k];
-            assert_true(fabs(image - value[i] * v[i * n + j]) <= 1e-14 * n * size);
-            assert_true(fabs(dot(v + i * n, v + j * n, n) - (i == j)) < 1e-13);
-            if (fabs(v[i * n + j]) > fabs(v[i * n + largest])) largest = j;
-        }
-        assert_true(v[i * n + largest] > 0 && (i == 0 || value[i] <= value[i - 1]));
-    }
-    free(spoilt);
-    free(v);
-    free(scratch);
-}
-
-static void test_eigen(void **state) {
-    (void)state;
-    enum { MOST = 70 };
-    static double a[MOST * MOST], value[MOST];
-    for (int n = 1; n <= MOST; n += n < 6 ? 1 : 16) {
-        for (int kind = 0; kind < 4; kind++) {
-            for (int i = 0; i < n; i++)
-                for (int j = 0; j <= i; j++) {
-                    const double z = rng_normal(2, RNG_TEST, (uint64_t)(100 * n + i), (uint64_t)j);
-                    /* random; graded over many decades; ones (rank 1); a chain of springs, whose values are known */
-                    const double spring = i == j ? 2 : i == j + 1 ? -1 : 0;
-                    a[i * n + j] = a[j * n + i] = kind == 0 ? z : kind == 1 ? z * pow(10, -0.2 * (i + j)) : kind == 2 ? 1 : spring;
-                }
-            check_eigen(a, n, value);
-            for (int i = 0; i < n; i++) {
-                if (kind == 2) assert_true(fabs(value[i] - (i == 0 ? n : 0)) < 1e-12);
-                if (kind == 3) assert_true(fabs(value[i] - 2 + 2 * cos(acos(-1) * (n - i) / (n + 1))) < 1e-13);
-            }
-        }
-    }
-    memset(a, 0, sizeof a);
-    check_eigen(a, 5, value);
-    double scratch[4], v[4], bad[4] = {1, 0, NAN, 1};
-    assert_false(eigen_symmetric(bad, 2, value, v, scratch));
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_features_against_double),
@@ -658,7 +597,6 @@ int main(void) {
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_confidence_set),
-        cmocka_unit_test(test_eigen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
