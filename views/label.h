@@ -40,6 +40,8 @@ struct label_view {
     enum decision decision;
     double strength;
     int64_t seq;
+    char *written; /* the text of a DECISION_EDIT, owned */
+    bool undone;   /* it was taken back since */
     /* against auto-repeat */
     int last_key;
     double last_key_at;

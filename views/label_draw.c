@@ -21,8 +21,8 @@ static bool names_a_model(const char *text) {
 /* A pane with a box, or with a title row where boxes would leave too little. */
 static struct area pane(struct area a, const char *title, bool box, bool focus) {
     if (box) return area_box(a, title, focus);
-    area_fill(a, 0, 0, a.cols, "─", ROLE_AXIS, 0);
-    area_text(a, 0, 0, a.cols - 1, focus ? ROLE_TITLE_FOCUS : ROLE_TITLE, ATTR_BOLD, title);
+    area_fill(a, 0, 0, a.cols, "─", focus ? ROLE_TITLE_FOCUS : ROLE_AXIS, 0);
+    area_text(a, 0, 0, a.cols - 1, focus ? ROLE_TITLE_FOCUS : ROLE_TITLE, focus ? ATTR_BOLD : 0, title);
     area_fill(a, 0, text_cells(title), 1, " ", ROLE_AXIS, 0);
     return area_sub(a, 1, 0, a.rows - 1, a.cols);
 }
@@ -89,7 +89,7 @@ static void draw_question(struct label_view *v, struct area a, const struct acti
         n = snprintf(text, sizeof text, "Which is better?  pair %lld", (long long)v->pair.id);
     const double minutes = (act->now - v->first_vote_at) / 60;
     char more[128];
-    int m = snprintf(more, sizeof more, "%d wait", v->queue);
+    int m = snprintf(more, sizeof more, "%d more", v->queue);
     if (v->n_votes) m += snprintf(more + m, sizeof more - (size_t)m, "  %d labelled", v->n_votes);
     if (v->n_votes > 2 && minutes > 0.05)
         m += snprintf(more + m, sizeof more - (size_t)m, ", %.1f/min", v->n_votes / minutes);
@@ -149,17 +149,28 @@ static void add_reward(struct styled *t, const struct label_view *v) {
     styled_add(t, ROLE_TEXT, 0, ". ");
 }
 
+static void add_vote(struct styled *t, const struct label_view *v) {
+    if (v->undone)
+        styled_printf(t, ROLE_WARNING, ATTR_BOLD, "taken back #%lld: ", (long long)v->seq);
+    else
+        styled_printf(t, ROLE_GOOD, ATTR_BOLD, "saved #%lld: ", (long long)v->seq);
+    add_decision(t, v);
+    add_reward(t, v);
+}
+
 static void draw_previous(const struct label_view *v, struct area a) {
     if (!v->previous.id || a.rows < 1) return;
-    struct styled t = {0};
-    styled_printf(&t, ROLE_GOOD, ATTR_BOLD, "saved #%lld: ", (long long)v->seq);
-    add_decision(&t, v);
-    add_reward(&t, v);
-    const bool trains = v->decision != DECISION_SKIP && !v->previous.heldout;
-    if (trains) styled_add(&t, ROLE_TEXT, 0, "Counts from the next reward step. ");
-    styled_add(&t, ROLE_DIM, 0, "r shows it, u takes it back");
-    styled_draw_cut(a, &t);
-    styled_free(&t);
+    const bool trains = v->decision != DECISION_SKIP && !v->previous.heldout && !v->undone;
+    for (int more = trains; more >= 0; more--) { /* without this sentence where the keys would not fit */
+        struct styled t = {0};
+        add_vote(&t, v);
+        if (more) styled_add(&t, ROLE_TEXT, 0, "Counts from the next reward step. ");
+        styled_add(&t, ROLE_DIM, 0, v->undone ? "r shows it, U gives it again" : "r shows it, u takes it back");
+        const bool fits = styled_lines(&t, a.cols) <= a.rows;
+        if (fits || !more) styled_draw_cut(a, &t);
+        styled_free(&t);
+        if (fits) return;
+    }
 }
 
 /* r: the pair before in full, with names. */
@@ -169,11 +180,13 @@ static void draw_reveal(const struct label_view *v, struct area a) {
     snprintf(title, sizeof title, "Pair %lld, revealed (r or Esc goes on)", (long long)p->id);
     struct area in = area_box(a, title, true);
     struct styled t = {0};
-    styled_printf(&t, ROLE_GOOD, ATTR_BOLD, "saved #%lld: ", (long long)v->seq);
-    add_decision(&t, v);
-    add_reward(&t, v);
+    add_vote(&t, v);
     styled_printf(&t, ROLE_DIM, ATTR_BOLD, "\n\nprompt\n");
     styled_add(&t, ROLE_TEXT, 0, p->prompt);
+    if (v->written) {
+        styled_printf(&t, ROLE_GOOD, ATTR_BOLD, "\n\nyour answer\n");
+        styled_add(&t, ROLE_TEXT, 0, v->written);
+    }
     for (int i = 0; i < 2; i++) {
         const int side = label_side(p, i);
         styled_printf(&t, side ? ROLE_STUDENT : ROLE_TEACHER, ATTR_BOLD, "\n\n%c: %s  reward %s\n", i ? 'B' : 'A',

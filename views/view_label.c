@@ -66,15 +66,29 @@ static struct finished *find_finished(const struct label_view *v, int64_t id) {
     return NULL;
 }
 
+/* The pair of the previous vote as the run has it now. A written answer decides nothing about its pair: there the pairs
+ * that were made of it tell. */
+static void refresh_previous(struct label_view *v, const struct shown_pair *p) {
+    if (v->decision == DECISION_EDIT && p->edit == v->seq) {
+        v->undone = p->dropped;
+    } else if (v->decision != DECISION_EDIT && p->id == v->previous.id && p->event) {
+        v->undone = false;
+        v->seq = p->event; /* another one when it was given again */
+    }
+}
+
 /* Keep the list of finished pairs in step with the run: an undone label makes its pair askable again. */
 static void refresh_finished(struct label_view *v, const struct snapshot *s) {
     for (int i = 0; i < s->n_shown; i++) {
         struct finished *f = find_finished(v, s->pair[i].id);
+        refresh_previous(v, &s->pair[i]);
         if (!f) continue;
-        if (s->pair[i].event)
+        if (s->pair[i].event) {
             f->event_seen = true;
-        else if (f->event_seen)
+        } else if (f->event_seen) {
+            v->undone |= f->id == v->previous.id;
             *f = v->finished[--v->n_finished];
+        }
     }
 }
 
@@ -162,6 +176,9 @@ static void finish_pair(struct label_view *v, const struct snapshot *s, const st
     v->decision = ev->decision;
     v->strength = ev->strength;
     v->seq = ev->seq;
+    free(v->written);
+    v->written = ev->decision == DECISION_EDIT ? mem_strdup(ev->text) : NULL;
+    v->undone = false;
     update(v, s);
 }
 
@@ -254,6 +271,7 @@ static void destroy(void *state) {
     struct label_view *v = state;
     drop_pair(v);
     pair_free(&v->previous);
+    free(v->written);
     free(v->finished);
 }
 
@@ -314,6 +332,23 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
     }
 }
 
+/* What is on the screen, with the names that it shows there. */
+static char *copy(void *state, const struct snapshot *s, char *what, size_t size) {
+    const struct label_view *v = state;
+    const struct labelled_pair *p = v->reveal ? &v->previous : &v->pair;
+    (void)s;
+    if (!p->id) return NULL;
+    struct strbuf b = {0};
+    strbuf_printf(&b, "prompt:\n%s\n", p->prompt);
+    for (int i = 0; i < 2; i++) {
+        const int side = label_side(p, i);
+        strbuf_printf(&b, "\n%c%s%s:\n%s\n", i ? 'B' : 'A', v->reveal ? ", " : "", v->reveal ? p->name[side] : "",
+                      p->text[side]);
+    }
+    snprintf(what, size, "pair %lld: prompt, A and B", (long long)p->id);
+    return strbuf_take(&b);
+}
+
 static const struct view_key KEYS_LABEL[] = {
     {'a', "a", "A better", "A is better"},
     {'b', "b", "B better", "B is better"},
@@ -328,7 +363,7 @@ static const struct view_key KEYS_LABEL[] = {
     {'n', "n", "note", "write a note on this pair in $EDITOR"},
     {'f', "f", "flag", "flag the pair as broken: it is taken out of training"},
     {KEY_TAB, "Tab", "pane", "focus the next pane; S-Tab the one before"},
-    {'B', "B", NULL, "B is much better: counts twice"},
+    {'y', "y", NULL, "copy the pair: prompt, A and B"},
     {0, NULL, NULL, NULL},
 };
 
@@ -344,5 +379,6 @@ const struct view_ops VIEW_LABEL = {
     .draw = draw,
     .key = key,
     .edited = edited,
+    .copy = copy,
     .keys = KEYS_LABEL,
 };

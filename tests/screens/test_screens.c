@@ -216,6 +216,51 @@ static void test_written_and_dropped_pairs(void **state) {
     snapshot_release(s);
 }
 
+/* The line on the vote before follows the run: taken back, given again. What is copied shows no more than the screen. */
+static void test_label_taken_back(void **state) {
+    (void)state;
+    const struct view_ops *v = find_view("label");
+    struct snapshot *s = make_snapshot(SNAPSHOT_PLAYING);
+    struct actions act = {.label = accept_label, .message = no_message, .annotator = "me", .now = 1};
+    static const struct {
+        int64_t event;
+        const char *want;
+    } STEPS[] = {{0, "saved #18: "}, {18, "saved #18: "}, {0, "taken back #18: "}, {20, "saved #20: "}};
+    struct canvas c;
+    void *view = mem_small(v->state_size);
+    char what[80];
+    int asked = 0;
+    canvas_init(&c, 24, 80, GLYPHS_BRAILLE);
+    v->init(view);
+    v->draw(view, canvas_area(&c), s, &act);
+    char *copied = v->copy(view, s, what, sizeof what);
+    assert_non_null(strstr(copied, "\nA:\n"));
+    assert_null(strstr(copied, "teacher"));
+    free(copied);
+    while (asked < s->n_shown) {
+        char id[32];
+        snprintf(id, sizeof id, "pair %lld:", (long long)s->pair[asked].id);
+        if (strstr(what, id)) break;
+        asked++;
+    }
+    assert_true(asked < s->n_shown);
+    act.now = 2;
+    v->key(view, 'a', s, &act);
+    for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
+        s->pair[asked].event = STEPS[i].event;
+        canvas_clear(&c);
+        v->draw(view, canvas_area(&c), s, &act);
+        char *text = canvas_dump(&c, false);
+        assert_non_null(strstr(text, STEPS[i].want));
+        assert_non_null(strstr(text, i == 2 ? "U gives it again" : "u takes it back"));
+        free(text);
+    }
+    v->destroy(view);
+    free(view);
+    canvas_free(&c);
+    snapshot_release(s);
+}
+
 static const struct shot SHOTS[] = {
 #define EVERY_SIZE(view, kind, keys)                                                                                   \
     {view "-200x60", view, kind, 60, 200, GLYPHS_BRAILLE, keys, NULL, false, false},                                   \
@@ -264,12 +309,13 @@ static const struct shot SHOTS[] = {
 
 int main(void) {
     enum { N = sizeof SHOTS / sizeof *SHOTS };
-    struct CMUnitTest tests[N + 3];
+    struct CMUnitTest tests[N + 4];
     tests[N] = (struct CMUnitTest)cmocka_unit_test(test_any_size_any_key);
     tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(test_lone_points_and_levels);
     tests[N + 2] = (struct CMUnitTest)cmocka_unit_test(test_written_and_dropped_pairs);
+    tests[N + 3] = (struct CMUnitTest)cmocka_unit_test(test_label_taken_back);
     for (int i = 0; i < N; i++)
         tests[i] =
             (struct CMUnitTest){.name = SHOTS[i].name, .test_func = check_shot, .initial_state = (void *)&SHOTS[i]};
-    return _cmocka_run_group_tests("screens", tests, N + 3, NULL, NULL);
+    return _cmocka_run_group_tests("screens", tests, N + 4, NULL, NULL);
 }
