@@ -1,8 +1,10 @@
 """Drive the real program in a pseudo-terminal: start it, press keys, read its screen. Python's standard library only.
 
 `Screen` understands what ncurses sends to an xterm: enough to know which character stands where, no more. Checks wait
-for a state with a generous limit instead of sleeping, so that a busy machine makes a test slow, not wrong.
+for a state with a generous limit instead of sleeping, so that a busy machine makes a test slow, not wrong. A frame may
+arrive in parts: whatever is expected of a screen belongs into the wait itself, not into an assertion behind it.
 """
+import codecs
 import fcntl
 import json
 import os
@@ -170,9 +172,13 @@ class Screen:
             self.scroll(self.y, n)
         elif final == "S":
             self.scroll(self.top, n)
+        elif final == "T":
+            self.scroll(self.top, -n)
         elif final == "r":
             self.top, self.bottom = (p[0] - 1, p[1] - 1) if len(p) == 2 else (0, self.rows - 1)
             self.y = self.x = 0
+        elif final not in "hlt":  # modes and window titles move no character
+            raise AssertionError("a control sequence that this terminal does not know: CSI %s %s" % (args, final))
 
     def lines(self):
         return ["".join(r).rstrip() for r in self.grid]
@@ -216,6 +222,7 @@ class Program:
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
         self.before = termios.tcgetattr(self.slave)
         self.screen, self.raw = Screen(cols, rows), b""
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end inside a character
         unwanted = ("LINES", "COLUMNS", "NO_COLOR", "LC_ALL", "LC_CTYPE")
         environment = {k: v for k, v in os.environ.items() if k not in unwanted}
         environment.update({"TERM": term, "LANG": "C.UTF-8"})
@@ -237,7 +244,7 @@ class Program:
             except OSError:
                 return False
             self.raw += data
-            self.screen.feed(data.decode("utf-8", "replace"))
+            self.screen.feed(self.decoder.decode(data))
             return True
         return False
 
@@ -259,6 +266,17 @@ class Program:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.read(0.02)
+
+    def still(self, seconds, what, limit=LIMIT):
+        """Wait until the screen keeps its text for that long; a screen that never does fails. Returns its lines."""
+        end, before, since = time.monotonic() + limit, self.screen.lines(), time.monotonic()
+        while time.monotonic() - since < seconds:
+            self.read(0.02)
+            if self.screen.lines() != before:
+                before, since = self.screen.lines(), time.monotonic()
+            if since > end:
+                raise AssertionError("%s: the screen moves for %g s:\n%s" % (what, limit, self.screen.text()))
+        return before
 
     def type(self, text):
         os.write(self.master, text.encode())
