@@ -12,7 +12,7 @@
 #include "engine/game/head_set.h"
 #include "engine/game/options_check.h"
 
-enum { EVAL_PAIRS = 2048 };
+enum { EVAL_PAIRS = 1024 };
 
 /* The other half is that of r_held. The last digit of the hash decides the held-out tenth, so it is left out here. */
 static bool is_other_half(const struct game *g, const struct pref_pair *p) { return g->held.t.model && p->prompt_hash / 10 % 2 == 1; }

@@ -22,10 +22,17 @@ struct product {
 
 /* Below this many multiply-adds a tile costs more to hand out than it saves. */
 #define TILE_MIN_WORK 1.0e6
-enum { TILE_MAX_M = 256, TILE_MAX_N = 1024, TILES_WANTED = 16, TILE_STEP = 16 };
+enum { TILE_MAX_M = 512, TILE_MAX_N = 1024, TILES_WANTED = 8, TILE_STEP = 16 };
 
 static int half_up(int v) {
     return ((v + 1) / 2 + TILE_STEP - 1) / TILE_STEP * TILE_STEP;
+}
+
+/* The tile that cuts n into as few equal parts as keep below `most`: a last tile of a few rows would leave processors idle. */
+static int even_share(int n, int most) {
+    const int parts = (n - 1) / most + 1;
+    const int share = (n - 1) / parts + 1;
+    return parts == 1 ? n : (share + TILE_STEP - 1) / TILE_STEP * TILE_STEP;
 }
 
 static int count(int n, int tile) {
@@ -33,8 +40,8 @@ static int count(int n, int tile) {
 }
 
 static void choose_tiles(struct product *p) {
-    p->tile_m = p->m < TILE_MAX_M ? p->m : TILE_MAX_M;
-    p->tile_n = p->n < TILE_MAX_N ? p->n : TILE_MAX_N;
+    p->tile_m = even_share(p->m, TILE_MAX_M);
+    p->tile_n = even_share(p->n, TILE_MAX_N);
     while (count(p->m, p->tile_m) * count(p->n, p->tile_n) < TILES_WANTED) {
         if ((double)p->tile_m * p->tile_n * p->k < 2 * TILE_MIN_WORK) break;
         int *side = p->tile_m * 2 > p->tile_n ? &p->tile_m : &p->tile_n;

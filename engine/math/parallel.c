@@ -42,6 +42,9 @@ __attribute__((constructor)) static void keep_blas_single_threaded(void) {
     openblas_set_num_threads(1);
 }
 
+/* This thread runs a chunk: what it calls is not shared out again. */
+static _Thread_local bool inside;
+
 static void spin_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -57,7 +60,9 @@ static void work(void) {
         const uint32_t n = (uint32_t)(t >> 32), next = (uint32_t)t;
         if (next >= n) return;
         if (!atomic_compare_exchange_weak(&pool.ticket, &t, t + 1)) continue;
+        inside = true;
         pool.fn(pool.ctx, (int)next);
+        inside = false;
         if (atomic_fetch_add(&pool.done, 1) + 1 == (int)n && atomic_load(&pool.caller_waits)) {
             pthread_mutex_lock(&pool.lock);
             pthread_cond_signal(&pool.finished);
@@ -141,7 +146,7 @@ static void wait_until_done(int n) {
 
 void parallel_for(int n, void (*fn)(void *ctx, int i), void *ctx) {
     if (n <= 0) return;
-    if (n == 1 || pool.n_workers == 0) {
+    if (n == 1 || pool.n_workers == 0 || inside) {
         for (int i = 0; i < n; i++) fn(ctx, i);
         return;
     }

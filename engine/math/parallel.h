@@ -12,8 +12,8 @@ void parallel_init(int n_threads);
 void parallel_shutdown(void);
 int parallel_threads(void);
 
-/* Call fn(ctx, i) for i in 0..n-1, in any order, from several threads; returns when all are done. Not reentrant: fn
- * must not call parallel_for. */
+/* Call fn(ctx, i) for i in 0..n-1, in any order, from several threads; returns when all are done. When fn calls
+ * parallel_for, that runs inline. */
 void parallel_for(int n, void (*fn)(void *ctx, int i), void *ctx);
 
 /* Call fn(ctx, begin, end) for consecutive pieces of 0..n, each `grain` long but the last. */

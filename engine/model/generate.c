@@ -92,7 +92,7 @@ static bool prefill_step(struct generation *g, int n, int *n_last) {
     if (n == 0) return true;
     if (!safe_to_go_on(g)) return false;
     size_t d = (size_t)g->m->cfg.d_model;
-    kv_cache_step(g->cache, g->row, n, g->hidden);
+    kv_cache_step(g->cache, g->row, n, false, g->hidden);
     for (int i = 0; i < n; i++)
         if (g->row[i].pos == g->row[i].n_shared - 1)
             memcpy(g->last + (size_t)(*n_last)++ * d, g->hidden + (size_t)i * d, d * sizeof(float));
@@ -167,7 +167,7 @@ static bool decode_rows(struct generation *g, const int *live, int n, int *keep,
         g->start[i] = i;
     }
     g->start[n] = n;
-    kv_cache_step(g->cache, g->row, n, g->hidden);
+    kv_cache_step(g->cache, g->row, n, true, g->hidden);
     if (!sampler_run(g->sampler, g->hidden, n, g->start, g->draw, e)) return false;
     for (int i = 0; i < n; i++)
         if (append(g, &g->seq[live[i]], &g->draw[i])) keep[(*n_keep)++] = live[i];

@@ -149,7 +149,8 @@ SIMD_CLONES static void attend_block(float *out, float *top, float *sum, const f
 
 struct attend_job {
     struct kv_cache *c;
-    const struct kv_row *row;
+    const struct kv_row *row;   /* all rows of the step */
+    int first;                  /* the first one of this job */
     const float *keys, *values; /* of this layer */
     float scale;
 };
@@ -172,9 +173,10 @@ static void attend_run(const struct attend_job *j, int row, size_t first, int n)
     }
 }
 
-static void attend_row(void *ctx, int row) {
+static void attend_row(void *ctx, int nth) {
     const struct attend_job *j = ctx;
     struct kv_cache *c = j->c;
+    const int row = j->first + nth;
     const struct kv_row *r = &j->row[row];
     int heads = c->m->cfg.n_head, dim = c->m->cfg.head_dim, seen = r->pos + 1;
     int n_shared = seen < r->n_shared ? seen : r->n_shared;
@@ -198,10 +200,10 @@ static size_t cache_row(const struct kv_row *r) {
     return r->pos < r->n_shared ? r->shared + (size_t)r->pos : r->own + (size_t)(r->pos - r->n_shared);
 }
 
-static void store_keys_values(struct kv_cache *c, const struct kv_row *row, int n, float *keys, float *values) {
+static void store_keys_values(struct kv_cache *c, const struct kv_row *row, int first, int n, float *keys, float *values) {
     const struct model_config *f = &c->m->cfg;
     size_t kv = kv_dim(f), q = (size_t)f->n_head * (size_t)f->head_dim;
-    for (int i = 0; i < n; i++) {
+    for (int i = first; i < first + n; i++) {
         const float *k = c->qkv + (size_t)i * (q + 2 * kv) + q;
         size_t to = cache_row(&row[i]), lane = to % SIMD_LANES;
         float *tile = keys + (to - lane) * kv + lane;
@@ -210,35 +212,68 @@ static void store_keys_values(struct kv_cache *c, const struct kv_row *row, int 
     }
 }
 
-static void layer_step(struct kv_cache *c, int l, const struct kv_row *row, int n) {
+/* Rows [first, first + n) of the step. */
+static void layer_step(struct kv_cache *c, int l, const struct kv_row *row, int first, int n) {
     const struct model *m = c->m;
     const struct model_config *f = &m->cfg;
     const struct layer_params *p = &m->layer[l];
     int d = f->d_model, q = f->n_head * f->head_dim, kv = f->n_kv_head * f->head_dim, width = q + 2 * kv;
+    const size_t at = (size_t)first;
     float *keys = c->keys + (size_t)l * c->n_cached * (size_t)kv,
           *values = c->values + (size_t)l * c->n_cached * (size_t)kv;
+    float *x = c->x + at * (size_t)d, *norm = c->norm + at * (size_t)d, *qkv = c->qkv + at * (size_t)width;
+    float *gate_up = c->gate_up + at * 2 * (size_t)f->d_ff, *ff = c->ff + at * (size_t)f->d_ff;
 
-    rmsnorm_forward(c->norm, NULL, c->x, NULL, m->params + p->attn_norm, n, d, f->rms_eps);
-    matmul_nt(c->qkv, c->norm, m->params + p->wq, n, width, d, false); /* wq, wk, wv lie one after the other */
-    rope_forward(c->qkv, c->rope, c->pos, n, f->n_head + f->n_kv_head, f->head_dim, width);
-    store_keys_values(c, row, n, keys, values);
-    struct attend_job job = {c, row, keys, values, 1.0f / sqrtf((float)f->head_dim)};
+    rmsnorm_forward(norm, NULL, x, NULL, m->params + p->attn_norm, n, d, f->rms_eps);
+    matmul_nt(qkv, norm, m->params + p->wq, n, width, d, false); /* wq, wk, wv lie one after the other */
+    rope_forward(qkv, c->rope, c->pos + first, n, f->n_head + f->n_kv_head, f->head_dim, width);
+    store_keys_values(c, row, first, n, keys, values);
+    struct attend_job job = {c, row, first, keys, values, 1.0f / sqrtf((float)f->head_dim)};
     parallel_for(n, attend_row, &job);
-    matmul_nt(c->x, c->att, m->params + p->wo, n, d, q, true);
+    matmul_nt(x, c->att + at * (size_t)q, m->params + p->wo, n, d, q, true);
 
-    rmsnorm_forward(c->norm, NULL, c->x, NULL, m->params + p->ffn_norm, n, d, f->rms_eps);
-    matmul_nt(c->gate_up, c->norm, m->params + p->w_gate, n, 2 * f->d_ff, d, false); /* w_gate, w_up likewise */
-    swiglu_forward(c->ff, c->gate_up, n, f->d_ff);
-    matmul_nt(c->x, c->ff, m->params + p->w_down, n, d, f->d_ff, true);
+    rmsnorm_forward(norm, NULL, x, NULL, m->params + p->ffn_norm, n, d, f->rms_eps);
+    matmul_nt(gate_up, norm, m->params + p->w_gate, n, 2 * f->d_ff, d, false); /* w_gate, w_up likewise */
+    swiglu_forward(ff, gate_up, n, f->d_ff);
+    matmul_nt(x, ff, m->params + p->w_down, n, d, f->d_ff, true);
 }
 
-void kv_cache_step(struct kv_cache *c, const struct kv_row *row, int n, float *hidden) {
+static void layers_step(struct kv_cache *c, const struct kv_row *row, int first, int n, float *hidden) {
     const struct model *m = c->m;
+    const int d = m->cfg.d_model;
+    float *x = c->x + (size_t)first * (size_t)d;
+    embed_forward(x, m->params + m->embed, c->token + first, n, d);
+    for (int l = 0; l < m->cfg.n_layer; l++) layer_step(c, l, row, first, n);
+    rmsnorm_forward(hidden + (size_t)first * (size_t)d, NULL, x, NULL, m->params + m->out_norm, n, d, m->cfg.rms_eps);
+}
+
+/* A step of few rows through a small model is hundreds of products too small to share out. Its rows are shared out instead, a group of them to
+ * a processor for the whole step. A large model stays with one group, whose products read every weight once. */
+enum { GROUP_ROWS = 16, GROUP_MAX_PARAMS = 4 << 20 };
+
+static int count_groups(const struct model *m, int n) {
+    if (m->n_params > GROUP_MAX_PARAMS || n < 2 * GROUP_ROWS) return 1;
+    return n / GROUP_ROWS / 2 * 2; /* an even number divides well among most machines' processors */
+}
+
+struct group_job {
+    struct kv_cache *c;
+    const struct kv_row *row;
+    int n, n_groups;
+    float *hidden;
+};
+
+static void group_step(void *ctx, int i) {
+    const struct group_job *j = ctx;
+    const int first = j->n * i / j->n_groups, end = j->n * (i + 1) / j->n_groups;
+    layers_step(j->c, j->row, first, end - first, j->hidden);
+}
+
+void kv_cache_step(struct kv_cache *c, const struct kv_row *row, int n, bool separate, float *hidden) {
     for (int i = 0; i < n; i++) {
         c->token[i] = row[i].token;
         c->pos[i] = row[i].pos;
     }
-    embed_forward(c->x, m->params + m->embed, c->token, n, m->cfg.d_model);
-    for (int l = 0; l < m->cfg.n_layer; l++) layer_step(c, l, row, n);
-    rmsnorm_forward(hidden, NULL, c->x, NULL, m->params + m->out_norm, n, m->cfg.d_model, m->cfg.rms_eps);
+    struct group_job job = {c, row, n, separate ? count_groups(c->m, n) : 1, hidden};
+    parallel_for(job.n_groups, group_step, &job);
 }

@@ -31,8 +31,9 @@ struct kv_row {
 };
 
 /* Computes keys and values of the rows and stores them, then hidden[n, d], the final normalised hidden states. Rows
- * attend to all earlier positions of their sequence, which must be stored already or be among the rows. n <=
- * KV_MAX_ROWS; tokens and positions in range (the caller's duty). Cannot fail. */
-void kv_cache_step(struct kv_cache *c, const struct kv_row *row, int n, float *hidden);
+ * attend to all earlier positions of their sequence, which must be stored already or be among the rows; `separate` says
+ * that none is among them, as in decoding. n <= KV_MAX_ROWS; tokens and positions in range (the caller's duty). Cannot
+ * fail. */
+void kv_cache_step(struct kv_cache *c, const struct kv_row *row, int n, bool separate, float *hidden);
 
 #endif
