@@ -84,6 +84,8 @@ static const struct arg_spec EXPORT_ARGS[] = {
 static const struct arg_spec STUDY_ARGS[] = {
     {"--seeds", "N", ARG_INT, 1, 1000, "3", "runs of each variant, on seeds from the configuration's on"},
     {"--jobs", "N", ARG_INT, 1, 64, "1", "runs at the same time; they share the threads"},
+    {"--variants", "LIST", ARG_TEXT, 0, 0, NULL,
+     "only these of the kind, with commas between them (default: all); a later call with others adds to the study"},
     {"--out", "DIR", ARG_TEXT, 0, 0, NULL, "folder of the study (default: runs/study-KIND-HASH)"},
     SET_ARG,
     ASCII_ARG,

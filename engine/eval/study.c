@@ -105,11 +105,36 @@ static bool load_base(const struct study *s, struct options *o, struct err *e) {
     return true;
 }
 
-static bool resolve_variants(struct study *s, const struct options *base, struct err *e) {
-    while (s->kind->variant[s->n_variants].label) s->n_variants++;
-    s->variant = mem_small((size_t)s->n_variants * sizeof *s->variant);
-    for (int i = 0; i < s->n_variants; i++) {
-        struct study_row_plan *v = &s->variant[i];
+/* Whether `label` is one of those listed with commas between them; all are of no list. */
+static bool listed(const char *list, const char *label) {
+    const size_t n = strlen(label);
+    for (const char *at = list; at; at = strchr(at, ','), at = at ? at + 1 : NULL)
+        if (strncmp(at, label, n) == 0 && (at[n] == ',' || at[n] == '\0')) return true;
+    return !list;
+}
+
+static bool check_listed(const struct study_kind *kind, const char *list, struct err *e) {
+    struct strbuf all = {0};
+    int found = 0, asked = 1;
+    for (const struct study_variant *v = kind->variant; v->label; v++) {
+        found += listed(list, v->label);
+        strbuf_printf(&all, "%s%s", v == kind->variant ? "" : ", ", v->label);
+    }
+    for (const char *c = list; *c; c++) asked += *c == ',';
+    const bool ok = found == asked;
+    if (!ok) err_set(e, "--variants: found \"%.100s\", expected some of: %s", list, strbuf_str(&all));
+    strbuf_free(&all);
+    return ok;
+}
+
+static bool resolve_variants(struct study *s, const struct options *base, const char *list, struct err *e) {
+    int all = 0;
+    if (list && !check_listed(s->kind, list, e)) return false;
+    while (s->kind->variant[all].label) all++;
+    s->variant = mem_small((size_t)all * sizeof *s->variant);
+    for (int i = 0; i < all; i++) {
+        if (!listed(list, s->kind->variant[i].label)) continue;
+        struct study_row_plan *v = &s->variant[s->n_variants++];
         v->label = s->kind->variant[i].label;
         v->options = *base;
         if (!study_resolve(&s->kind->variant[i], &v->options, v->set, e)) return false;
@@ -257,7 +282,7 @@ static void share_threads(struct study *s, const struct options *base) {
 static bool plan(struct study *s, const struct study_request *r, struct options *base, struct err *e) {
     s->kind = study_find(r->kind);
     if (!s->kind) return err_set(e, "there is no study \"%.40s\"", r->kind);
-    if (!load_base(s, base, e) || !resolve_variants(s, base, e)) return err_wrap(e, "study %s", s->kind->name);
+    if (!load_base(s, base, e) || !resolve_variants(s, base, r->variants, e)) return err_wrap(e, "study %s", s->kind->name);
     s->first_seed = base->seed;
     share_threads(s, base);
     if (!name_out(s, r->out, base, e) || !make_jobs(s, e)) return false;

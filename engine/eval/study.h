@@ -30,7 +30,10 @@
       "the truth is the checker's: prompts.checker must be set")                                                       \
     X(DATA, "data", "pairs needed: prompts.per_iteration 32, 64, 128, 256", "prompts per iteration", "")               \
     X(NOISE, "noise", "the student's answer preferred with probability 0, 0.1, 0.3", "share of wrong labels", "")      \
-    X(LABELLER, "labeller", "labels of the teacher, the oracle and the student itself", "labeller", "")
+    X(LABELLER, "labeller", "labels of the teacher, the oracle and the student itself", "labeller", "")                \
+    X(ALGORITHMS, "algorithms", "PbKD online, offline and white-box beside every baseline", "algorithm",               \
+      "all have the prompts and student steps of the configuration; the offline ones gather those of all iterations "  \
+      "in the first")
 
 enum study_id {
 #define X(id, name, help, x_title, note) STUDY_##id,
@@ -101,13 +104,14 @@ struct study {
 struct study_request {
     const char *kind, *config;
     const char *out;        /* NULL: runs/study-KIND-HASH, the hash of options and data */
+    const char *variants;   /* labels with commas between them, in any order; NULL: all of the kind */
     const char *program;    /* NULL: the running program */
     const char *const *set; /* NAME=VALUE */
     int n_set, n_seeds, jobs_at_once;
 };
 
 /* Work out all jobs and look what is there already: results made with the same options and data are taken, unfinished
- * runs of the same options will be resumed. Refused: unknown kinds, options and choices, --set of an option that the
+ * runs of the same options will be resumed. Refused: unknown kinds, variants, options and choices, --set of an option that the
  * study varies, an OUT whose runs or results were made with other settings, an OUT in use. NULL and e filled. The
  * request's strings must outlive the study. */
 struct study *study_plan(const struct study_request *r, struct err *e);

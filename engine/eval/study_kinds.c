@@ -38,6 +38,19 @@ static const struct study_variant VARIANTS_NOISE[] = {
     {"p 0", {"label.noise=0"}}, {"p 0.1", {"label.noise=0.1"}}, {"p 0.3", {"label.noise=0.3"}}, {0}};
 static const struct study_variant VARIANTS_LABELLER[] = {
     {"teacher", {"labeller=teacher"}}, {"oracle", {"labeller=oracle"}}, {"self", {"labeller=self"}}, {0}};
+/* What is gathered over five iterations comes in the first one offline. ppo_fixed_rm gets the same pairs and the same fit: it differs from
+ * offline PbKD in that nobody plays against the student. */
+#define GATHERED_AT_ONCE "game.data=offline", "prompts.per_iteration*5", "reward.steps*5"
+static const struct study_variant VARIANTS_ALGORITHMS[] = {
+    {"pbkd", {"algorithm=pbkd", "iterations=5"}},
+    {"pbkd offline", {"algorithm=pbkd", "iterations=5", GATHERED_AT_ONCE}},
+    {"pbkd white-box", {"algorithm=pbkd", "iterations=5", "reward.access=white-box"}},
+    {"ppo_fixed_rm", {"algorithm=ppo_fixed_rm", "iterations=5", GATHERED_AT_ONCE}},
+    {"sft", {"algorithm=sft", "iterations=5"}}, {"dpo", {"algorithm=dpo", "iterations=5"}},
+    {"fkl", {"algorithm=fkl", "iterations=5"}}, {"rkl", {"algorithm=rkl", "iterations=5"}},
+    {"jsd", {"algorithm=jsd", "iterations=5"}}, {"skew_kl", {"algorithm=skew_kl", "iterations=5"}},
+    {"tv", {"algorithm=tv", "iterations=5"}}, {"moment", {"algorithm=moment", "iterations=5"}},
+    {0}};
 
 const struct study_kind STUDIES[N_STUDY_KINDS] = {
 #define X(id, name, help, x_title, note) [STUDY_##id] = {name, help, x_title, note, VARIANTS_##id, \

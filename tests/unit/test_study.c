@@ -82,6 +82,8 @@ static int forget_calls(void **state) {
 
 /* ---- helpers ---- */
 
+static const char *chosen_variants; /* --variants of the next plans */
+
 static struct study *try_plan(const char *kind, const char *out, int seeds, const char *set, struct err *e) {
     static const char *sets[1];
     static char config[256], program[256], out_path[256];
@@ -93,6 +95,7 @@ static struct study *try_plan(const char *kind, const char *out, int seeds, cons
     return study_plan(&(struct study_request){.kind = kind,
                                               .config = config,
                                               .out = out_path,
+                                              .variants = chosen_variants,
                                               .program = program,
                                               .set = sets,
                                               .n_set = set != NULL,
@@ -177,11 +180,15 @@ static void kinds_are_whole(void **state) {
 /* The kinds that this program must be able to run today. */
 static void known_kinds_resolve(void **state) {
     (void)state;
-    static const char *const KINDS[] = {"sanity", "ablation", "scale", "robustness", "data", "noise", "labeller"};
+    static const char *const KINDS[] = {"sanity", "ablation", "scale", "robustness", "data", "noise", "labeller",
+                                        "algorithms"};
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
         char out[64];
         snprintf(out, sizeof out, "known-%s", KINDS[i]);
+        /* the teacher here is no model: only what does not read its probabilities */
+        if (strcmp(KINDS[i], "algorithms") == 0) chosen_variants = "pbkd,pbkd offline,ppo_fixed_rm,sft,dpo";
         struct study *s = plan(KINDS[i], out, 2, "prompts.checker=number"); /* the oracle's */
+        chosen_variants = NULL;
         for (int a = 0; a < s->n_jobs; a++) /* every job is another run */
             for (int b = 0; b < a; b++) {
                 assert_true(s->job[a].fingerprint != s->job[b].fingerprint);
@@ -224,6 +231,28 @@ static void wrong_requests_are_refused(void **state) {
     plan_fails("data", "no", "betta=3", "did you mean \"beta\"");
     plan_fails("scale", "no", "teacher.model=/nowhere", "teacher.model: cannot read");
     assert_false(file_exists(path_to("no"))); /* nothing was made */
+}
+
+static void variants_can_be_chosen(void **state) {
+    (void)state;
+    chosen_variants = "128 prompts,32 prompts";
+    struct study *s = plan("data", "chosen", 1, NULL);
+    assert_int_equal(s->n_jobs, 2);
+    assert_string_equal(s->variant[0].label, "32 prompts"); /* in the kind's order */
+    assert_string_equal(s->variant[1].label, "128 prompts");
+    run(s);
+    study_free(s);
+    chosen_variants = NULL; /* the others join what is there */
+    s = plan("data", "chosen", 1, NULL);
+    assert_int_equal(s->n_jobs, 4);
+    assert_int_equal(study_count(s, JOB_DONE), 2);
+    study_free(s);
+    static const char *const WRONG[] = {"", "32", "32 prompts,", "32 prompts,32 prompts", "32 prompts,33 prompts"};
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        chosen_variants = WRONG[i];
+        plan_fails("data", "chosen", NULL, "expected some of: 32 prompts, 64 prompts, 128 prompts, 256 prompts");
+    }
+    chosen_variants = NULL;
 }
 
 /* ---- jobs ---- */
@@ -708,6 +737,7 @@ int main(void) {
         TEST(known_kinds_resolve),
         TEST(factors_multiply_the_configuration),
         TEST(wrong_requests_are_refused),
+        TEST(variants_can_be_chosen),
         TEST(every_job_is_run_once),
         TEST(changed_data_is_noticed),
         TEST(unfinished_runs_go_on),

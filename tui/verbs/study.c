@@ -168,6 +168,7 @@ int verb_study(const struct args *a) {
     const struct study_request r = {.kind = a->positional[0],
                                     .config = a->positional[1],
                                     .out = args_text(a, "--out"),
+                                    .variants = args_text(a, "--variants"),
                                     .set = a->list,
                                     .n_set = a->n_list,
                                     .n_seeds = args_int(a, "--seeds"),
