@@ -10,7 +10,7 @@
 #include "views/format.h"
 
 struct chart chart_make(void) {
-    return (struct chart){.level = NAN, .top = NAN, .empty = "nothing measured yet"};
+    return (struct chart){.level = NAN, .top = NAN, .x_name = "tick", .empty = "nothing measured yet"};
 }
 
 void chart_add(struct chart *c, const struct series *s, const char *name, enum role role) {
@@ -143,6 +143,13 @@ static void draw_y_axis(struct area a, const struct raster *r, double step, int 
     }
 }
 
+static struct short_text x_label(const struct chart *c, double v, double step) {
+    struct short_text t;
+    if (!c->decades) return label_of(v, step);
+    snprintf(t.s, sizeof t.s, "%.3g", pow(10, v / 100));
+    return t;
+}
+
 /* The axis line and its labels below it; marks stand on the line. */
 static void draw_x_axis(struct area a, const struct raster *r, const struct chart *c, int left, int row) {
     area_fill(a, row, left - 1, 1, "└", ROLE_AXIS, 0);
@@ -151,20 +158,22 @@ static void draw_x_axis(struct area a, const struct raster *r, const struct char
     double step = chart_step(x0, x1, r->plot.cols / 12 < 1 ? 1 : r->plot.cols / 12);
     if (floor(x1 / step) - ceil(x0 / step) < 1) step = chart_step(0, step * 0.4, 1);
     if (step < 1) step = 1;
+    if (c->decades && step < 100) step = 100;
     int free_from = 0;
+    const int name = text_cells(c->x_name);
     const struct labels l = labels_in(x0, x1, step);
     for (int i = 0; i < l.count && row + 1 < a.rows; i++) {
         const double v = l.first + i * step;
         const int col = left + raster_column(r, (int64_t)v) / r->dots_x;
-        const struct short_text t = label_of(v, step);
+        const struct short_text t = x_label(c, v, step);
         const int n = text_cells(t.s), at = col - n / 2 < 0 ? 0 : col - n / 2;
         if (at < free_from || at + n > left + r->plot.cols + TAG_COLS) continue;
         area_fill(a, row, col, 1, "┴", ROLE_AXIS, 0);
         area_text(a, row + 1, at, n, ROLE_AXIS, 0, t.s);
         free_from = at + n + 1;
     }
-    if (row + 1 < a.rows && free_from + 5 <= left + r->plot.cols + TAG_COLS)
-        area_text(a, row + 1, left + r->plot.cols + TAG_COLS - 4, 4, ROLE_DIM, 0, "tick");
+    if (row + 1 < a.rows && free_from + name + 1 <= left + r->plot.cols + TAG_COLS)
+        area_text(a, row + 1, left + r->plot.cols + TAG_COLS - name, name, ROLE_DIM, 0, c->x_name);
     for (int i = 0; i < c->n_marks; i++)
         if (raster_has(r, c->mark[i].tick))
             area_fill(a, row, left + raster_column(r, c->mark[i].tick) / r->dots_x, 1, "▲", ROLE_MARK, ATTR_BOLD);

@@ -1,4 +1,4 @@
-/* A line chart over ticks: axes with round labels, a legend that also tells the lines apart without colour, a band
+/* A line chart over ticks (or over the logarithm of something else): axes with round labels, a legend that also tells the lines apart without colour, a band
  * between two series, a level line, marks where a person acted.
  *
  * Dots are braille (2 x 4 in a cell), eighth blocks (1 x 8) or ASCII (1 x 1), as the canvas says. Many points in one
@@ -31,6 +31,8 @@ struct chart {
     bool from_zero;                     /* the axis includes 0 */
     double top;                         /* the axis goes no higher; NAN: as the data need */
     int64_t x0, x1;                     /* ticks shown; x1 <= x0: all */
+    const char *x_name;                 /* said at the end of the axis */
+    bool decades;                       /* a tick is a hundredth of a power of ten: labels are 10^(tick / 100) */
     const struct tick_mark *mark;       /* borrowed */
     int n_marks;
     const char *empty; /* said while there is nothing to draw */

@@ -14,6 +14,7 @@ enum panel_id {
     PANEL_DRIFT,
     PANEL_REGRET,
     PANEL_PAIR,
+    PANEL_CURVE,
     N_PANELS
 };
 

@@ -49,7 +49,13 @@ static void draw_game(struct area a, const struct snapshot *s, struct dashboard 
                                .n = d->n_saw,
                                .tick = d->saw_tick,
                                .value = d->saw};
-    chart_set_band(&c, s->series[SERIES_GAP_WORST_LO], s->series[SERIES_GAP_WORST_HI]);
+    /* All gaps that the preferences allow, where they are known; else the interval of the estimate. */
+    if (s->series[SERIES_GAP_MIN] && s->series[SERIES_GAP_MAX]) {
+        chart_set_band(&c, s->series[SERIES_GAP_MIN], s->series[SERIES_GAP_MAX]);
+        c.note = a.cols < 70 ? "band: set" : "band: the confidence set";
+    } else {
+        chart_set_band(&c, s->series[SERIES_GAP_WORST_LO], s->series[SERIES_GAP_WORST_HI]);
+    }
     c.from_zero = true;
     c.empty = "the game has not started: gaps appear with the first evaluation";
     chart_draw(a, &c);
@@ -123,6 +129,35 @@ static void draw_regret(struct area a, const struct snapshot *s, struct dashboar
             .name = "c sqrt(t log t)", .role = ROLE_AXIS, .n = regret->n, .tick = regret->tick, .value = d->reference};
     }
     c.from_zero = true;
+    chart_draw(a, &c);
+}
+
+/* What beta does, as the newest evaluation solved it: the gap of the maximiser and how far its fit is from the best one, over powers of ten.
+ * The mark stands at the beta in force. */
+static void draw_curve(struct area a, const struct snapshot *s, struct dashboard *d) {
+    (void)d;
+    struct chart c = chart_make();
+    int64_t tick[GAP_CURVE];
+    float gap[GAP_CURVE], excess[GAP_CURVE];
+    char zeta[48];
+    const bool known = isfinite(s->gap_set.curve_gap[0]);
+    for (int i = 0; i < GAP_CURVE; i++) {
+        tick[i] = llround(100 * log10(gap_curve_beta(i)));
+        gap[i] = (float)s->gap_set.curve_gap[i];
+        excess[i] = (float)s->gap_set.curve_excess[i];
+    }
+    c.line[c.n_lines++] = (struct chart_line){.name = "gap", .role = ROLE_SERIES1, .n = known ? GAP_CURVE : 0, .tick = tick, .value = gap};
+    c.line[c.n_lines++] = (struct chart_line){.name = "L-L_hat", .role = ROLE_SERIES2, .n = known ? GAP_CURVE : 0, .tick = tick, .value = excess};
+    struct tick_mark at = {.tick = s->beta > 0 ? llround(100 * log10(s->beta)) : INT64_MIN, .what = "beta"};
+    c.mark = &at;
+    c.n_marks = 1;
+    snprintf(zeta, sizeof zeta, "zeta %.6g", s->zeta);
+    c.level = s->zeta;
+    c.level_name = zeta;
+    c.from_zero = true;
+    c.decades = true;
+    c.x_name = "beta";
+    c.empty = s->options.game_scope == SCOPE_HEAD ? "solved at the first evaluation" : "known with game.scope head: there the inner maximum is exact";
     chart_draw(a, &c);
 }
 
@@ -281,4 +316,5 @@ const struct panel PANELS[N_PANELS] = {
     [PANEL_DRIFT] = {"Student drift, nats/token", draw_drift},
     [PANEL_REGRET] = {"Cumulative regret", draw_regret},
     [PANEL_PAIR] = {"Newest pair", draw_pair},
+    [PANEL_CURVE] = {"What beta does: gap, misfit", draw_curve},
 };

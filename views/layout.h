@@ -4,7 +4,7 @@
 
 #include "views/canvas.h"
 
-enum { LAYOUT_ROWS = 4, LAYOUT_IN_ROW = 3 };
+enum { LAYOUT_ROWS = 4, LAYOUT_IN_ROW = 4 };
 
 struct layout_row {
     int weight; /* share of the height */

@@ -6,8 +6,17 @@
 #include "views/pair_text.h"
 #include "views/views.h"
 
-/* The first that fits. */
+/* The first that fits. With an exact inner maximum the curve over beta has its place as well, where there is room. */
 /* clang-format off */
+static const struct layout LAYOUTS_HEAD[] = {
+    {40, 150, true, {{4, 2, {{PANEL_GAME, 5}, {PANEL_FIGURES, 3}}},
+                     {3, 3, {{PANEL_REWARD, 1}, {PANEL_MISFIT, 1}, {PANEL_STUDENT, 1}}},
+                     {3, 4, {{PANEL_CURVE, 4}, {PANEL_DRIFT, 3}, {PANEL_REGRET, 3}, {PANEL_PAIR, 4}}}}},
+    {28, 100, true, {{6, 2, {{PANEL_GAME, 9}, {PANEL_FIGURES, 8}}},
+                     {5, 3, {{PANEL_REWARD, 1}, {PANEL_MISFIT, 1}, {PANEL_CURVE, 1}}},
+                     {3, 1, {{PANEL_PAIR, 1}}}}},
+    {0, 0, false,   {{0, 0, {{0, 0}}}}}, /* else as below */
+};
 static const struct layout LAYOUTS[] = {
     {40, 150, true, {{4, 2, {{PANEL_GAME, 5}, {PANEL_FIGURES, 3}}},
                      {3, 3, {{PANEL_REWARD, 1}, {PANEL_MISFIT, 1}, {PANEL_STUDENT, 1}}},
@@ -24,6 +33,11 @@ static const struct layout LAYOUTS[] = {
     {0, 0, false,   {{1, 1, {{PANEL_FIGURES, 1}}}}},
 };
 /* clang-format on */
+
+static const struct layout *find_layout(const struct snapshot *s, struct area a) {
+    const struct layout *l = layout_for(s->options.game_scope == SCOPE_HEAD ? LAYOUTS_HEAD : LAYOUTS, a);
+    return l->row[0].n ? l : layout_for(LAYOUTS, a);
+}
 
 static void init(void *state) {
     struct dashboard *d = state;
@@ -50,7 +64,7 @@ static void draw_part(void *ctx, int panel, struct area a) {
 static void draw(void *state, struct area a, const struct snapshot *s, const struct actions *act) {
     (void)act;
     struct dashboard *d = state;
-    const struct layout *l = layout_for(LAYOUTS, a);
+    const struct layout *l = find_layout(s, a);
     struct drawing g = {d, s, l->boxes};
     if (d->full)
         draw_panel(d, d->focus, a, s, true, true);

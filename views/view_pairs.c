@@ -7,6 +7,7 @@
 #include "views/format.h"
 #include "views/list.h"
 #include "views/pair_text.h"
+#include "views/token_text.h"
 #include "views/views.h"
 #include "views/word_diff.h"
 
@@ -83,10 +84,14 @@ static void draw_list(struct area a, struct pairs_view *v, const struct snapshot
         draw_row(a, head + i, &s->pair[v->row[v->top + i]], v->top + i == selected);
 }
 
-static void add_answer(struct styled *t, const char *who, enum role role, double reward, const char *text, bool cut) {
+static void add_answer(struct styled *t, const char *who, enum role role, double reward, const char *text, bool cut,
+                       const struct shown_tokens *tokens, double top) {
     styled_printf(t, role, ATTR_BOLD, "\n%s", who);
     styled_printf(t, role, 0, "  reward %s\n", isfinite(reward) ? format_number(reward).s : "not scored yet");
-    styled_add(t, ROLE_TEXT, 0, *text ? text : "(empty)");
+    if (*text)
+        token_text_add(t, text, tokens, top);
+    else
+        styled_add(t, ROLE_TEXT, 0, "(empty)");
     if (cut) styled_add(t, ROLE_DIM, 0, " (cut at max_new_tokens)");
     styled_add(t, ROLE_TEXT, 0, "\n");
 }
@@ -107,12 +112,16 @@ static void add_label(struct styled *t, const struct shown_pair *p) {
     if (p->heldout) styled_add(t, ROLE_DIM, 0, "held out: measures the reward, never trains it\n");
 }
 
-static void draw_detail(struct area a, struct pairs_view *v, const struct shown_pair *p) {
+static void draw_detail(struct area a, struct pairs_view *v, const struct snapshot *s, const struct shown_pair *p) {
     struct styled t = {0};
+    const double top = token_text_top(p);
     styled_add(&t, ROLE_DIM, ATTR_BOLD, "prompt\n");
     styled_printf(&t, ROLE_TEXT, 0, "%s\n", p->prompt);
-    add_answer(&t, answer_name(p, 0), ROLE_TEACHER, p->reward_teacher, p->teacher, p->truncated0);
-    add_answer(&t, answer_name(p, 1), ROLE_STUDENT, p->reward_student, p->student, p->truncated1);
+    add_answer(&t, answer_name(p, 0), ROLE_TEACHER, p->reward_teacher, p->teacher, p->truncated0, &p->tokens0, top);
+    add_answer(&t, answer_name(p, 1), ROLE_STUDENT, p->reward_student, p->student, p->truncated1, &p->tokens1, top);
+    if (top > 0)
+        styled_printf(&t, ROLE_DIM, 0, "\ntokens by %s: bold for the answer, underlined against it\n",
+                      s->options.reward_access == ACCESS_WHITE_BOX ? "A_Q, their advantage over the teacher" : "their reward");
     styled_add(&t, ROLE_DIM, ATTR_BOLD, "\ndifference");
     styled_printf(&t, ROLE_DIM, 0, "  [-only %s-] {+only %s+}\n", answer_name(p, 0), answer_name(p, 1));
     if (strcmp(p->teacher, p->student) == 0)
@@ -133,7 +142,7 @@ static void draw_boxed_detail(struct area a, struct pairs_view *v, const struct 
     const struct shown_pair *p = &s->pair[v->row[selected_row(v, s)]];
     char title[96];
     struct area in = a.rows >= 5 ? area_sub(a, 1, 1, a.rows - 2, a.cols - 2) : a; /* where the box will leave room */
-    draw_detail(in, v, p);
+    draw_detail(in, v, s, p);
     const int below = v->detail_lines - v->detail_top - in.rows;
     if (below > 0)
         snprintf(title, sizeof title, "Pair %lld, %d lines below (J)", (long long)p->id, below);

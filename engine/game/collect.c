@@ -83,6 +83,18 @@ static bool make_pairs(struct game *g, const struct teacher_output *teacher, con
     return ok;
 }
 
+/* The i-th of the pairs that were just scored, or were not. */
+static void show_pair(struct game *g, int i, bool scored) {
+    const struct pref_space *p = &g->pairs;
+    struct judged_pair j = {.pair = p->pair[i], .reward = {(double)NAN, (double)NAN}, .token_scale = (double)g->fitted.scale};
+    for (int side = 0; scored && side < 2; side++) {
+        const int seq = side == 0 ? p->first[i] : p->second[i];
+        j.reward[side] = p->value[seq];
+        if (g->fitted.level == REWARD_TOKEN) j.token_reward[side] = g->fitted.t.row_value + p->seqs.row_start[seq];
+    }
+    g->see.pair(g->see.ctx, &j);
+}
+
 /* What the fitted reward, if there is one, thinks of the pairs from `first` on: summed, and shown. */
 static bool judge(struct game *g, int first, struct pref_sums *sums, int64_t *tokens, struct err *e) {
     for (int at = first; at < g->dpref.n; at += CHUNK_PAIRS) {
@@ -93,9 +105,7 @@ static bool judge(struct game *g, int first, struct pref_sums *sums, int64_t *to
         const bool scored = algorithm_has_fitted(g->o);
         if (scored && !pref_evaluate(&g->fitted, &g->pairs, n, sums, NULL, tokens, e)) return false;
         if (!g->see.pair) continue;
-        for (int i = 0; i < n; i++)
-            g->see.pair(g->see.ctx, g->pairs.pair[i], scored ? g->pairs.value[g->pairs.first[i]] : (double)NAN,
-                        scored ? g->pairs.value[g->pairs.second[i]] : (double)NAN);
+        for (int i = 0; i < n; i++) show_pair(g, i, scored);
     }
     return true;
 }

@@ -25,12 +25,20 @@
 #include "engine/pref/dpref.h"
 #include "engine/teacher/teacher.h"
 
+/* A pair and what the fitted reward thinks of its answers. The token rewards times token_scale sum up to an answer's reward. */
+struct judged_pair {
+    const struct pref_pair *pair;
+    double reward[2];             /* NAN: not scored */
+    const float *token_reward[2]; /* r(s_h,a_h), white-box A_Q, of the n_y0 and n_y1 tokens; NULL where the reward knows only whole answers */
+    double token_scale;
+};
+
 /* What the game tells while it plays; all functions are called on the engine's thread, between or within micro-steps. */
 struct game_observer {
     void *ctx;
     void (*series)(void *ctx, enum series_id id, double value);
     void (*log)(void *ctx, enum alert_level level, const char *text);
-    void (*pair)(void *ctx, const struct pref_pair *p, double reward_teacher, double reward_student); /* a new pair */
+    void (*pair)(void *ctx, const struct judged_pair *p);   /* a new pair */
     bool (*safe_point)(void *ctx);                          /* within long micro-steps; false: abandon the step */
     void (*loading)(void *ctx, const char *what, double done);
 };

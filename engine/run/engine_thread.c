@@ -34,8 +34,8 @@ void session_log(void *ctx, enum alert_level level, const char *text) {
     log_add(&s->rd, s->game.st.tick, LEVELS[level], text, &ignored);
 }
 
-static void see_pair(void *ctx, const struct pref_pair *p, double r0, double r1) {
-    publisher_pair(ctx, p, r0, r1);
+static void see_pair(void *ctx, const struct judged_pair *p) {
+    publisher_pair(ctx, p);
     publish(ctx, false);
 }
 

@@ -29,11 +29,7 @@ void publisher_init(struct session *s) {
 }
 
 void publisher_free(struct session *s) {
-    for (int i = 0; s->draft && i < s->draft->n_shown; i++) {
-        free(s->draft->pair[i].prompt);
-        free(s->draft->pair[i].teacher);
-        free(s->draft->pair[i].student);
-    }
+    for (int i = 0; s->draft && i < s->draft->n_shown; i++) shown_pair_free_texts(&s->draft->pair[i]);
     free(s->draft);
     free(s->series);
     for (int i = 0; i < N_SERIES; i++) series_block_release(s->block[i]);
@@ -109,11 +105,7 @@ static void refresh(struct session *s) {
 static struct snapshot *copy_draft(struct session *s) {
     struct snapshot *n = mem_small(sizeof *n);
     *n = *s->draft;
-    for (int i = 0; i < n->n_shown; i++) {
-        n->pair[i].prompt = mem_strdup(n->pair[i].prompt);
-        n->pair[i].teacher = mem_strdup(n->pair[i].teacher);
-        n->pair[i].student = mem_strdup(n->pair[i].student);
-    }
+    for (int i = 0; i < n->n_shown; i++) shown_pair_copy_texts(&n->pair[i]);
     n->n_series_points = 0;
     for (int i = 0; i < N_SERIES; i++) {
         if (s->series_changed[i]) {
@@ -193,19 +185,37 @@ static int64_t current_tick(const struct session *s) { return s->game_is_open ? 
 
 void publisher_log(struct session *s, enum alert_level level, const char *text) { add_log(s->draft, current_tick(s), level, text); }
 
-void publisher_pair(struct session *s, const struct pref_pair *p, double r0, double r1) {
-    struct snapshot *d = s->draft;
-    if (d->n_shown == SHOWN_PAIRS) {
-        d->n_shown--;
-        free(d->pair[d->n_shown].prompt);
-        free(d->pair[d->n_shown].teacher);
-        free(d->pair[d->n_shown].student);
+/* The tokens of a text with their rewards; none where they do not spell the text, as after a template has trimmed it. */
+static struct shown_tokens show_tokens(const struct tokenizer *tok, const char *text, const int32_t *id, int n, const float *reward, double scale) {
+    struct shown_tokens t = {0};
+    if (!reward || n == 0) return t;
+    struct strbuf b = {0};
+    t.token = mem_small((size_t)n * sizeof *t.token);
+    for (; t.n < n; t.n++) {
+        tokenizer_decode(tok, id + t.n, 1, false, &b);
+        t.token[t.n] = (struct shown_token){(int)b.len, (float)(scale * (double)reward[t.n])};
     }
+    if (strcmp(strbuf_str(&b), text) != 0) {
+        free(t.token);
+        t = (struct shown_tokens){0};
+    }
+    strbuf_free(&b);
+    return t;
+}
+
+void publisher_pair(struct session *s, const struct judged_pair *j) {
+    struct snapshot *d = s->draft;
+    const struct pref_pair *p = j->pair;
+    const struct tokenizer *tok = s->game.tok;
+    const int32_t *y0 = p->tokens + p->n_x, *y1 = y0 + p->n_y0;
+    if (d->n_shown == SHOWN_PAIRS) shown_pair_free_texts(&d->pair[--d->n_shown]);
     memmove(d->pair + 1, d->pair, (size_t)d->n_shown * sizeof *d->pair);
     d->n_shown++;
     d->pair[0] = (struct shown_pair){.id = p->id, .pair_hash = p->pair_hash, .iteration = p->iteration, .heldout = p->heldout,
                                      .prompt = mem_strdup(p->prompt), .teacher = mem_strdup(p->text0), .student = mem_strdup(p->text1),
-                                     .truncated0 = p->truncated0, .truncated1 = p->truncated1, .reward_teacher = r0, .reward_student = r1,
+                                     .truncated0 = p->truncated0, .truncated1 = p->truncated1, .reward_teacher = j->reward[0], .reward_student = j->reward[1],
+                                     .tokens0 = show_tokens(tok, p->text0, y0, p->n_y0, j->token_reward[0], j->token_scale),
+                                     .tokens1 = show_tokens(tok, p->text1, y1, p->n_y1, j->token_reward[1], j->token_scale),
                                      .source = p->source, .o = p->o, .event = p->event, .edit = p->edit,
                                      .dropped = p->event && !p->active};
 }
@@ -264,6 +274,7 @@ static bool restore_marks(struct session *s, int64_t tick, struct err *e) {
 
 bool publisher_restore(struct session *s, int64_t tick, struct err *e) {
     const struct dpref *p = &s->game.dpref;
-    for (int i = p->n > SHOWN_PAIRS ? p->n - SHOWN_PAIRS : 0; i < p->n; i++) publisher_pair(s, &p->pair[i], (double)NAN, (double)NAN);
+    for (int i = p->n > SHOWN_PAIRS ? p->n - SHOWN_PAIRS : 0; i < p->n; i++)
+        publisher_pair(s, &(struct judged_pair){.pair = &p->pair[i], .reward = {(double)NAN, (double)NAN}});
     return restore_marks(s, tick, e) && log_each(&s->rd.db, LOG_LINES, restore_log, s->draft, e);
 }

@@ -99,7 +99,7 @@ void publish(struct session *s, bool now); /* at most 15 times a second unless n
 void publisher_state(struct session *s, enum run_state state, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void publisher_series(struct session *s, enum series_id id, int64_t tick, double value);
 void publisher_log(struct session *s, enum alert_level level, const char *text);
-void publisher_pair(struct session *s, const struct pref_pair *p, double r0, double r1);
+void publisher_pair(struct session *s, const struct judged_pair *p);
 void publisher_label(struct session *s, int64_t pair_id);
 void publisher_ack(struct session *s, uint64_t id, bool applied, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void publisher_mark(struct session *s, const char *what);

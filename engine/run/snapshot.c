@@ -2,6 +2,7 @@
 #include "engine/run/snapshot.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/mem.h"
 #include "engine/run/snapshot_private.h"
@@ -16,17 +17,34 @@ const struct snapshot *snapshot_retain(const struct snapshot *s) {
     return s;
 }
 
-static void free_texts(const struct shown_pair *p) {
+void shown_pair_free_texts(const struct shown_pair *p) {
     free(p->prompt);
     free(p->teacher);
     free(p->student);
+    free(p->tokens0.token);
+    free(p->tokens1.token);
+}
+
+static void copy_tokens(struct shown_tokens *t) {
+    const size_t size = (size_t)t->n * sizeof *t->token;
+    const struct shown_token *from = t->token;
+    t->token = NULL;
+    if (t->n) t->token = memcpy(mem_small(size), from, size);
+}
+
+void shown_pair_copy_texts(struct shown_pair *p) {
+    p->prompt = mem_strdup(p->prompt);
+    p->teacher = mem_strdup(p->teacher);
+    p->student = mem_strdup(p->student);
+    copy_tokens(&p->tokens0);
+    copy_tokens(&p->tokens1);
 }
 
 void snapshot_release(const struct snapshot *s) {
     if (!s || __atomic_sub_fetch(&((struct snapshot *)s)->references, 1, __ATOMIC_ACQ_REL) > 0) return;
     for (int i = 0; i < N_SERIES; i++) series_block_release(s->owner[i]);
     reward_block_release(s->reward_owner);
-    for (int i = 0; i < s->n_shown; i++) free_texts(&s->pair[i]);
+    for (int i = 0; i < s->n_shown; i++) shown_pair_free_texts(&s->pair[i]);
     free((void *)s);
 }
 
@@ -72,7 +90,7 @@ struct reward_block *reward_block_new(const struct diagnostics *figures, const s
 
 void reward_block_release(struct reward_block *b) {
     if (!b || atomic_fetch_sub(&b->references, 1) > 1) return;
-    for (int i = 0; i < b->report.figures.n_uncertain; i++) free_texts(&b->report.uncertain[i]);
-    for (int i = 0; i < b->report.figures.n_disputed; i++) free_texts(&b->report.disputed[i]);
+    for (int i = 0; i < b->report.figures.n_uncertain; i++) shown_pair_free_texts(&b->report.uncertain[i]);
+    for (int i = 0; i < b->report.figures.n_disputed; i++) shown_pair_free_texts(&b->report.disputed[i]);
     free(b);
 }

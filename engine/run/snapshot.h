@@ -22,6 +22,14 @@ struct series {
     float value[SERIES_POINTS]; /* may be non-finite: a gap in the chart */
 };
 
+struct shown_tokens { /* an answer token by token, where the reward judges tokens */
+    int n;                /* 0: unknown */
+    struct shown_token {
+        int end;     /* the token's last byte in the text is the one before; equal to the token before: a token without text, as the end is */
+        float reward; /* white-box: A_Q; they sum up to the answer's reward */
+    } *token;        /* owned by the snapshot */
+};
+
 struct shown_pair { /* a pair as a person sees it */
     int64_t id;
     uint64_t pair_hash;
@@ -30,6 +38,7 @@ struct shown_pair { /* a pair as a person sees it */
     char *prompt, *teacher, *student; /* owned by the snapshot */
     bool truncated0, truncated1;
     double reward_teacher, reward_student; /* NAN until scored */
+    struct shown_tokens tokens0, tokens1;
     enum label_source source;
     double o;
     int64_t event; /* label in force, 0 automatic */

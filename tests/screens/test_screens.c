@@ -269,6 +269,10 @@ static const struct shot SHOTS[] = {
         view "-40x12", view, kind, 12, 40, GLYPHS_BRAILLE, keys, NULL, false, false                                    \
     }
     EVERY_SIZE("dashboard", SNAPSHOT_PLAYING, NULL),
+    {"dashboard-exact-200x60", "dashboard", SNAPSHOT_EXACT, 60, 200, GLYPHS_BRAILLE, NULL, NULL, false, false},
+    {"dashboard-exact-120x36", "dashboard", SNAPSHOT_EXACT, 36, 120, GLYPHS_BRAILLE, NULL, NULL, false, false},
+    {"pairs-exact-80x24", "pairs", SNAPSHOT_EXACT, 24, 80, GLYPHS_BRAILLE, "\r", NULL, false, true},
+    {"pairs-exact-120x36", "pairs", SNAPSHOT_EXACT, 36, 120, GLYPHS_BRAILLE, "j", NULL, false, false},
     EVERY_SIZE("label", SNAPSHOT_PLAYING, "b"),
     EVERY_SIZE("pairs", SNAPSHOT_PLAYING, "jj"),
     EVERY_SIZE("reward", SNAPSHOT_PLAYING, NULL),

@@ -54,7 +54,7 @@ static void fit(struct series *x, int t) {
     add_point(&x[SERIES_NLL], t * TICKS_PER_ITERATION + FIT_TICKS, 0.26 - 0.01 * t);
 }
 
-static void add_series(struct snapshot *s, bool hostile) {
+static void add_series(struct snapshot *s, enum snapshot_kind kind) {
     struct series *x = mem_small(N_SERIES * sizeof *x);
     double regret = 0;
     for (int t = 0; t < 3; t++) {
@@ -63,7 +63,11 @@ static void add_series(struct snapshot *s, bool hostile) {
         for (int round = 0; round < (t == 2 ? 9 : ROUNDS); round++)
             play_round(x, t, round, ((t * 31 + round * 17) % 11 - 5) / 5.0);
     }
-    if (hostile) {
+    for (int t = 0; t < 3 && kind == SNAPSHOT_EXACT; t++) {
+        add_point(&x[SERIES_GAP_MIN], t * TICKS_PER_ITERATION, 0.6 - 0.12 * t);
+        add_point(&x[SERIES_GAP_MAX], t * TICKS_PER_ITERATION, 1.0 - 0.2 * t);
+    }
+    if (kind == SNAPSHOT_HOSTILE) {
         x[SERIES_GAP_ASCENT].value[10] = (float)NAN;
         x[SERIES_SLACK].value[20] = (float)INFINITY;
         x[SERIES_SLACK].value[21] = 1e30F;
@@ -238,12 +242,36 @@ static void measure(struct snapshot *s) {
     s->alert_now = "constraint inactive: the adversary explains the preferences within zeta";
 }
 
+/* Tokens of four bytes each (the last has what is left), the k-th with the k-th of the rewards and 0 behind them; an end without text. */
+static void judge_tokens(struct shown_tokens *t, const char *text, const float *reward, int n_rewards) {
+    const int len = (int)strlen(text);
+    t->n = (len + 3) / 4 + 1;
+    t->token = mem_small((size_t)t->n * sizeof *t->token);
+    for (int i = 0; i < t->n; i++)
+        t->token[i] = (struct shown_token){4 * i + 4 < len ? 4 * i + 4 : len, i < n_rewards ? reward[i] : 0};
+}
+
+static void make_exact(struct snapshot *s) {
+    static const float FOR[] = {0.02f, 0.1f, 0.4f, -0.01f, 0.05f}, AGAINST[] = {0.1f, -0.6f, (float)NAN, -0.2f, 0.3f, -0.3f, -0.25f};
+    option_set(&s->options, "game.scope", "head", NULL);
+    option_set(&s->options, "reward.access", "white-box", NULL);
+    s->gap_set.min = 0.31;
+    s->gap_set.max = 0.52;
+    for (int i = 0; i < GAP_CURVE; i++) {
+        s->gap_set.curve_gap[i] = 0.45 + 0.6 / (1 + 0.3 * gap_curve_beta(i));
+        s->gap_set.curve_excess[i] = 0.4 / pow(1 + gap_curve_beta(i), 2);
+    }
+    free(s->pair[1].student);
+    s->pair[1].student = mem_strdup("りんごは全部で四十二個です。 The answer is 42."); /* tokens end inside characters */
+    for (int i = 0; i < 2; i++) {
+        judge_tokens(&s->pair[i].tokens0, s->pair[i].teacher, FOR, (int)(sizeof FOR / sizeof *FOR));
+        judge_tokens(&s->pair[i].tokens1, s->pair[i].student, AGAINST, (int)(sizeof AGAINST / sizeof *AGAINST));
+    }
+}
+
 static void make_hostile(struct snapshot *s) {
     while (s->n_shown) {
-        struct shown_pair *p = &s->pair[--s->n_shown];
-        free(p->prompt);
-        free(p->teacher);
-        free(p->student);
+        shown_pair_free_texts(&s->pair[--s->n_shown]);
     }
     char longer[4000] = "";
     for (int i = 0; i < 60; i++) {
@@ -280,13 +308,14 @@ struct snapshot *make_snapshot(enum snapshot_kind kind) {
     s->accuracy_before = s->accuracy_now = s->teacher_accuracy = s->eta_seconds = (double)NAN;
     s->gap_worst.mean = s->gap_fitted.mean = s->gap_held.mean = s->gap_true.mean = s->nll_best = s->slack = (double)NAN;
     if (kind == SNAPSHOT_LOADING) return s;
-    add_series(s, kind == SNAPSHOT_HOSTILE);
+    add_series(s, kind);
     add_pairs(s);
     add_reward(s, kind == SNAPSHOT_HOSTILE ? "\033[31mred\033[0m \x9b\xff \u202etfel\u202c 日本語\r\nnext" : NULL);
     add_history(s);
     measure(s);
     s->state = kind == SNAPSHOT_WAITING ? RUN_WAITING : RUN_RUNNING;
     if (kind == SNAPSHOT_HOSTILE) make_hostile(s);
+    if (kind == SNAPSHOT_EXACT) make_exact(s);
     if (kind == SNAPSHOT_WAITING) {
         s->phase = PHASE_GATE;
         s->alert_now = NULL;
