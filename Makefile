@@ -54,7 +54,7 @@ UNIT_BIN   := $(UNIT_SRC:%.c=$(BUILD)/%)
 FAULT_BIN  := $(FAULT_SRC:%.c=$(BUILD)/%)
 FUZZ_BIN   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 HELPER_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.c)))
-BENCH_BIN  := $(BUILD)/tests/bench/bench
+BENCH_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench*.c))
 TASKS      := arithmetic calendar
 GENERATORS := $(TASKS:%=$(BUILD)/sample_data/make_%)
 # Helpers of the scripts lie beside them without the executable bit.
@@ -81,8 +81,10 @@ test: ## build and run every test; the last line is "N passed, N failed"
 	+@$(MAKE) --no-print-directory VARIANT=$(TEST_VARIANT) run-tests
 
 bench: ## build and run the benchmarks, beside PyTorch where it is there (BENCH_ARGS=THREADS)
-	+@$(DEPS) && $(AGAIN) VARIANT=release build/release/tests/bench/bench
+	+@$(DEPS) && $(AGAIN) VARIANT=release bench-programs
 	@scripts/bench.sh build/release/tests/bench/bench $(BENCH_ARGS)
+	@build/release/tests/bench/bench_confidence $(BENCH_ARGS)
+	@build/release/tests/bench/bench_pairs
 
 debug: ## build build/debug/pbkd with assertions, debug symbols and -Werror
 	+@$(DEPS) && $(AGAIN) VARIANT=debug build/debug/pbkd
@@ -169,7 +171,8 @@ $(GENERATORS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/sample_data/rows.o $(BUILD)/lib
 $(FUZZ_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libpbkd.a
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
-.PHONY: build-tests run-tests build-sanitized run-asan run-tsan build-fuzz run-fuzz
+.PHONY: bench-programs build-tests run-tests build-sanitized run-asan run-tsan build-fuzz run-fuzz
+bench-programs: $(BENCH_BIN)
 build-tests: $(BUILD)/pbkd $(TEST_BIN)
 
 RUN_TESTS := PBKD=$(BUILD)/pbkd TEST_LOGS=$(BUILD)/test-logs

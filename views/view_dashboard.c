@@ -148,7 +148,8 @@ const struct view_ops VIEW_DASHBOARD = {
     .name = "dashboard",
     .title = "Dashboard",
     .help = "The game as it is played: gaps with their intervals, the reward's accuracy, the preference constraint, "
-            "the student, the newest pair.",
+            "the student, the newest pair. With game.scope head the band holds every gap that the preferences allow, and "
+            "one panel shows what beta does.",
     .state_size = sizeof(struct dashboard),
     .init = init,
     .draw = draw,

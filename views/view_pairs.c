@@ -261,7 +261,8 @@ const struct view_ops VIEW_PAIRS = {
     .digit = 3,
     .name = "pairs",
     .title = "Pairs",
-    .help = "The newest pairs of teacher and student answers: rewards, labels, and the difference word by word.",
+    .help = "The newest pairs of teacher and student answers: rewards, labels, and the difference word by word. Bold tokens "
+            "speak for an answer in the reward's eyes, underlined ones against it (white-box: A_Q).",
     .state_size = sizeof(struct pairs_view),
     .draw = draw,
     .key = key,

@@ -2,10 +2,8 @@
  * figure, `NAME N ms  what it is`; with a third argument the problem and its answers are also written there, for
  * confidence_peer.py to solve again.
  *
- *     make VARIANT=release build/release/libpbkd.a
- *     cc -std=c17 -D_GNU_SOURCE -I. -O3 $(pkg-config --cflags openblas) tests/bench/bench_confidence.c build/release/libpbkd.a \
- *         $(pkg-config --libs openblas) -lm -pthread -o build/release/bench_confidence
- *     build/release/bench_confidence [THREADS [PROBLEM.bin]]        (0 or nothing: one per processor)
+ *     make bench-programs VARIANT=release
+ *     build/release/tests/bench/bench_confidence [THREADS [PROBLEM.bin]]        (0 or nothing: one per processor)
  *
  * Features have a falling spectrum, as principal directions do; labels are drawn from a true reward that lies at some
  * distance from the centre. A figure is the median of its runs; every run but `warm` starts cold from the fit. */

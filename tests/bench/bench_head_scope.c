@@ -1,10 +1,8 @@
 /* How long scope `head` takes: the basis, the features of responses, and a descent step's gradient under r_w beside the plain one. One line
  * a figure, `NAME N ms  what it is`, the median of RUNS.
  *
- *     make VARIANT=release build/release/libpbkd.a
- *     cc -std=c17 -D_GNU_SOURCE -I. -O3 tests/bench/bench_head_scope.c build/release/libpbkd.a $(pkg-config --libs openblas) -lm -pthread \
- *         -o build/release/bench_head_scope
- *     build/release/bench_head_scope [THREADS [K [VOCAB WIDTH LAYERS RESPONSES]]]   (0 or nothing: one thread per processor)
+ *     make bench-programs VARIANT=release
+ *     build/release/tests/bench/bench_head_scope [THREADS [K [VOCAB WIDTH LAYERS RESPONSES]]]   (0 or nothing: one thread per processor)
  *
  * The reward has the built-in game's size unless told otherwise: width 128, 4 layers, 571 tokens; 1,000 responses of 75 tokens after prompts
  * of 25, 40 a batch. */
