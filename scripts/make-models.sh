@@ -24,13 +24,13 @@ case $task in
 arithmetic)
     context=160 max_new_tokens=48
     teacher_width=128 teacher_ff=384 teacher_steps=2400 teacher_more_steps=2000
-    student_steps=1500
+    student_steps=1500 student_more_steps=0
     reward_steps=3000 reward_outputs=6 reward_formulas=54000
     ;;
 calendar)
     context=96 max_new_tokens=40
     teacher_width=96 teacher_ff=288 teacher_steps=1000 teacher_more_steps=0
-    student_steps=600 # at 1000 it repeats its wrong sums in every sample, and a game on samples has nothing to choose from
+    student_steps=600 student_more_steps=600
     reward_steps=1200 reward_outputs=5 reward_formulas=8000
     ;;
 *)
@@ -56,7 +56,12 @@ make_teacher() {
 
 make_student() {
     $pbkd pretrain --data $dir/sft.jsonl $(sizes 64 192) --tokenizer $dir/teacher.gguf $common --steps $student_steps --lr 3e-3 --seed 3 \
-        -o $dir/student.gguf
+        -o "$work/s.gguf"
+    if [ $student_more_steps = 0 ]; then
+        cp "$work/s.gguf" $dir/student.gguf
+    else
+        $pbkd sft --model "$work/s.gguf" --data $dir/sft.jsonl $common --steps $student_more_steps --lr 2e-3 --seed 9 -o $dir/student.gguf
+    fi
 }
 
 # Sums fall into place all at once, at a step that depends on the order of the examples; hence a fixed shuffle here, and the check below.
@@ -74,7 +79,7 @@ END
 }
 
 # The share of held-out problems that a model solves. What the games were tuned with: teacher 1.00, student about 0.5, reward 0.97 (arithmetic);
-# 0.99, 0.45, 0.93 (calendar). The answer is the last number or word, as the checker of the task has it.
+# 0.99, 0.67, 0.93 (calendar). The answer is the last number or word, as the checker of the task has it.
 report() {
     $pbkd generate --model "$dir/$1.gguf" --prompts $dir/heldout.jsonl --raw --max-new-tokens $max_new_tokens -o "$work/$1.jsonl"
     python3 - "$1" $dir/heldout.jsonl "$work/$1.jsonl" <<'END'

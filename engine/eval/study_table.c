@@ -8,8 +8,6 @@
 
 #include "engine/base/mem.h"
 
-enum { N_BOOT = 2000, BOOT_SEED = 1 };
-
 const struct study_metric_info STUDY_METRIC[N_STUDY_METRICS] = {
 #define X(id, name, title, path, factor, decimals, help) {name, title, path, factor, decimals, help},
     STUDY_METRICS(X)
@@ -54,14 +52,14 @@ double study_metric_read(const cJSON *result, enum study_metric m, struct study_
 
 static const struct study_cell NOTHING = {.v = {(double)NAN, (double)NAN, (double)NAN}};
 
-/* Over the finite of n values. `which` keeps the random numbers of different cells apart. */
-static struct study_cell over_seeds(const double *x, int n, uint64_t which) {
+/* Over the finite of n values. */
+static struct study_cell over_seeds(const double *x, int n) {
     double *y = mem_small((size_t)n * sizeof *y);
     struct study_cell c = NOTHING;
     for (int i = 0; i < n; i++)
         if (isfinite(x[i])) y[c.n++] = x[i];
     if (c.n > 0) {
-        c.v = stats_bootstrap(y, (size_t)c.n, N_BOOT, BOOT_SEED, which);
+        c.v = stats_t_interval(y, (size_t)c.n);
         c.over = c.n > 1 ? OVER_SEEDS : OVER_NONE;
     }
     free(y);
@@ -75,16 +73,15 @@ static double *values(const struct study_table *t, int row, int m) {
 static struct study_cell paired(const struct study_table *t, int row, int m) {
     double *d = mem_small((size_t)t->n_seeds * sizeof *d);
     for (int i = 0; i < t->n_seeds; i++) d[i] = values(t, row, m)[i] - values(t, 0, m)[i];
-    const struct study_cell c = over_seeds(d, t->n_seeds, (uint64_t)(N_STUDY_METRICS + m));
+    const struct study_cell c = over_seeds(d, t->n_seeds);
     free(d);
     return c;
 }
 
-/* The same random numbers in every row: what two rows differ in is then never the luck of the resampling. */
 void study_table_compute(struct study_table *t) {
     for (int r = 0; r < t->n_rows; r++) {
         for (int m = 0; m < N_STUDY_METRICS; m++) {
-            t->row[r].cell[m] = over_seeds(values(t, r, m), t->n_seeds, (uint64_t)m);
+            t->row[r].cell[m] = over_seeds(values(t, r, m), t->n_seeds);
             t->row[r].difference[m] = r == 0 ? NOTHING : paired(t, r, m);
         }
     }

@@ -1,9 +1,9 @@
 /* What a study found, as numbers: per variant and metric the mean over seeds with its interval, and the difference to
  * the first variant, paired by seed. Then the same as text, CSV, JSON and figures.
  *
- * Intervals are 95 % percentile bootstrap over seeds, B = 2000 (stats_bootstrap). With one seed there is nothing to
- * resample: then the interval over prompts that the run itself reports is shown where there is one. Over few seeds the
- * percentile bootstrap is too narrow (it cannot reach beyond the values seen), and the text says by how much. */
+ * Intervals are 95 %, Student's t over seeds (stats_t_interval): over the three or five seeds of a study a bootstrap
+ * would be too narrow, because it cannot reach beyond the values seen. With one seed there is nothing to compare: then
+ * the interval over prompts that the run itself reports is shown where there is one. */
 #ifndef PBKD_EVAL_STUDY_TABLE_H
 #define PBKD_EVAL_STUDY_TABLE_H
 

@@ -53,21 +53,14 @@ static void print_cells(const struct study_table *t, bool difference, int column
     grid_free(&g);
 }
 
-/* How often the percentile bootstrap of a mean holds it, in per cent, by the number of values: simulated on normally
- * distributed values (2 and 3: exactly 50 and 75, the chance that the mean lies between the extremes). */
-static const int HOLDS[] = {0, 0, 50, 75, 80, 83, 86, 87, 89, 89, 90};
-
 static void print_notes(const struct study_table *t, struct strbuf *out) {
     const int n = t->n_seeds;
     strbuf_putc(out, '\n');
     if (n == 1)
         strbuf_printf(out, "seed %d; intervals: 95 %% over the run's prompts, where it reports one\n", t->first_seed);
     else
-        strbuf_printf(out, "seeds %d to %d; intervals: 95 %%, percentile bootstrap over seeds\n", t->first_seed,
+        strbuf_printf(out, "seeds %d to %d; intervals: 95 %%, Student's t over seeds\n", t->first_seed,
                       t->first_seed + n - 1);
-    if (n > 1 && n < (int)(sizeof HOLDS / sizeof HOLDS[0]))
-        strbuf_printf(out, "over %d seeds such an interval holds the true mean in about %d %% of cases, not in 95 %%\n",
-                      n, HOLDS[n]);
     if (t->kind->note[0]) strbuf_printf(out, "%s\n", t->kind->note);
     for (int m = 0; m < N_STUDY_METRICS; m++)
         if (study_table_has(t, (enum study_metric)m))

@@ -98,6 +98,40 @@ double stats_correlation(const double *x, const double *y, size_t n) {
     return xy / (sqrt(xx) * sqrt(yy));
 }
 
+/* P(|T| <= tan(angle) sqrt(df)), a finite sum for whole df (Abramowitz and Stegun 26.7.3 and 26.7.4). */
+static double t_within(double angle, int df) {
+    const double c = cos(angle), s = sin(angle), pi = acos(-1.0);
+    double term = df % 2 ? c : 1.0, sum = df == 1 ? 0.0 : term;
+    for (int k = df % 2 ? 3 : 2; k < df; k += 2) {
+        term *= c * c * (double)(k - 1) / (double)k;
+        sum += term;
+    }
+    return df % 2 ? 2 / pi * (angle + s * sum) : s * sum;
+}
+
+double stats_t_two_sided(double p, int df) {
+    if (!(p >= 0 && p < 1) || df < 1) return (double)NAN;
+    double lo = 0, hi = acos(-1.0) / 2; /* in the angle the whole line is a short interval */
+    for (int i = 0; i < 200 && lo < hi; i++) {
+        const double middle = 0.5 * (lo + hi);
+        if (middle == lo || middle == hi) break;
+        if (t_within(middle, df) < p)
+            lo = middle;
+        else
+            hi = middle;
+    }
+    return tan(hi) * sqrt((double)df);
+}
+
+struct interval stats_t_interval(const double *x, size_t n) {
+    const double mean = stats_mean(x, n);
+    if (n < 2) return (struct interval){mean, mean, mean};
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (x[i] - mean) * (x[i] - mean);
+    const double half = stats_t_two_sided(0.95, n > 100000 ? 100000 : (int)n - 1) * sqrt(sum / (double)(n - 1) / (double)n);
+    return (struct interval){mean, mean - half, mean + half};
+}
+
 double stats_softplus(double x) {
     return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x)));
 }

@@ -48,6 +48,31 @@ static void test_bootstrap_covers(void **state) {
     assert_in_range(covered, (int)(0.90 * TRIALS), (int)(0.98 * TRIALS));
 }
 
+/* Tables of Student's t, 95 % two-sided, and what they are for. */
+static void test_t_interval(void **state) {
+    (void)state;
+    static const struct {
+        int df;
+        double t;
+    } TABLE[] = {{1, 12.7062047362}, {2, 4.30265272975}, {3, 3.18244630528}, {4, 2.77644510520}, {9, 2.26215716280}, {30, 2.04227245630}, {100, 1.98397151845}};
+    for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++)
+        assert_true(fabs(stats_t_two_sided(0.95, TABLE[i].df) / TABLE[i].t - 1) < 1e-10);
+    assert_true(stats_t_two_sided(0, 3) < 1e-12 && isnan(stats_t_two_sided(1, 3)) && isnan(stats_t_two_sided(0.5, 0)));
+    assert_true(fabs(stats_t_two_sided(0.5, 1) - 1) < 1e-12); /* the quartiles of Cauchy's distribution */
+    enum { N = 5, TRIALS = 4000 };
+    int covered = 0;
+    for (int t = 0; t < TRIALS; t++) {
+        double x[N];
+        for (int i = 0; i < N; i++) x[i] = 3 + rng_normal(7, RNG_TEST, (uint64_t)t, (uint64_t)i);
+        const struct interval r = stats_t_interval(x, N);
+        covered += r.lo <= 3 && 3 <= r.hi;
+    }
+    assert_in_range(covered, (int)(0.94 * TRIALS), (int)(0.96 * TRIALS));
+    const double one = 2;
+    const struct interval r = stats_t_interval(&one, 1);
+    assert_true(r.mean == 2 && r.lo == 2 && r.hi == 2);
+}
+
 static void test_bootstrap_of_little(void **state) {
     (void)state;
     const double one[] = {4.5}, same[] = {2, 2, 2};
@@ -123,6 +148,7 @@ int main(void) {
         cmocka_unit_test(test_bootstrap),
         cmocka_unit_test(test_bootstrap_covers),
         cmocka_unit_test(test_bootstrap_of_little),
+        cmocka_unit_test(test_t_interval),
         cmocka_unit_test(test_calibration),
         cmocka_unit_test(test_calibration_ignores_order),
         cmocka_unit_test(test_correlation),

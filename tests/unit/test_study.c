@@ -457,8 +457,9 @@ static void tables_hold_what_the_results_hold(void **state) {
         const struct study_cell *c = t->row[r].cell, *d = t->row[r].difference;
         const double after = 0.54 + PROMPTS[r] / 3200; /* seeds 1 to 3: 0.52, 0.54, 0.56 and as much */
         near(c[STUDY_METRIC_AFTER].v.mean, after);
-        near(c[STUDY_METRIC_AFTER].v.lo, after - 0.02); /* three seeds: the resampled means reach both ends */
-        near(c[STUDY_METRIC_AFTER].v.hi, after + 0.02);
+        const double half = 4.302652729749464 * 0.02 / sqrt(3); /* Student's t with two degrees of freedom */
+        near(c[STUDY_METRIC_AFTER].v.lo, after - half);
+        near(c[STUDY_METRIC_AFTER].v.hi, after + half);
         assert_int_equal(c[STUDY_METRIC_AFTER].over, OVER_SEEDS);
         near(c[STUDY_METRIC_BEFORE].v.mean, 0.4);
         near(c[STUDY_METRIC_RISE].v.mean, 100 * (after - 0.4));
@@ -695,19 +696,19 @@ static const char *line_of(const char *text, const char *label) {
     return text;
 }
 
-/* 55 [53, 57] on an axis from 50 to 65, 63 cells wide and behind a label of 13. */
+/* 55 [50.03, 59.97] on an axis from 50 to 70, 63 cells wide and behind a label of 13. */
 static void text_figure_is_to_scale(void **state) {
     (void)state;
     struct study_table *t = table_of_data();
     struct strbuf b = {0};
     double lo, hi, step;
     assert_true(study_axis(t, STUDY_METRIC_AFTER, &lo, &hi, &step));
-    assert_true(lo == 50 && hi == 65 && step == 5);
+    assert_true(lo == 50 && hi == 70 && step == 5);
     study_figure_text(t, 80, false, &b);
     const char *line = line_of(b.s, "32 prompts");
-    assert_int_equal(strcspn(line, "|"), 13 + lround(3.0 / 15 * 62));
-    assert_int_equal(strcspn(line + 13, "o"), lround(5.0 / 15 * 62));
-    assert_int_equal(strcspn(line, "\n"), 13 + lround(7.0 / 15 * 62) + 1);
+    assert_int_equal(strcspn(line, "|"), 13 + lround(0.03 / 20 * 62));
+    assert_int_equal(strcspn(line + 13, "o"), lround(5.0 / 20 * 62));
+    assert_int_equal(strcspn(line, "\n"), 13 + lround(9.97 / 20 * 62) + 1);
     assert_int_equal(line[strcspn(line, "\n") - 1], '|');
     strbuf_clear(&b);
     study_figure_text(t, 80, true, &b);
