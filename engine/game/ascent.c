@@ -114,10 +114,11 @@ static bool ascend(struct game *g, int n, int n_pairs, struct ascent *a, struct 
     if (!reward_score(&g->adversary, &p->seqs, true, p->value, e)) return false;
     ascent_gradient(g, n, n_pairs, a);
     if (!reward_backward(&g->adversary, &p->seqs, p->dvalue, e) || !reward_step(&g->adversary, g->o->game_reward_lr, &norm, e)) return false;
-    if (!reward_score(&g->adversary, &p->seqs, false, p->value, e)) return false;
+    const struct sequences answers = sequences_first(&p->seqs, 2 * n);
+    if (!reward_score(&g->adversary, &answers, false, p->value, e)) return false;
     a->after = 0;
     for (int i = 0; i < n; i++) a->after += (p->value[i] - p->value[n + i]) / n;
-    g->st.tokens += 2.0 * p->seqs.n_tokens;
+    g->st.tokens += (double)p->seqs.n_tokens + answers.n_tokens;
     game_publish_ascent(g, a);
     return true;
 }

@@ -60,6 +60,14 @@ int sequences_add(struct sequences *s, const int32_t *x, int n_x, const int32_t 
     return i;
 }
 
+struct sequences sequences_first(const struct sequences *s, int n) {
+    struct sequences first = *s;
+    first.n_seq = n;
+    first.n_tokens = s->start[n];
+    first.n_rows = s->row_start[n];
+    return first;
+}
+
 struct batch sequences_batch(const struct sequences *s) {
     return (struct batch){.n_seq = s->n_seq, .start = s->start, .token = s->token};
 }

@@ -23,6 +23,8 @@ void sequences_free(struct sequences *s);
 /* Append x followed by y (n_x, n_y >= 1). The last response token is an input only when include_last (sequence-level reward reads the hidden
  * state there); otherwise it is a target only. Returns the index of the sequence. */
 int sequences_add(struct sequences *s, const int32_t *x, int n_x, const int32_t *y, int n_y, bool include_last);
+/* The first n of them, which stay where they are: for reading only, until s changes. */
+struct sequences sequences_first(const struct sequences *s, int n);
 struct batch sequences_batch(const struct sequences *s);
 struct head_rows sequences_rows(const struct sequences *s, const float *hidden);
 /* Those of the sequences [from, to) alone. */
