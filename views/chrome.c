@@ -66,9 +66,9 @@ static void add_figures(struct header *h, const struct snapshot *s) {
         struct part *gap = add_part(h, 1);
         snprintf(gap->text, PART_TEXT, "gap %s", format_interval(s->gap_worst).s);
         snprintf(gap->brief, sizeof gap->brief, "gap %s", format_number(s->gap_worst.mean).s);
-        const double accuracy = newest(s, SERIES_RM_HELDOUT);
-        if (isfinite(accuracy)) snprintf(add_part(h, 4)->text, PART_TEXT, "RM acc %s", format_percent(accuracy).s);
     }
+    const double accuracy = newest(s, SERIES_RM_HELDOUT);
+    if (isfinite(accuracy)) snprintf(add_part(h, 4)->text, PART_TEXT, "RM acc %s", format_percent(accuracy).s);
     if (s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0)
         snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g → %s", s->beta, s->pending_value);
     else

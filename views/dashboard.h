@@ -35,5 +35,7 @@ struct panel {
     void (*draw)(struct area a, const struct snapshot *s, struct dashboard *d);
 };
 extern const struct panel PANELS[N_PANELS];
+/* What stands over a panel in this run. */
+const char *panel_title(enum panel_id id, const struct snapshot *s);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/game/algorithm.h"
 #include "views/chart.h"
 #include "views/dashboard.h"
 #include "views/figures.h"
@@ -57,7 +58,10 @@ static void draw_game(struct area a, const struct snapshot *s, struct dashboard 
         chart_set_band(&c, s->series[SERIES_GAP_WORST_LO], s->series[SERIES_GAP_WORST_HI]);
     }
     c.from_zero = true;
-    c.empty = "the game has not started: gaps appear with the first evaluation";
+    c.empty = algorithm_has_adversary(&s->options) ? "the game has not started: gaps appear with the first evaluation"
+              : s->options.prompts_checker != CHECKER_NONE
+                  ? "no reward plays in this algorithm: the true gap comes with the first evaluation"
+                  : "no reward plays in this algorithm, and without prompts.checker no gap is known";
     chart_draw(a, &c);
 }
 
@@ -73,13 +77,31 @@ static void draw_reward(struct area a, const struct snapshot *s, struct dashboar
     c.level = s->options.reward_gate;
     c.level_name = gate;
     c.top = 1;
-    c.empty = "the reward is not fitted yet";
+    c.empty = algorithm_has_fitted(&s->options) ? "the reward is not fitted yet" : "this algorithm fits no reward";
+    chart_draw(a, &c);
+}
+
+/* What trains the student where no reward is held by preferences. */
+static void draw_loss(struct area a, const struct snapshot *s, struct dashboard *d) {
+    struct chart c = make_chart(s, d);
+    static const struct {
+        enum series_id id;
+        const char *name;
+    } LOSSES[] = {{SERIES_SFT_LOSS, "cross-entropy"}, {SERIES_DISTIL_LOSS, "divergence"}, {SERIES_DPO_LOSS, "preference loss"},
+                  {SERIES_STUDENT_REWARD, "reward of samples"}};
+    for (size_t i = 0; i < sizeof LOSSES / sizeof *LOSSES; i++)
+        if (s->series[LOSSES[i].id]) chart_add(&c, s->series[LOSSES[i].id], LOSSES[i].name, (enum role)((int)ROLE_SERIES1 + (int)i));
+    c.empty = "the student has not been trained yet";
     chart_draw(a, &c);
 }
 
 static void draw_misfit(struct area a, const struct snapshot *s, struct dashboard *d) {
     struct chart c = make_chart(s, d);
     char zeta[48], beta[48];
+    if (!algorithm_holds_adversary(&s->options)) {
+        draw_loss(a, s, d);
+        return;
+    }
     snprintf(beta, sizeof beta, "beta %.6g", s->beta);
     c.note = beta;
     chart_add(&c, s->series[SERIES_SLACK], "L-L_hat", ROLE_SERIES1);
@@ -189,6 +211,7 @@ static void add_accuracies(struct figures *t, const struct snapshot *s) {
                  format_percent(s->accuracy_before).s);
     }
     const double reward = newest(s, SERIES_RM_HELDOUT);
+    if (!algorithm_has_fitted(&s->options)) return;
     struct figure *f = figures_add(t, "reward accuracy", "reward");
     const bool passed = reward >= s->options.reward_gate;
     snprintf(f->value, sizeof f->value, "%s held-out (gate %s%s)", format_percent(reward).s,
@@ -202,6 +225,7 @@ static void add_accuracies(struct figures *t, const struct snapshot *s) {
 }
 
 static void add_constraint(struct figures *t, const struct snapshot *s) {
+    if (!algorithm_holds_adversary(&s->options)) return;
     struct figure *f = figures_add(t, "misfit L - L_hat", "L-L_hat");
     snprintf(f->value, sizeof f->value, "%s of zeta %.6g nats/pair", format_number(s->slack).s, s->zeta);
     snprintf(f->short_value, sizeof f->short_value, "%s of %.6g", format_number(s->slack).s, s->zeta);
@@ -216,7 +240,7 @@ static void add_constraint(struct figures *t, const struct snapshot *s) {
 /* Most important first: a small panel shows as many as it has rows. */
 static void collect_figures(struct figures *t, const struct snapshot *s) {
     t->n = 0;
-    add_interval(t, "worst-case gap", "gap", s->gap_worst);
+    if (algorithm_info(&s->options)->ascent) add_interval(t, "worst-case gap", "gap", s->gap_worst);
     if (isfinite(s->gap_set.max)) {
         struct figure *set = figures_add(t, "gap over the set", "over set");
         snprintf(set->value, sizeof set->value, "[%s, %s]%s", format_number(s->gap_set.min).s, format_number(s->gap_set.max).s,
@@ -226,7 +250,7 @@ static void collect_figures(struct figures *t, const struct snapshot *s) {
     add_accuracies(t, s);
     add_constraint(t, s);
     if (isfinite(s->gap_true.mean)) add_interval(t, "true gap (accuracy)", "true gap", s->gap_true);
-    add_interval(t, "fitted gap", "fitted", s->gap_fitted);
+    if (algorithm_has_fitted(&s->options) && algorithm_has_adversary(&s->options)) add_interval(t, "fitted gap", "fitted", s->gap_fitted);
     if (isfinite(s->gap_held.mean)) add_interval(t, "gap under r_held", "r_held", s->gap_held);
     struct figure *f = figures_add(t, "labels by people", "labels");
     snprintf(f->value, sizeof f->value, "%d (%d pairs waiting)", s->labels_human, s->labels_waiting);
@@ -236,6 +260,7 @@ static void collect_figures(struct figures *t, const struct snapshot *s) {
     snprintf(f->short_value, sizeof f->short_value, "%d", s->n_pairs);
     add_number(t, "KL to the start", "KL", newest(s, SERIES_KL), "nats/token");
     add_number(t, "entropy", "entropy", newest(s, SERIES_ENTROPY), "nats/token");
+    if (isfinite(newest(s, SERIES_STUDENT_REWARD))) add_number(t, "reward of samples", "samples", newest(s, SERIES_STUDENT_REWARD), "");
     add_number(t, "best fit L_hat", "L_hat", s->nll_best, "nats/pair");
     add_number(t, "calibration error", "ECE", newest(s, SERIES_ECE), "held-out");
     add_number(t, "cumulative regret", "regret", newest(s, SERIES_REGRET), "");
@@ -318,3 +343,7 @@ const struct panel PANELS[N_PANELS] = {
     [PANEL_PAIR] = {"Newest pair", draw_pair},
     [PANEL_CURVE] = {"What beta does: gap, misfit", draw_curve},
 };
+
+const char *panel_title(enum panel_id id, const struct snapshot *s) {
+    return id == PANEL_MISFIT && !algorithm_holds_adversary(&s->options) ? "What trains the student" : PANELS[id].title;
+}

@@ -47,7 +47,7 @@ static void init(void *state) {
 static void draw_panel(struct dashboard *d, enum panel_id id, struct area a, const struct snapshot *s, bool box,
                        bool focusable) {
     const bool focus = focusable && d->focus == id;
-    PANELS[id].draw(box ? area_box(a, PANELS[id].title, focus) : a, s, d);
+    PANELS[id].draw(box ? area_box(a, panel_title(id, s), focus) : a, s, d);
 }
 
 struct drawing {

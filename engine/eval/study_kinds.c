@@ -9,12 +9,15 @@
 #include "engine/eval/study.h"
 
 /* clang-format off */
+/* What is gathered over five iterations comes in the first one offline. */
+#define GATHERED_AT_ONCE "game.data=offline", "prompts.per_iteration*5", "reward.steps*5"
 static const struct study_variant VARIANTS_SANITY[] = {{"config", {0}}, {0}};
 /* Five iterations collect, fit and play five times; the single iteration gets all of that at once. */
 static const struct study_variant VARIANTS_ABLATION[] = {
     {"0 iterations", {"iterations=0"}},
     {"1 iteration", {"iterations=1", "prompts.per_iteration*5", "game.rounds*5", "reward.steps*5"}},
     {"5 iterations", {"iterations=5"}},
+    {"offline", {"iterations=5", GATHERED_AT_ONCE}},
     {"sft", {"iterations=5", "algorithm=sft"}},
     {0}};
 static const struct study_variant VARIANTS_SCALE[] = {
@@ -24,12 +27,15 @@ static const struct study_variant VARIANTS_ROBUSTNESS[] = {
     {"beta x0.5", {"beta*0.5"}}, {"beta x2", {"beta*2"}},
     {"zeta x0.5", {"zeta*0.5"}}, {"zeta x2", {"zeta*2"}},
     {"lr x0.5", {"game.policy_lr*0.5"}}, {"lr x2", {"game.policy_lr*2"}},
+    {"ascent lr x0.5", {"game.reward_lr*0.5"}}, {"ascent lr x2", {"game.reward_lr*2"}},
+    {"fit lr x0.5", {"reward.lr*0.5"}}, {"fit lr x2", {"reward.lr*2"}},
     {0}};
 /* Only the exact inner maximum knows the set's edges: scope `head`. */
 static const struct study_variant VARIANTS_COVERAGE[] = {
-    {"zeta x1", {"game.scope=head"}},
-    {"zeta x0.5", {"game.scope=head", "zeta*0.5"}},
-    {"zeta x2", {"game.scope=head", "zeta*2"}},
+    {"wilks 95", {"game.scope=head", "zeta.mode=wilks"}},
+    {"zeta x1", {"game.scope=head", "zeta.mode=fixed"}},
+    {"zeta x0.5", {"game.scope=head", "zeta.mode=fixed", "zeta*0.5"}},
+    {"zeta x2", {"game.scope=head", "zeta.mode=fixed", "zeta*2"}},
     {0}};
 static const struct study_variant VARIANTS_DATA[] = {
     {"32 prompts", {"prompts.per_iteration=32"}}, {"64 prompts", {"prompts.per_iteration=64"}},
@@ -38,9 +44,7 @@ static const struct study_variant VARIANTS_NOISE[] = {
     {"p 0", {"label.noise=0"}}, {"p 0.1", {"label.noise=0.1"}}, {"p 0.3", {"label.noise=0.3"}}, {0}};
 static const struct study_variant VARIANTS_LABELLER[] = {
     {"teacher", {"labeller=teacher"}}, {"oracle", {"labeller=oracle"}}, {"self", {"labeller=self"}}, {0}};
-/* What is gathered over five iterations comes in the first one offline. ppo_fixed_rm gets the same pairs and the same fit: it differs from
- * offline PbKD in that nobody plays against the student. */
-#define GATHERED_AT_ONCE "game.data=offline", "prompts.per_iteration*5", "reward.steps*5"
+/* ppo_fixed_rm gets the pairs and the fit of offline PbKD: it differs from it in that nobody plays against the student. */
 static const struct study_variant VARIANTS_ALGORITHMS[] = {
     {"pbkd", {"algorithm=pbkd", "iterations=5"}},
     {"pbkd offline", {"algorithm=pbkd", "iterations=5", GATHERED_AT_ONCE}},

@@ -234,8 +234,8 @@ static bool take_result(struct study_job *j) {
 /* A result without the very thing that the study is about: the other jobs would say as little. */
 static bool check_needs(struct study *s, struct study_job *j) {
     const char *needs = s->kind->needs;
-    if (!needs || cJSON_HasObjectItem(j->result, needs)) return true;
-    err_set(&j->why, "its result has no \"%s\", which the %s study needs: this program does not record it", needs,
+    if (!needs || cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(j->result, needs))) return true;
+    err_set(&j->why, "its result has no \"%s\", which the %s study needs", needs,
             s->kind->name);
     for (int i = 0; i < s->n_jobs; i++) {
         if (s->job[i].state != JOB_WAITING) continue;

@@ -52,14 +52,14 @@ double study_metric_read(const cJSON *result, enum study_metric m, struct study_
 
 static const struct study_cell NOTHING = {.v = {(double)NAN, (double)NAN, (double)NAN}};
 
-/* Over the finite of n values. */
-static struct study_cell over_seeds(const double *x, int n) {
+/* Over the finite of n values, which are 0 or 1 of a share. */
+static struct study_cell over_seeds(const double *x, int n, bool share) {
     double *y = mem_small((size_t)n * sizeof *y);
     struct study_cell c = NOTHING;
     for (int i = 0; i < n; i++)
         if (isfinite(x[i])) y[c.n++] = x[i];
     if (c.n > 0) {
-        c.v = stats_t_interval(y, (size_t)c.n);
+        c.v = share ? stats_wilson(stats_mean(y, (size_t)c.n) * c.n, (size_t)c.n) : stats_t_interval(y, (size_t)c.n);
         c.over = c.n > 1 ? OVER_SEEDS : OVER_NONE;
     }
     free(y);
@@ -73,7 +73,7 @@ static double *values(const struct study_table *t, int row, int m) {
 static struct study_cell paired(const struct study_table *t, int row, int m) {
     double *d = mem_small((size_t)t->n_seeds * sizeof *d);
     for (int i = 0; i < t->n_seeds; i++) d[i] = values(t, row, m)[i] - values(t, 0, m)[i];
-    const struct study_cell c = over_seeds(d, t->n_seeds);
+    const struct study_cell c = over_seeds(d, t->n_seeds, false);
     free(d);
     return c;
 }
@@ -81,7 +81,7 @@ static struct study_cell paired(const struct study_table *t, int row, int m) {
 void study_table_compute(struct study_table *t) {
     for (int r = 0; r < t->n_rows; r++) {
         for (int m = 0; m < N_STUDY_METRICS; m++) {
-            t->row[r].cell[m] = over_seeds(values(t, r, m), t->n_seeds);
+            t->row[r].cell[m] = over_seeds(values(t, r, m), t->n_seeds, m == STUDY_METRIC_COVERAGE);
             t->row[r].difference[m] = r == 0 ? NOTHING : paired(t, r, m);
         }
     }

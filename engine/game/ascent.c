@@ -80,9 +80,11 @@ void game_hold(struct game *g, int n, struct ascent *a) {
 
 void game_publish_ascent(struct game *g, const struct ascent *a) {
     struct game_state *st = &g->st;
-    game_series(g, SERIES_GAP_DESCENT, a->before);
+    if (st->step == 0) { /* else the step before was an ascent too */
+        game_series(g, SERIES_GAP_DESCENT, a->before);
+        watch_figure(g, STEP_GAP_DESCENT, a->before);
+    }
     game_series(g, SERIES_GAP_ASCENT, a->after);
-    watch_figure(g, STEP_GAP_DESCENT, a->before);
     watch_figure(g, STEP_GAP_ASCENT, a->after);
     if (!g->head) watch_figure(g, STEP_GRADIENT_REWARD, g->adversary.t.opt.norm);
     if (!algorithm_holds_adversary(g->o)) return;

@@ -5,8 +5,8 @@
  *            gradient, so that the expert is not asked
  *   sampled  clipped policy gradient, leave-one-out advantages over the K samples of a prompt, no division by their deviation; white-box on
  *            A_Q summed to go, at the student's own states only
- * Both may add alpha KL to the reference and gamma cross-entropy on teacher outputs. Samples are drawn at the option's temperature and
- * scored at the same: hidden states are divided by it before the head, which divides the logits. */
+ * Both may add alpha KL to the reference and gamma cross-entropy on teacher outputs. `exact` takes samples of any temperature as its states;
+ * the ratios of `sampled` are right only for samples of the policy itself, at temperature 1 (options_check.c). */
 #include <math.h>
 #include <stdlib.h>
 

@@ -110,6 +110,7 @@ enum game_result evaluate_step(struct game *g, bool *finished, struct err *e) {
     if (*finished) {
         publish_accuracy(g);
         if (n_gap > 0) game_publish_gaps(g);
+        game_publish_true_gap(g);
         log_evaluation(g, n_gap > 0);
         watch_evaluation(g);
     }

@@ -238,7 +238,8 @@ double game_beta(const struct game *g) { return g->o->beta_mode == BETA_AUTO ? g
 
 double game_zeta(const struct game *g) {
     if (!g->head) return g->o->zeta;
-    return fmax(1e-9, g->o->zeta_mode == ZETA_WILKS ? g->st.zeta : g->o->zeta);
+    const bool measured = g->o->zeta_mode == ZETA_WILKS && isfinite(g->st.zeta); /* the first fit measures it */
+    return fmax(1e-9, measured ? g->st.zeta : g->o->zeta);
 }
 
 void game_pairs_changed(struct game *g) {

@@ -39,6 +39,7 @@ enum { CHUNK_TEACHER = 32, CHUNK_SAMPLES = 16, CHUNK_GREEDY = 64, CHUNK_PAIRS = 
 /* Answers to n <= CHUNK_SAMPLES prompts that stand against the teacher's, answers_per_prompt for each, prompt by prompt (offline.c). Release with
  * gen_output_free. answers_close when no more are needed (nothing open is fine). */
 int answers_per_prompt(const struct game *g);
+int answers_of_student(const struct game *g); /* the first of them */
 enum game_result answers_draw(struct game *g, const struct prompt *const *prompt, int n, struct gen_output *y, struct err *e);
 void answers_close(struct game *g);
 
@@ -77,6 +78,8 @@ bool game_has_worst(const struct game *g);
 /* Measure one chunk of the held-out prompts; in the end, publish. */
 enum game_result game_gap_chunk(struct game *g, int chunk, struct err *e);
 void game_publish_gaps(struct game *g);
+/* Teacher accuracy - student accuracy, where there is a checker: every algorithm has it. */
+void game_publish_true_gap(struct game *g);
 
 /* ---- the reward that the student descends on (descent.c) ---- */
 

@@ -168,7 +168,14 @@ void game_publish_gaps(struct game *g) {
         game_series(g, SERIES_GAP_HELD_HI, held.hi);
     }
     if (game_has_worst(g)) publish_regret(g);
-    if (g->o->temperature == 1.0 && g->o->game_kl == 0) game_series(g, SERIES_KL, st->sum_kl / st->sum_tokens); /* else every step measures it */
+    /* What exact descent measures at every step, it measures better. */
+    const bool exact = g->o->game_descent == DESCENT_EXACT && game_adversary(g)->level == REWARD_TOKEN;
+    if (g->o->temperature == 1.0 && !(exact && g->o->game_kl > 0)) game_series(g, SERIES_KL, st->sum_kl / st->sum_tokens);
+    if (!exact) game_series(g, SERIES_ENTROPY, st->sum_entropy / st->sum_tokens);
+}
+
+void game_publish_true_gap(struct game *g) {
+    struct game_state *st = &g->st;
     if (g->n_eval_prompts == 0) return;
     double *d = mem_small((size_t)g->n_eval_prompts * sizeof *d);
     for (int i = 0; i < g->n_eval_prompts; i++) d[i] = g->right_teacher[i] - g->right_student[i];

@@ -146,10 +146,14 @@ static bool fit_kept(struct game *g, int n, struct err *e) {
 
 /* zeta of Wilks' theorem, or of the option where the pairs tell nothing. */
 static void choose_radius(struct game *g) {
-    struct err ignored;
+    struct err why;
     g->st.zeta = g->o->zeta;
     if (g->o->zeta_mode != ZETA_WILKS) return;
-    if (!confidence_wilks(g->head->set, 0.05, &g->st.zeta, &ignored)) g->st.zeta = g->o->zeta;
+    if (!confidence_wilks(g->head->set, 0.05, &g->st.zeta, &why)) {
+        g->st.zeta = g->o->zeta;
+        game_log(g, ALERT_WARNING, "no radius by Wilks' theorem (%s): the option zeta, %.6g, stands for it", why.msg, g->o->zeta);
+        return;
+    }
     game_series(g, SERIES_ZETA, g->st.zeta);
 }
 

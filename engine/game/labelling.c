@@ -39,7 +39,7 @@ void labelling_begin(struct labelling *l, const struct game *g, const struct tea
     if (!(l->needs & NEEDS_SAMPLES)) return;
     l->answer0 = final_answer(g, y0->text, y0->truncated);
     for (int i = 0; i < k; i++) l->answer[i] = final_answer(g, l->text[i], y[i].truncated);
-    vote_count(&l->vote, (const char *const *)l->answer, k);
+    vote_count(&l->vote, (const char *const *)l->answer, answers_of_student(g)); /* they come first; other models have no vote */
 }
 
 void labelling_end(struct labelling *l) {

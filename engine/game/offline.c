@@ -17,6 +17,8 @@ int answers_per_prompt(const struct game *g) {
     return n_temperatures(g) + option_list_length(g->o->offline_candidates);
 }
 
+int answers_of_student(const struct game *g) { return g->o->game_data == DATA_ONLINE ? g->o->samples_per_prompt : n_temperatures(g); }
+
 static bool open_candidates(struct game *g, struct err *e) {
     const int n = option_list_length(g->o->offline_candidates);
     if (g->n_candidates == n) return true;

@@ -74,6 +74,10 @@ static bool check_labeller(const struct options *o, struct err *e) {
     if ((needs & NEEDS_CHECKER) && o->prompts_checker == CHECKER_NONE)
         return err_set(e, "labeller: \"oracle\" needs prompts.checker, found \"none\"");
     if ((needs & NEEDS_FILE) && !o->label_import[0]) return err_set(e, "labeller: \"import\" needs a file of labels, but label.import is empty");
+    if ((needs & NEEDS_SAMPLES) && o->game_data == DATA_OFFLINE)
+        return option_list_length(o->offline_temperatures) >= 2 ||
+               err_set(e, "offline.temperatures: must be at least 2 with labeller \"self\" (the student's samples vote), found \"%.100s\"",
+                       o->offline_temperatures);
     if ((needs & NEEDS_SAMPLES) && o->samples_per_prompt < 2)
         return err_set(e, "samples_per_prompt: must be at least 2 with labeller \"self\" (samples vote), found %d", o->samples_per_prompt);
     return true;

@@ -94,7 +94,7 @@ static void put_gaps(const struct game *g, double *row) {
     put_gap(row, EVAL_GAP_WORST, plays && game_has_worst(g), st->worst_mean, st->worst_lo, st->worst_hi);
     put_gap(row, EVAL_GAP_FITTED, fitted, st->fitted_mean, st->fitted_lo, st->fitted_hi);
     put_gap(row, EVAL_GAP_HELD, held, st->held_mean, st->held_lo, st->held_hi);
-    put_gap(row, EVAL_GAP_TRUE, plays && g->n_eval_prompts > 0, st->true_mean, st->true_lo, st->true_hi);
+    put_gap(row, EVAL_GAP_TRUE, g->n_eval_prompts > 0, st->true_mean, st->true_lo, st->true_hi);
 }
 
 /* Of the samples at the prompts of the gaps. */

@@ -132,6 +132,13 @@ struct interval stats_t_interval(const double *x, size_t n) {
     return (struct interval){mean, mean - half, mean + half};
 }
 
+struct interval stats_wilson(double yes, size_t n) {
+    if (n == 0) return (struct interval){0, 0, 1};
+    const double z = 1.959963984540054, p = yes / (double)n, zz = z * z / (double)n; /* the normal distribution's 97.5 % */
+    const double middle = (p + zz / 2) / (1 + zz), half = z / (1 + zz) * sqrt(p * (1 - p) / (double)n + zz / (4 * (double)n));
+    return (struct interval){p, fmax(0, middle - half), fmin(1, middle + half)};
+}
+
 double stats_softplus(double x) {
     return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x)));
 }

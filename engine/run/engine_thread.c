@@ -82,6 +82,17 @@ static enum loop wait_for_person(struct session *s, const char *why) {
     return LOOP_ON;
 }
 
+/* With what a person needs to decide: how far the reward is, and what knows nothing of the answers reaches. */
+static enum loop wait_at_gate(struct session *s) {
+    char why[200];
+    const struct game *g = &s->game;
+    snprintf(why, sizeof why,
+             "the reward ranks %.0f %% of held-out pairs right, the gate is %.0f %% (length alone %.0f %%, always the same side %.0f %%): "
+             ":gate continue, :gate train or :gate stop",
+             100 * g->st.rm_heldout, 100 * s->options.reward_gate, 100 * g->st.rm_length, 100 * g->diagnostics.majority);
+    return wait_for_person(s, why);
+}
+
 /* Something is not finite: a person looks at it before the game goes on. Nobody is there in a headless run, unless it only repeats what a person's
  * journal says went on. */
 static enum loop stop_and_look(struct session *s, const char *why) {
@@ -113,7 +124,7 @@ static enum loop one_step(struct session *s, struct err *e) {
         if (!s->headless) return wait_for_person(s, "waiting for labels: open the Label view (2)");
         err_set(e, "labeller %s: the run waits for a person's labels, and headless there is nobody to ask", s->options.labeller);
         return LOOP_FAIL;
-    case GAME_NEEDS_DECISION: return wait_for_person(s, "the reward did not reach the gate: :gate continue, :gate train or :gate stop");
+    case GAME_NEEDS_DECISION: return wait_at_gate(s);
     case GAME_REFUSED: return stop_and_look(s, e->msg);
     case GAME_DONE: return LOOP_END;
     default: return LOOP_FAIL;

@@ -267,12 +267,35 @@ static struct gen_output response(struct tokenizer *t, const char *text, bool cu
     return (struct gen_output){.token = y.id, .n = (int)y.n - cut, .truncated = cut};
 }
 
+/* Offline the student's answers come first; those of other models are judged by the vote and have none. */
+static void other_models_have_no_vote(void **state) {
+    (void)state;
+    static const char *const TEXT[] = {"80", "is 80", "7", "7", "7"};
+    enum { K = 5 };
+    struct options o = short_options("labeller=self game.data=offline offline.temperatures=1,0.7");
+    struct prompt x = {.text = (char *)"what is 1 plus 79?"};
+    struct game g = {.o = &o, .tok = tiny_tokenizer(280), .train = {.prompt = &x, .n = 1}, .st = {.tick = 4, .iteration = 1}};
+    const struct teacher_output y0 = {.text = (char *)"80"};
+    struct gen_output y[K];
+    struct labelling l;
+    struct pref_pair p;
+    for (int i = 0; i < K; i++) y[i] = response(g.tok, TEXT[i], false);
+    labelling_begin(&l, &g, &y0, y, K);
+    assert_string_equal(l.vote.majority, "80");
+    assert_int_equal(labelling_pair(&l, &g, 3, 3, &p), LABEL_GIVEN);
+    assert_true(p.o == 1);
+    labelling_end(&l);
+    for (int i = 0; i < K; i++) free(y[i].token);
+    tokenizer_free(g.tok);
+}
+
 static void samples_vote_on_the_answer(void **state) {
     (void)state;
     static const char *const TEXT[] = {"is 80", "80.0", "plus 7", "what is 7", "7"};
     static const bool CUT[] = {false, false, false, true, true}; /* 7 has one vote that counts */
     enum { K = 5 };
     struct options o = short_options("labeller=self");
+    o.samples_per_prompt = K;
     struct prompt x = {.text = (char *)"what is 1 plus 79?", .answer = (char *)"7"}; /* the checker would say otherwise: it is not asked */
     struct game g = {.o = &o, .tok = tiny_tokenizer(280), .train = {.prompt = &x, .n = 1}, .st = {.tick = 4, .iteration = 2}};
     const struct teacher_output y0 = {.text = (char *)"it is 7"}, right = {.text = (char *)"80"};
@@ -329,6 +352,7 @@ int main(void) {
         cmocka_unit_test(a_bad_file_stops_the_start),                 cmocka_unit_test(what_a_labeller_needs_is_asked_for),
         cmocka_unit_test(a_share_of_a_person_is_waited_for),          cmocka_unit_test(the_labeller_changes_with_the_iteration),
         cmocka_unit_test(samples_vote_on_the_answer),                 cmocka_unit_test(the_oracle_sees_the_answer),
+        cmocka_unit_test(other_models_have_no_vote),
     };
     return cmocka_run_group_tests(tests, make_folder, tiny_remove);
 }

@@ -68,6 +68,9 @@ static void test_t_interval(void **state) {
         covered += r.lo <= 3 && 3 <= r.hi;
     }
     assert_in_range(covered, (int)(0.94 * TRIALS), (int)(0.96 * TRIALS));
+    const struct interval all = stats_wilson(5, 5), some = stats_wilson(8, 10), none = stats_wilson(0, 0);
+    assert_true(all.mean == 1 && fabs(all.lo - 0.5655175) < 1e-6 && all.hi == 1);
+    assert_true(fabs(some.lo - 0.4901625) < 1e-6 && fabs(some.hi - 0.9433178) < 1e-6 && none.lo == 0 && none.hi == 1);
     const double one = 2;
     const struct interval r = stats_t_interval(&one, 1);
     assert_true(r.mean == 2 && r.lo == 2 && r.hi == 2);
