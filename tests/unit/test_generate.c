@@ -276,6 +276,33 @@ static void threads_and_memory_change_nothing(void **state) {
     model_free(s.m);
 }
 
+/* Enough sequences for their decoding to be shared out among processors, fewer and fewer as they end. */
+static void shared_out_decoding_changes_nothing(void **state) {
+    (void)state;
+    enum { N = 90 };
+    struct err e;
+    struct scene s;
+    make_scene(&s);
+    s.req[0].n_samples = 50;
+    s.req[1].n_samples = N - 50;
+    struct gen_output one[N], other[N];
+    parallel_init(1);
+    assert_true(generate(s.m, &s.c, s.req, 2, one, NULL, &e));
+    for (int threads = 2; threads <= 5; threads++) {
+        parallel_init(threads);
+        assert_true(generate(s.m, &s.c, s.req, 2, other, NULL, &e));
+        assert_same_outputs(one, other, N, 0.0f);
+        gen_output_free(other, N);
+    }
+    parallel_shutdown();
+    s.c.cache_bytes = 1; /* one at a time: never shared out */
+    assert_true(generate(s.m, &s.c, s.req, 2, other, NULL, &e));
+    assert_same_outputs(one, other, N, 1e-4f);
+    gen_output_free(other, N);
+    gen_output_free(one, N);
+    model_free(s.m);
+}
+
 static void ends_at_end_tokens(void **state) {
     (void)state;
     struct err e;
@@ -405,6 +432,7 @@ int main(void) {
         cmocka_unit_test(sampled_frequencies_match_softmax),
         cmocka_unit_test(shared_prompts_give_what_separate_requests_give),
         cmocka_unit_test(threads_and_memory_change_nothing),
+        cmocka_unit_test(shared_out_decoding_changes_nothing),
         cmocka_unit_test(ends_at_end_tokens),
         cmocka_unit_test(is_cut_at_the_context),
         cmocka_unit_test(refuses_bad_requests),

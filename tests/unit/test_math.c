@@ -56,6 +56,27 @@ static void test_every_chunk_runs_once(void **state) {
     free(visits);
 }
 
+static void count_row(void *ctx, int i) {
+    parallel_for(1 + i % 7, count_visit, (atomic_int *)ctx + 8 * i);
+}
+
+/* A job within a chunk is done by the thread that runs the chunk, and the next job is shared out again. */
+static void test_jobs_within_jobs(void **state) {
+    (void)state;
+    enum { ROWS = 40, ROUNDS = 300 };
+    for (int threads = 1; threads <= 4; threads++) {
+        atomic_int *visits = calloc(8 * ROWS, sizeof *visits);
+        parallel_init(threads);
+        for (int round = 0; round < ROUNDS; round++) {
+            parallel_for(ROWS, count_row, visits);
+            parallel_for(8 * ROWS, count_visit, visits);
+        }
+        parallel_shutdown();
+        for (int i = 0; i < 8 * ROWS; i++) assert_int_equal(atomic_load(&visits[i]), ROUNDS * (1 + (i % 8 < 1 + i / 8 % 7)));
+        free(visits);
+    }
+}
+
 /* Many short jobs of changing length: a worker that comes late must not run a chunk of a job that is over. */
 static void test_short_jobs_do_not_mix(void **state) {
     (void)state;
@@ -324,6 +345,7 @@ static void test_rotation_is_undone_by_its_transpose(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_chunk_runs_once),
+        cmocka_unit_test(test_jobs_within_jobs),
         cmocka_unit_test(test_short_jobs_do_not_mix),
         cmocka_unit_test(test_products),
         cmocka_unit_test(test_products_do_not_depend_on_threads),
