@@ -20,12 +20,13 @@
 #define STUDY_KINDS(X)                                                                                                 \
     X(SANITY, "sanity", "is the reward right on more than 90 % of held-out pairs before the game?", "configuration",   \
       "")                                                                                                              \
-    X(ABLATION, "ablation", "no, one and five online iterations, offline, and cross-entropy alone", "online iterations",        \
-      "all but \"0 iterations\" have the budget of the five: as many teacher outputs and student steps") \
+    X(ABLATION, "ablation", "no, one and five online iterations, offline, and cross-entropy alone", "online iterations", \
+      "all but \"0 iterations\" have the budget of the five: as many teacher outputs and student steps")               \
     X(SCALE, "scale", "the scale of the reward: reward.bound 1, 2, 5, 10", "reward.bound R",                           \
       "what varies is the bound of the reward's values, not the size of its model")                                    \
-    X(ROBUSTNESS, "robustness", "beta, zeta and the learning rates halved and doubled, one at a time",                     \
-      "what is perturbed", "one option at a time around the configuration's value; zeta trains nothing while beta is fixed in scope full")                                    \
+    X(ROBUSTNESS, "robustness", "beta, zeta and the learning rates halved and doubled, one at a time",                 \
+      "what is perturbed",                                                                                             \
+      "one option at a time around the configuration's value; zeta trains nothing while beta is fixed in scope full") \
     X(COVERAGE, "coverage", "how often does the confidence set contain the true reward?", "radius of the set",         \
       "the truth is the checker's: prompts.checker must be set")                                                       \
     X(DATA, "data", "pairs needed: prompts.per_iteration 32, 64, 128, 256", "prompts per iteration", "")               \

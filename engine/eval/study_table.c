@@ -59,7 +59,7 @@ static struct study_cell over_seeds(const double *x, int n, bool share) {
     for (int i = 0; i < n; i++)
         if (isfinite(x[i])) y[c.n++] = x[i];
     if (c.n > 0) {
-        c.v = share ? stats_wilson(stats_mean(y, (size_t)c.n) * c.n, (size_t)c.n) : stats_t_interval(y, (size_t)c.n);
+        c.v = share && c.n > 1 ? stats_wilson(stats_mean(y, (size_t)c.n) * c.n, (size_t)c.n) : stats_t_interval(y, (size_t)c.n);
         c.over = c.n > 1 ? OVER_SEEDS : OVER_NONE;
     }
     free(y);

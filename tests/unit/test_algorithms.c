@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -117,6 +118,50 @@ static void moment_matching_has_no_preferences(void **state) {
     assert_true(tiny_number("alone", "SELECT count(*) FROM metric WHERE name IN ('gap.fitted','beta') OR name LIKE 'reward.%'") == 0);
 }
 
+/* The trough of the saw-tooth is what a descent left: not the peak of the ascent before it, where several follow each other. */
+static void troughs_come_after_descents(void **state) {
+    (void)state;
+    const struct options o = tiny_options("game.reward_steps=3");
+    tiny_play("troughs", &o, false, NULL);
+    const double peaks = tiny_number("troughs", "SELECT count(*) FROM metric WHERE name='gap.after_ascent'");
+    assert_true(peaks > 0 && tiny_number("troughs", "SELECT count(*) FROM metric WHERE name='gap.after_descent'") == peaks / 3);
+}
+
+/* Runs without a reward know the true gap, and sampled descent its drift and entropy. */
+static void every_algorithm_is_measured(void **state) {
+    (void)state;
+    const struct options sft = tiny_options("algorithm=sft"), sampled = tiny_options("game.descent=sampled game.kl=0.05");
+    tiny_play("measured-sft", &sft, false, NULL);
+    tiny_play("measured-sampled", &sampled, false, NULL);
+    assert_true(tiny_number("measured-sft", "SELECT count(*) FROM metric WHERE name='gap.true'") == sft.iterations);
+    assert_true(tiny_number("measured-sampled", "SELECT count(*) FROM metric WHERE name='student.kl'") == sampled.iterations);
+    assert_true(tiny_number("measured-sampled", "SELECT count(*) FROM metric WHERE name='student.entropy'") == sampled.iterations);
+}
+
+/* What a person sees of a pair's tokens adds up to what the reward gave the answers. */
+static void token_rewards_sum_up(void **state) {
+    (void)state;
+    const struct options o = tiny_options("iterations=1");
+    struct session *s = tiny_start("tokens", &o, false, true);
+    assert_true(tiny_wait_state(s, RUN_DONE));
+    const struct snapshot *n = session_snapshot(s);
+    assert_true(n->n_shown > 0);
+    for (int i = 0; i < n->n_shown; i++) {
+        const struct shown_pair *p = &n->pair[i];
+        const struct shown_tokens *tokens[] = {&p->tokens0, &p->tokens1};
+        for (int side = 0; side < 2; side++) {
+            const struct shown_tokens *t = tokens[side];
+            double sum = 0;
+            assert_true(t->n > 0);
+            for (int k = 0; k < t->n; k++) sum += (double)t->token[k].reward;
+            assert_true(fabs(sum - (side ? p->reward_student : p->reward_teacher)) < 1e-5);
+            assert_int_equal(t->token[t->n - 1].end, strlen(side ? p->student : p->teacher));
+        }
+    }
+    snapshot_release(n);
+    tiny_finish(s, NULL);
+}
+
 /* Every source gives one answer to every prompt, in the first iteration; two sources of one kind differ by chance only. */
 static void offline_pairs_come_once_from_every_source(void **state) {
     (void)state;
@@ -204,6 +249,9 @@ int main(void) {
     static const struct CMUnitTest other[] = {
         cmocka_unit_test(dpo_learns_from_a_person),
         cmocka_unit_test(moment_matching_has_no_preferences),
+        cmocka_unit_test(troughs_come_after_descents),
+        cmocka_unit_test(every_algorithm_is_measured),
+        cmocka_unit_test(token_rewards_sum_up),
         cmocka_unit_test(offline_pairs_come_once_from_every_source),
         cmocka_unit_test(candidates_lie_beside_the_configuration),
         cmocka_unit_test(what_cannot_work_is_refused),
