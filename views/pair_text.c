@@ -2,19 +2,37 @@
 #include "views/pair_text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/base/strbuf.h"
 
 const char *answer_name(const struct shown_pair *p, int side) {
+    static const char *const NAMES[N_ANSWER_ORIGINS] = {[ORIGIN_TEACHER] = "teacher",
+                                                        [ORIGIN_STUDENT] = "student",
+                                                        [ORIGIN_PERSON] = "written",
+                                                        [ORIGIN_FILE] = "file",
+                                                        [ORIGIN_CANDIDATE] = "model"};
     if (p->edit) return side ? "earlier" : "written";
-    if (p->source == SOURCE_IMPORT) return side ? "second" : "first";
-    return side ? "student" : "teacher";
+    if (p->by0.origin == p->by1.origin) return side ? "second" : "first";
+    return NAMES[side ? p->by1.origin : p->by0.origin];
 }
 
 struct short_text answer_phrase(const struct shown_pair *p, int side) {
     struct short_text t;
-    const bool person = !p->edit && p->source != SOURCE_IMPORT;
+    const bool person = !p->edit && p->by0.origin != p->by1.origin;
     snprintf(t.s, sizeof t.s, "%s%s answer", answer_name(p, side), person ? "'s" : "");
+    return t;
+}
+
+struct short_text answer_source(const struct options *o, const struct shown_pair *p, int side) {
+    const struct answer_by *by = side ? &p->by1 : &p->by0;
+    struct short_text t = {""};
+    char item[OPTION_TEXT_MAX];
+    const bool student = by->origin == ORIGIN_STUDENT;
+    if (o->game_data != DATA_OFFLINE || (!student && by->origin != ORIGIN_CANDIDATE)) return t;
+    if (!option_list_item(student ? o->offline_temperatures : o->offline_candidates, by->item, item, sizeof item)) return t;
+    const char *slash = strrchr(item, '/');
+    snprintf(t.s, sizeof t.s, "%s%.40s", student ? "student at temperature " : "model ", slash ? slash + 1 : item);
     return t;
 }
 

@@ -7,11 +7,15 @@
 #include "engine/run/snapshot.h"
 #include "views/format.h"
 
-/* Who gave the answer of side 0 or 1: "teacher" and "student"; "written" (by a person) and "earlier" (one of the two that
- * it was preferred to); "first" and "second" in a file of labels. At most 7 cells; static text. */
+/* Who gave the answer of side 0 or 1: "teacher", "student", "model" (another one, of an offline D_pref); "written" (by a
+ * person) and "earlier" (one of the two that it was preferred to); "first" and "second" where both are of one kind, as in
+ * a file of labels. At most 7 cells; static text. */
 const char *answer_name(const struct shown_pair *p, int side);
 /* The same in a sentence: "teacher's answer", "written answer", "first answer". */
 struct short_text answer_phrase(const struct shown_pair *p, int side);
+/* Which of the sources of an offline D_pref gave it: "student at temperature 0.7", "model NAME.gguf"; empty for an answer
+ * whose name says all. */
+struct short_text answer_source(const struct options *o, const struct shown_pair *p, int side);
 /* Prompt and both answers under their names; caller frees. what (size bytes) gets "pair 12: prompt and both answers". */
 char *pair_text(const struct shown_pair *p, char *what, size_t size);
 

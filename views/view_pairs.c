@@ -84,15 +84,19 @@ static void draw_list(struct area a, struct pairs_view *v, const struct snapshot
         draw_row(a, head + i, &s->pair[v->row[v->top + i]], v->top + i == selected);
 }
 
-static void add_answer(struct styled *t, const char *who, enum role role, double reward, const char *text, bool cut,
-                       const struct shown_tokens *tokens, double top) {
-    styled_printf(t, role, ATTR_BOLD, "\n%s", who);
-    styled_printf(t, role, 0, "  reward %s\n", isfinite(reward) ? format_number(reward).s : "not scored yet");
+static void add_answer(struct styled *t, const struct options *o, const struct shown_pair *p, int side, double top) {
+    const enum role role = side ? ROLE_STUDENT : ROLE_TEACHER;
+    const double reward = side ? p->reward_student : p->reward_teacher;
+    const char *text = side ? p->student : p->teacher;
+    const struct short_text source = answer_source(o, p, side);
+    styled_printf(t, role, ATTR_BOLD, "\n%s", answer_name(p, side));
+    styled_printf(t, role, 0, "  reward %s", isfinite(reward) ? format_number(reward).s : "not scored yet");
+    styled_printf(t, ROLE_DIM, 0, "%s%s\n", *source.s ? "  by " : "", source.s);
     if (*text)
-        token_text_add(t, text, tokens, top);
+        token_text_add(t, text, side ? &p->tokens1 : &p->tokens0, top);
     else
         styled_add(t, ROLE_TEXT, 0, "(empty)");
-    if (cut) styled_add(t, ROLE_DIM, 0, " (cut at max_new_tokens)");
+    if (side ? p->truncated1 : p->truncated0) styled_add(t, ROLE_DIM, 0, " (cut at max_new_tokens)");
     styled_add(t, ROLE_TEXT, 0, "\n");
 }
 
@@ -117,8 +121,8 @@ static void draw_detail(struct area a, struct pairs_view *v, const struct snapsh
     const double top = token_text_top(p);
     styled_add(&t, ROLE_DIM, ATTR_BOLD, "prompt\n");
     styled_printf(&t, ROLE_TEXT, 0, "%s\n", p->prompt);
-    add_answer(&t, answer_name(p, 0), ROLE_TEACHER, p->reward_teacher, p->teacher, p->truncated0, &p->tokens0, top);
-    add_answer(&t, answer_name(p, 1), ROLE_STUDENT, p->reward_student, p->student, p->truncated1, &p->tokens1, top);
+    add_answer(&t, &s->options, p, 0, top);
+    add_answer(&t, &s->options, p, 1, top);
     if (top > 0)
         styled_printf(&t, ROLE_DIM, 0, "\ntokens by %s: bold for the answer, underlined against it\n",
                       s->options.reward_access == ACCESS_WHITE_BOX ? "A_Q, their advantage over the teacher" : "their reward");

@@ -63,22 +63,34 @@ enum game_result collect_step(struct game *g, bool *finished, struct err *e) {
     return GAME_OK;
 }
 
-/* Make the pairs of a prompt's teacher output and k other answers, the first of which is the index-th of this tick; those whose texts are the
- * same make none and are counted. */
-static bool make_pairs(struct game *g, const struct teacher_output *teacher, const struct gen_output *y, int k, int index, int *same, struct err *e) {
-    const struct prompt *x = &g->train.prompt[teacher->prompt];
-    const struct passage prompt = {x->text, x->token, x->n, false}, y0 = {teacher->text, teacher->token, teacher->n, teacher->truncated};
+/* Answer i of the prompt, or the teacher's output. */
+static struct passage passage_of(const struct game *g, const struct labelling *l, int i) {
+    const struct teacher_output *y0 = l->y0;
+    if (i == LABELLING_TEACHER) return (struct passage){y0->text, y0->token, y0->n, y0->truncated, {ORIGIN_TEACHER, 0}};
+    return (struct passage){l->text[i], l->y[i].token, l->y[i].n, l->y[i].truncated, answer_by(g, i)};
+}
+
+/* Make the pair of answers i and j, unless the labeller is against it or their texts are the same: *made. */
+static bool make_pair(struct game *g, const struct labelling *l, int i, int j, uint64_t index, bool *made, struct err *e) {
+    const struct passage x = {l->x->text, l->x->token, l->x->n, false, {0}}, y0 = passage_of(g, l, i), y1 = passage_of(g, l, j);
+    struct pref_pair label;
+    *made = true;
+    return labelling_pair(l, g, i, j, index, &label) == LABEL_NO_PAIR || pair_add(&g->dpref, &label, &x, &y0, &y1, made, e);
+}
+
+/* Make the pairs of a prompt's teacher output and k other answers, the at-th of which is the first; those whose texts are the same make none and
+ * are counted. Offline the others are ranked among themselves too. */
+static bool make_pairs(struct game *g, const struct teacher_output *teacher, const struct gen_output *y, int k, int at, int *same, struct err *e) {
+    const uint64_t ranked = 1u << 24; /* far beyond the teacher's pairs of a tick, CHUNK_SAMPLES x k at most */
     struct labelling l;
-    bool ok = true;
+    bool ok = true, made;
     labelling_begin(&l, g, teacher, y, k);
-    for (int i = 0; ok && i < k; i++) {
-        struct pref_pair label;
-        bool made;
-        const struct passage y1 = {l.text[i], y[i].token, y[i].n, y[i].truncated};
-        if (labelling_pair(&l, g, i, (uint64_t)(index + i), &label) == LABEL_NO_PAIR) continue;
-        ok = pair_add(&g->dpref, &label, &prompt, &y0, &y1, &made, e);
+    for (int j = 0; ok && j < k; j++) {
+        ok = make_pair(g, &l, LABELLING_TEACHER, j, (uint64_t)(at + j), &made, e);
         *same += ok && !made;
     }
+    for (int i = 0; ok && g->o->game_data == DATA_OFFLINE && i < k; i++)
+        for (int j = i + 1; ok && j < k; j++) ok = make_pair(g, &l, i, j, ranked + (uint64_t)(at + i) * (uint64_t)k + (uint64_t)j, &made, e);
     labelling_end(&l);
     return ok;
 }

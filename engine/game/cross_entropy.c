@@ -35,7 +35,9 @@ enum game_result game_sft_step(struct game *g, bool *finished, struct err *e) {
     double loss = 0;
     int64_t tokens = 0;
     bool ok = n > 0 || err_set(e, "cross-entropy training has no usable teacher output (all truncated or held out)");
-    const double lr = schedule_lr(g->o->sft_lr, st->step, steps, g->o->game_warmup, g->o->game_final_lr);
+    const bool is_all = algorithm_info(g->o)->trains == PHASE_SFT; /* else it only comes before the training, once */
+    const double lr = is_all ? game_student_lr(g, g->o->sft_lr, st->step)
+                             : schedule_lr(g->o->sft_lr, st->step, steps, g->o->game_warmup, g->o->game_final_lr);
     ok = ok && sft_step(&g->student, &g->seqs, ex, n, lr, &loss, &tokens, e);
     free(ex);
     if (!ok) return GAME_FAILED;

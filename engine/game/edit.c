@@ -47,9 +47,9 @@ bool edit_tokenise(struct tokenizer *tok, enum chat_kind chat, const char *text,
 
 static bool add_both(struct game *g, const struct label_event *ev, const struct pref_pair *label, const struct passage *y, struct err *e) {
     const struct pref_pair old = *dpref_find(&g->dpref, ev->pair_id); /* a copy: the array moves as it grows, the texts do not */
-    const struct passage x = {old.prompt, old.tokens, old.n_x, false};
-    const struct passage y0 = {old.text0, x.token + x.n, old.n_y0, old.truncated0};
-    const struct passage y1 = {old.text1, y0.token + y0.n, old.n_y1, old.truncated1};
+    const struct passage x = {old.prompt, old.tokens, old.n_x, false, {0}};
+    const struct passage y0 = {old.text0, x.token + x.n, old.n_y0, old.truncated0, old.by0};
+    const struct passage y1 = {old.text1, y0.token + y0.n, old.n_y1, old.truncated1, old.by1};
     bool made0, made1;
     if (!pair_add(&g->dpref, label, &x, y, &y0, &made0, e) || !pair_add(&g->dpref, label, &x, y, &y1, &made1, e)) return false;
     return made0 || made1 || err_set(e, "the written answer is the same as both answers");
@@ -63,7 +63,7 @@ static bool make(struct game *g, const struct label_event *ev, double flip, doub
     struct token_list tokens = {0};
     bool truncated, ok = edit_tokenise(g->tok, g->chat, text, g->o->max_new_tokens, &tokens, &truncated, e);
     if (ok) {
-        const struct passage y = {text, tokens.id, (int)tokens.n, truncated};
+        const struct passage y = {text, tokens.id, (int)tokens.n, truncated, {ORIGIN_PERSON, 0}};
         ok = add_both(g, ev, &label, &y, e);
     }
     token_list_free(&tokens);

@@ -40,6 +40,7 @@ enum { CHUNK_TEACHER = 32, CHUNK_SAMPLES = 16, CHUNK_GREEDY = 64, CHUNK_PAIRS = 
  * gen_output_free. answers_close when no more are needed (nothing open is fine). */
 int answers_per_prompt(const struct game *g);
 int answers_of_student(const struct game *g); /* the first of them */
+struct answer_by answer_by(const struct game *g, int i); /* who gives the i-th of them */
 enum game_result answers_draw(struct game *g, const struct prompt *const *prompt, int n, struct gen_output *y, struct err *e);
 void answers_close(struct game *g);
 
@@ -103,8 +104,10 @@ enum game_result game_draw_states(struct game *g, struct sequences *s, int n, do
 bool game_reserve_rows(struct game *g, int n, struct err *e);
 /* The rows of s under the reference. */
 bool game_reference_rows(struct game *g, const struct sequences *s, struct head_rows *rows, struct err *e);
-/* Optimiser steps of an iteration, and the one at `step` of them on the accumulated gradient. */
+/* Optimiser steps of an iteration; what the schedule (game.schedule) makes of a learning rate at `step` of them; and that step on the accumulated
+ * gradient. */
 int64_t game_student_steps(const struct game *g);
+double game_student_lr(const struct game *g, double lr, int64_t step);
 int64_t game_sft_steps(const struct game *g); /* of the cross-entropy phase (cross_entropy.c) */
 bool game_student_step(struct game *g, int64_t step, struct err *e);
 /* gamma * cross-entropy on n teacher outputs, added to the gradient (cross_entropy.c). */

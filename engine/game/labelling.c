@@ -58,12 +58,14 @@ static enum verdict verdict_of(const struct labelling *l, const struct game *g, 
     return game_check(g, text, l->x) ? VERDICT_RIGHT : VERDICT_WRONG;
 }
 
-enum label_outcome labelling_pair(const struct labelling *l, const struct game *g, int i, uint64_t index, struct pref_pair *label) {
+enum label_outcome labelling_pair(const struct labelling *l, const struct game *g, int i, int j, uint64_t index, struct pref_pair *label) {
+    const bool others = i != LABELLING_TEACHER;
     const struct label_case c = {.tick = g->st.tick,
                                  .index = index,
-                                 .verdict = {verdict_of(l, g, l->y0->text), verdict_of(l, g, l->text[i])},
-                                 .answer = {l->answer0, l->answer[i]},
-                                 .vote = &l->vote};
+                                 .verdict = {verdict_of(l, g, others ? l->text[i] : l->y0->text), verdict_of(l, g, l->text[j])},
+                                 .answer = {others ? l->answer[i] : l->answer0, l->answer[j]},
+                                 .vote = &l->vote,
+                                 .others = others};
     *label = (struct pref_pair){.tick = g->st.tick, .iteration = (int)g->st.iteration};
     return label_pair(&l->policy, &c, label);
 }
@@ -84,7 +86,7 @@ static bool add_responses(struct importer *i, const struct passage *x, const str
     for (int k = 0; k < 2; k++) {
         bool cut = false;
         output_tokenise(g->tok, g->chat, l->response[k], o->max_new_tokens, &cut, &tokens[k]);
-        y[k] = (struct passage){l->response[k], tokens[k].id, (int)tokens[k].n, cut};
+        y[k] = (struct passage){l->response[k], tokens[k].id, (int)tokens[k].n, cut, {ORIGIN_FILE, 0}};
         i->n_cut += cut;
     }
     const struct pref_pair label = {.tick = g->st.tick, .iteration = (int)g->st.iteration, .source = SOURCE_IMPORT, .active = true, .o = l->o,
@@ -107,7 +109,7 @@ static bool add_label(void *ctx, const struct file_label *l, const char *where, 
     if (ok && (x.n > (size_t)o->prompts_max_tokens || x.n > longest)) {
         i->n_long++;
     } else if (ok) {
-        const struct passage prompt = {l->prompt, x.id, (int)x.n, false};
+        const struct passage prompt = {l->prompt, x.id, (int)x.n, false, {0}};
         ok = add_responses(i, &prompt, l, e);
     }
     token_list_free(&x);

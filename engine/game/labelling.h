@@ -21,8 +21,10 @@ struct labelling {
 
 /* Take up the answers of a prompt: the teacher's output and k samples of the student, all borrowed. Release with labelling_end. */
 void labelling_begin(struct labelling *l, const struct game *g, const struct teacher_output *y0, const struct gen_output *y, int k);
-/* Label the pair of the teacher's output and sample i, the index-th pair of this tick: fills in tick, iteration and the label. */
-enum label_outcome labelling_pair(const struct labelling *l, const struct game *g, int i, uint64_t index, struct pref_pair *label);
+/* Label the pair of answers i and j, sample numbers or LABELLING_TEACHER for the teacher's output (then i): the index-th pair of this tick. Fills in
+ * tick, iteration and the label. */
+enum { LABELLING_TEACHER = -1 };
+enum label_outcome labelling_pair(const struct labelling *l, const struct game *g, int i, int j, uint64_t index, struct pref_pair *label);
 void labelling_end(struct labelling *l);
 
 /* Whether this micro-step is the one that takes in the file label.import: the first that collects. */

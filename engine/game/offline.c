@@ -19,6 +19,12 @@ int answers_per_prompt(const struct game *g) {
 
 int answers_of_student(const struct game *g) { return g->o->game_data == DATA_ONLINE ? g->o->samples_per_prompt : n_temperatures(g); }
 
+struct answer_by answer_by(const struct game *g, int i) {
+    const int n_student = answers_of_student(g);
+    if (i >= n_student) return (struct answer_by){ORIGIN_CANDIDATE, i - n_student};
+    return (struct answer_by){ORIGIN_STUDENT, g->o->game_data == DATA_OFFLINE ? i : 0};
+}
+
 static bool open_candidates(struct game *g, struct err *e) {
     const int n = option_list_length(g->o->offline_candidates);
     if (g->n_candidates == n) return true;

@@ -21,6 +21,7 @@ bool pair_add(struct dpref *d, const struct pref_pair *label, const struct passa
     if (!*made) return true;
     struct pref_pair p = *label;
     p.n_x = x->n, p.n_y0 = y0->n, p.n_y1 = y1->n;
+    p.by0 = y0->by, p.by1 = y1->by;
     p.truncated0 = y0->truncated, p.truncated1 = y1->truncated;
     p.tokens = mem_small((size_t)(p.n_x + p.n_y0 + p.n_y1) * sizeof *p.tokens);
     append(append(append(p.tokens, x), y0), y1);

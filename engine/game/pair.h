@@ -4,12 +4,13 @@
 
 #include "engine/pref/dpref.h"
 
-/* A prompt or a response: its text, and its tokens as the student reads them. Borrowed. */
+/* A prompt or a response: its text, its tokens as the student reads them, and who gave it. Borrowed. */
 struct passage {
     const char *text;
     const int32_t *token;
     int n;
     bool truncated;
+    struct answer_by by; /* of a response */
 };
 
 /* Append the pair of two responses to x; everything is copied, tick, iteration, edit and label come from *label. Responses that are identical, as

@@ -97,8 +97,16 @@ bool game_reference_rows(struct game *g, const struct sequences *s, struct head_
 
 int64_t game_student_steps(const struct game *g) { return (int64_t)g->o->game_rounds * g->o->game_policy_steps; }
 
+double game_student_lr(const struct game *g, double lr, int64_t step) {
+    const struct options *o = g->o;
+    const int64_t n = game_student_steps(g), iteration = g->st.iteration;
+    if (o->game_schedule == SCHEDULE_ITERATION) return schedule_lr(lr, step, n, o->game_warmup, o->game_final_lr);
+    const int64_t last = iteration > o->iterations ? iteration : o->iterations; /* a person may have lowered it */
+    return schedule_lr(lr, (iteration - 1) * n + step, last * n, o->game_warmup, o->game_final_lr);
+}
+
 bool game_student_step(struct game *g, int64_t step, struct err *e) {
     struct adamw_config c = ADAMW_DEFAULTS;
-    c.lr = (float)schedule_lr(g->o->game_policy_lr, step, game_student_steps(g), g->o->game_warmup, g->o->game_final_lr);
+    c.lr = (float)game_student_lr(g, g->o->game_policy_lr, step);
     return adamw_step(&g->student.opt, &c, g->student.model->params, g->student.grads, NULL, e);
 }

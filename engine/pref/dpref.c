@@ -19,6 +19,15 @@ const char *label_source_name(enum label_source s) {
     return NAMES[s];
 }
 
+const char *answer_origin_name(enum answer_origin o) {
+    static const char *const NAMES[N_ANSWER_ORIGINS] = {[ORIGIN_TEACHER] = "teacher",
+                                                        [ORIGIN_STUDENT] = "student",
+                                                        [ORIGIN_PERSON] = "person",
+                                                        [ORIGIN_FILE] = "file",
+                                                        [ORIGIN_CANDIDATE] = "candidate"};
+    return NAMES[o];
+}
+
 bool dpref_is_heldout(uint64_t prompt_hash) {
     return prompt_hash % 10 == 9;
 }
@@ -35,7 +44,8 @@ static bool create_tables(struct db *db, struct err *e) {
         " source INTEGER NOT NULL, active INTEGER NOT NULL, o REAL NOT NULL, weight REAL NOT NULL, flip REAL NOT NULL,"
         " n_x INTEGER NOT NULL, n_y0 INTEGER NOT NULL, n_y1 INTEGER NOT NULL, truncated0 INTEGER NOT NULL,"
         " truncated1 INTEGER NOT NULL, edit INTEGER NOT NULL, strength REAL NOT NULL, noise REAL NOT NULL,"
-        " flipped INTEGER NOT NULL, annotator TEXT, text0 TEXT NOT NULL, text1 TEXT NOT NULL, tokens BLOB NOT NULL);"
+        " flipped INTEGER NOT NULL, annotator TEXT, origin0 INTEGER NOT NULL, item0 INTEGER NOT NULL,"
+        " origin1 INTEGER NOT NULL, item1 INTEGER NOT NULL, text0 TEXT NOT NULL, text1 TEXT NOT NULL, tokens BLOB NOT NULL);"
         "CREATE INDEX IF NOT EXISTS pair_prompt ON pair(prompt);"
         "CREATE TABLE IF NOT EXISTS label_event(seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL,"
         " annotator TEXT NOT NULL, pair_id INTEGER NOT NULL, pair_hash INTEGER NOT NULL, left INTEGER NOT NULL,"
@@ -51,7 +61,7 @@ static bool create_tables(struct db *db, struct err *e) {
 }
 
 bool pair_check_columns(struct db *db, struct err *e) {
-    static const char *const NEWER[] = {"edit", "strength", "noise", "flipped", "annotator"};
+    static const char *const NEWER[] = {"edit", "strength", "noise", "flipped", "annotator", "origin0", "item0", "origin1", "item1"};
     for (size_t i = 0; i < sizeof NEWER / sizeof NEWER[0]; i++) {
         int64_t there;
         if (!db_get_int(db, e, &there, 1, "SELECT max(name=?) FROM pragma_table_info('pair')", "s", NEWER[i]))
@@ -106,6 +116,14 @@ static bool label_is_sane(const struct pref_pair *p) {
 static bool fail_label(const char *where, const struct pref_pair *p, struct err *e) {
     return err_set(e, "%s: a label of %g with weight %g, flip rate %g, strength %g and noise %g cannot be", where, p->o,
                    p->weight, p->flip, p->strength, p->noise);
+}
+
+static bool column_by(sqlite3_stmt *s, int column, struct answer_by *by) {
+    const int origin = sqlite3_column_int(s, column);
+    by->item = sqlite3_column_int(s, column + 1);
+    if (origin < 0 || origin >= N_ANSWER_ORIGINS || by->item < 0) return false;
+    by->origin = (enum answer_origin)origin;
+    return true;
 }
 
 static bool column_copy(sqlite3_stmt *s, int column, char **out) {
@@ -163,6 +181,10 @@ bool pair_from_row(struct db *db, sqlite3_stmt *s, int64_t expected, struct pref
         snprintf(where, sizeof where, "%.260s: pair %lld", db->path, id);
         return fail_label(where, p, e);
     }
+    if (!column_by(s, 25, &p->by0) || !column_by(s, 27, &p->by1))
+        return err_set(e, "%s: pair %lld: an answer by origin %d, item %d and one by %d, %d, which cannot be", db->path,
+                       id, sqlite3_column_int(s, 25), sqlite3_column_int(s, 26), sqlite3_column_int(s, 27),
+                       sqlite3_column_int(s, 28));
     column_copy(s, 24, &p->annotator);
     if (!column_copy(s, 17, &p->prompt) || !column_copy(s, 18, &p->text0) || !column_copy(s, 19, &p->text1))
         return err_set(e, "%s: pair %lld: a text is missing", db->path, id);
@@ -220,8 +242,8 @@ static bool prompt_id(struct dpref *d, const struct pref_pair *p, int64_t *id, s
 
 #define INSERT_PAIR                                                                                                    \
     "INSERT INTO pair(id,tick,iteration,prompt,pair_hash,heldout,source,active,o,weight,flip,n_x,n_y0,n_y1,"           \
-    "truncated0,truncated1,edit,strength,noise,flipped,annotator,text0,text1,tokens)"                                  \
-    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    "truncated0,truncated1,edit,strength,noise,flipped,annotator,origin0,item0,origin1,item1,text0,text1,tokens)"                                  \
+    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *e) {
     int64_t prompt = 0;
@@ -230,11 +252,12 @@ static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *
         return err_set(e, "%s: %s", d->db->path, sqlite3_errmsg(d->db->h));
     const size_t bytes = (size_t)(p->n_x + p->n_y0 + p->n_y1) * sizeof *p->tokens;
     bool row;
-    const bool ok = db_bind(d->db, d->insert_pair, e, "iiiiiiiidddiiiiiiddisssb", p->id, p->tick, (int64_t)p->iteration,
+    const bool ok = db_bind(d->db, d->insert_pair, e, "iiiiiiiidddiiiiiiddisiiiissb", p->id, p->tick, (int64_t)p->iteration,
                             prompt, (int64_t)p->pair_hash, (int64_t)p->heldout, (int64_t)p->source, (int64_t)p->active,
                             p->o, p->weight, p->flip, (int64_t)p->n_x, (int64_t)p->n_y0, (int64_t)p->n_y1,
                             (int64_t)p->truncated0, (int64_t)p->truncated1, p->edit, p->strength, p->noise,
-                            (int64_t)p->flipped, p->annotator, p->text0, p->text1, (const void *)p->tokens, bytes) &&
+                            (int64_t)p->flipped, p->annotator, (int64_t)p->by0.origin, (int64_t)p->by0.item,
+                            (int64_t)p->by1.origin, (int64_t)p->by1.item, p->text0, p->text1, (const void *)p->tokens, bytes) &&
                     db_step(d->db, d->insert_pair, &row, e);
     sqlite3_reset(d->insert_pair);
     sqlite3_clear_bindings(d->insert_pair); /* do not hold copies of the texts until the next pair */

@@ -26,6 +26,22 @@ enum label_source {
 };
 const char *label_source_name(enum label_source s);
 
+/* Who gave an answer. Stored by number: new ones go to the end. */
+enum answer_origin {
+    ORIGIN_TEACHER,
+    ORIGIN_STUDENT,
+    ORIGIN_PERSON,    /* wrote it while labelling */
+    ORIGIN_FILE,      /* of labels */
+    ORIGIN_CANDIDATE, /* another model of an offline D_pref */
+    N_ANSWER_ORIGINS
+};
+const char *answer_origin_name(enum answer_origin o);
+
+struct answer_by {
+    enum answer_origin origin;
+    int item; /* offline: which item of offline.temperatures (student) or offline.candidates, from 0; else 0 */
+};
+
 struct pref_pair {
     int64_t id;           /* 1, 2, 3 ... in the order of creation; deterministic, the same after a resume */
     int64_t tick;         /* when it was made */
@@ -36,9 +52,10 @@ struct pref_pair {
     int32_t *tokens; /* x, then y0, then y1: one allocation, owned */
     int n_x, n_y0, n_y1;
     bool truncated0, truncated1;
-    /* for people; y0 is the teacher's output and y1 the student's, or y0 a person's answer and y1 one of those two, or
-     * both come from a file of labels (source import) */
+    /* for people; mostly y0 is the teacher's output and y1 the student's, but y0 may be a person's answer, and both may
+     * come from other models or a file of labels */
     char *prompt, *text0, *text1;
+    struct answer_by by0, by1;
     int64_t edit; /* label_event.seq of the DECISION_EDIT whose text is y0, 0 = the game made the pair */
     /* the label in force */
     enum label_source source;

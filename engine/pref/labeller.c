@@ -217,6 +217,11 @@ static bool decide(enum labeller by, const struct label_case *c, struct pref_pai
     return false;
 }
 
+/* Whether to leave out a pair of two answers none of which is the teacher's: it is there for its order alone. */
+static bool has_no_order(enum labeller by, const struct pref_pair *p) {
+    return by == LABELLER_TEACHER || (by != LABELLER_HUMAN && (!p->active || p->o == 0.5));
+}
+
 static void turn_round(const struct label_policy *policy, const struct label_case *c, struct pref_pair *p) {
     p->noise = policy->noise;
     p->flipped =
@@ -235,6 +240,7 @@ enum label_outcome label_pair(const struct label_policy *policy, const struct la
     p->flipped = false;
     if (by == LABELLER_IMPORT) return LABEL_NO_PAIR;
     p->active = decide(by, c, p);
+    if (c->others && has_no_order(by, p)) return LABEL_NO_PAIR;
     p->source = p->active ? LABELLERS[by].source : SOURCE_NONE;
     if (!p->active) return LABEL_AWAITED;
     turn_round(policy, c, p);

@@ -12,9 +12,10 @@
  *   import   the labels are those of a file: new pairs are not made
  *
  * Where a labeller knows nothing (oracle: the prompt has no answer to check; self: no majority) the pair is left to a
- * person, and stays out of training until one decides. Every pair is y0 = teacher, y1 = a sample of the student,
+ * person, and stays out of training until one decides. Online every pair is y0 = teacher, y1 = a sample of the student,
  * whoever labels: pairs of two samples would be of one policy, and tell the reward nothing about the gap to the
- * teacher. */
+ * teacher. Offline the answers come from several models and are ranked: a pair of two others is made where the labeller
+ * puts one before the other, or a person is to (`teacher` knows nothing about them). */
 #ifndef PBKD_PREF_LABELLER_H
 #define PBKD_PREF_LABELLER_H
 
@@ -79,6 +80,7 @@ struct label_case { /* what is known of the pair; [0] is y0, [1] is y1 */
     enum verdict verdict[2]; /* the checker's */
     const char *answer[2];   /* final answers, as in the vote */
     const struct vote *vote; /* NULL: nobody voted, `self` knows nothing */
+    bool others;             /* neither answer is the teacher's output */
 };
 
 enum label_outcome { LABEL_GIVEN, LABEL_AWAITED, LABEL_NO_PAIR };

@@ -135,6 +135,10 @@ static void field_label(struct strbuf *b, const char *key, const struct pref_pai
     strbuf_putc(b, '}');
 }
 
+static void field_by(struct strbuf *b, const char *key, const struct answer_by *by) {
+    strbuf_printf(b, ",\"%s\":{\"origin\":\"%s\",\"item\":%d}", key, answer_origin_name(by->origin), by->item);
+}
+
 static void put_pair(struct export *x, const struct pref_pair *p, const struct pref_pair *automatic) {
     struct strbuf *b = &x->line;
     strbuf_clear(b);
@@ -148,6 +152,8 @@ static void put_pair(struct export *x, const struct pref_pair *p, const struct p
     field_string(b, "prompt", p->prompt);
     field_string(b, "text0", p->text0);
     field_string(b, "text1", p->text1);
+    field_by(b, "by0", &p->by0);
+    field_by(b, "by1", &p->by1);
     field_bool(b, "truncated0", p->truncated0);
     field_bool(b, "truncated1", p->truncated1);
     field_label(b, "automatic", automatic);

@@ -216,7 +216,7 @@ void publisher_pair(struct session *s, const struct judged_pair *j) {
                                      .truncated0 = p->truncated0, .truncated1 = p->truncated1, .reward_teacher = j->reward[0], .reward_student = j->reward[1],
                                      .tokens0 = show_tokens(tok, p->text0, y0, p->n_y0, j->token_reward[0], j->token_scale),
                                      .tokens1 = show_tokens(tok, p->text1, y1, p->n_y1, j->token_reward[1], j->token_scale),
-                                     .source = p->source, .o = p->o, .event = p->event, .edit = p->edit,
+                                     .source = p->source, .o = p->o, .event = p->event, .edit = p->edit, .by0 = p->by0, .by1 = p->by1,
                                      .dropped = p->event && !p->active};
 }
 

@@ -76,6 +76,8 @@ static struct shown_pair show_listed(const struct diag_pair *l, const struct dpr
                                .o = l->o,
                                .event = p ? p->event : 0,
                                .edit = p ? p->edit : 0,
+                               .by0 = p ? p->by0 : (struct answer_by){ORIGIN_TEACHER, 0},
+                               .by1 = p ? p->by1 : (struct answer_by){ORIGIN_STUDENT, 0},
                                .dropped = p && p->event && !p->active};
 }
 

@@ -35,7 +35,8 @@ struct shown_pair { /* a pair as a person sees it */
     uint64_t pair_hash;
     int iteration;
     bool heldout;
-    char *prompt, *teacher, *student; /* owned by the snapshot */
+    char *prompt, *teacher, *student; /* owned by the snapshot; the two answers, mostly by those two */
+    struct answer_by by0, by1;
     bool truncated0, truncated1;
     double reward_teacher, reward_student; /* NAN until scored */
     struct shown_tokens tokens0, tokens1;

@@ -92,6 +92,8 @@ struct shown_pair *snapshot_add_pair(struct snapshot *s, int64_t id, const char 
                              .prompt = mem_strdup(prompt),
                              .teacher = mem_strdup(teacher),
                              .student = mem_strdup(student),
+                             .by0 = {ORIGIN_TEACHER, 0},
+                             .by1 = {ORIGIN_STUDENT, 0},
                              .reward_teacher = 0.9 - 0.01 * (double)(id % 7),
                              .reward_student = 0.31 + 0.13 * (double)(id % 5),
                              .source = SOURCE_TEACHER,
@@ -154,7 +156,7 @@ static void add_reward(struct snapshot *s, const char *text) {
         if (text)
             snprintf(t->prompt, sizeof t->prompt, "%s", text), snprintf(t->student, sizeof t->student, "%s", text);
         scored[i] = score_pair(i + 1);
-        pair[i] = (struct pref_pair){.id = i + 1, .prompt = t->prompt, .text0 = t->teacher, .text1 = t->student};
+        pair[i] = (struct pref_pair){.id = i + 1, .prompt = t->prompt, .text0 = t->teacher, .text1 = t->student, .by1 = {ORIGIN_STUDENT, 0}};
     }
     struct diagnostics d;
     diagnostics_measure(&d, scored, MEASURED_PAIRS, 3, 361);

@@ -86,6 +86,19 @@ static void a_resumed_run_ends_at_the_same_bytes(void **state) {
 
 /* ---- what is made and measured ---- */
 
+/* Where dpo waits for its first label. */
+static void label_first(struct session *s, enum decision decision) {
+    assert_true(tiny_wait_state(s, RUN_WAITING));
+    const struct snapshot *n = session_snapshot(s);
+    struct err e = {0};
+    int i = 0;
+    while (n->pair[i].heldout) i++;
+    struct label_event ev = tiny_event(&n->pair[i], decision);
+    assert_int_equal(n->phase, PHASE_DPO);
+    snapshot_release(n);
+    if (!session_label(s, &ev, &e)) fail_msg("%s", e.msg);
+}
+
 /* dpo waits for a person's labels as the reward fit does, and learns what they say. */
 static void dpo_learns_from_a_person(void **state) {
     (void)state;
@@ -93,15 +106,7 @@ static void dpo_learns_from_a_person(void **state) {
     for (int d = 0; d < 2; d++) {
         const struct options o = tiny_options("algorithm=dpo iterations=1 labeller=human labeller.min_labels=1");
         struct session *s = tiny_start(d ? "person-b" : "person-a", &o, false, false);
-        struct err e = {0};
-        assert_true(tiny_wait_state(s, RUN_WAITING));
-        const struct snapshot *n = session_snapshot(s);
-        int i = 0;
-        while (n->pair[i].heldout) i++;
-        struct label_event ev = tiny_event(&n->pair[i], d ? DECISION_B : DECISION_A);
-        assert_int_equal(n->phase, PHASE_DPO);
-        snapshot_release(n);
-        if (!session_label(s, &ev, &e)) fail_msg("%s", e.msg);
+        label_first(s, d ? DECISION_B : DECISION_A);
         tiny_finish(s, hash[d]);
         const double margin = tiny_number(d ? "person-b" : "person-a", "SELECT value FROM metric WHERE name='dpo.margin' ORDER BY tick DESC LIMIT 1");
         assert_true(margin > 0);
@@ -180,6 +185,24 @@ static void offline_pairs_come_once_from_every_source(void **state) {
     assert_true(tiny_number("sources", "SELECT count(*) FROM metric WHERE name='gap.after_ascent'") == 3 * 2);
 }
 
+/* What a person is to label holds every pair of a prompt's answers, each under the names of those who gave them. */
+static void offline_answers_are_ranked_among_themselves(void **state) {
+    (void)state;
+    const struct options o = tiny_options("algorithm=dpo iterations=1 game.data=offline labeller=human labeller.min_labels=1 offline.temperatures=1,1"
+                                          " offline.candidates=FOREIGN,FOREIGN");
+    struct session *s = tiny_start("ranked", &o, false, false);
+    label_first(s, DECISION_A);
+    tiny_finish(s, NULL);
+    const double n_prompts = tiny_number("ranked", "SELECT count(DISTINCT prompt) FROM pair");
+    const double n_pairs = tiny_number("ranked", "SELECT count(*) FROM pair");
+    assert_true(n_pairs > 8 * n_prompts && n_pairs <= 10 * n_prompts); /* 5 answers; those that are the same make none */
+    assert_true(tiny_number("ranked", "SELECT count(DISTINCT 64*(4*origin0+origin1) + 8*item0+item1) FROM pair") == 10);
+    assert_true(tiny_number("ranked", "SELECT count(*) FROM pair WHERE origin0=1 AND origin1=1 AND (item0<>0 OR item1<>1)") == 0);
+    assert_true(tiny_number("ranked", "SELECT count(*) FROM pair WHERE origin0=4 AND (origin1<>4 OR item0<>0 OR item1<>1)") == 0);
+    assert_true(tiny_number("ranked", "SELECT count(*) FROM pair a JOIN pair b ON a.prompt=b.prompt AND a.origin0=0 AND b.origin0=0 AND"
+                                      " a.origin1=1 AND b.origin1=4 AND a.text1=b.text1") < n_prompts); /* whose they are is true */
+}
+
 /* Candidates of a configuration lie beside it; they are stored in full. */
 static void candidates_lie_beside_the_configuration(void **state) {
     (void)state;
@@ -253,6 +276,7 @@ int main(void) {
         cmocka_unit_test(every_algorithm_is_measured),
         cmocka_unit_test(token_rewards_sum_up),
         cmocka_unit_test(offline_pairs_come_once_from_every_source),
+        cmocka_unit_test(offline_answers_are_ranked_among_themselves),
         cmocka_unit_test(candidates_lie_beside_the_configuration),
         cmocka_unit_test(what_cannot_work_is_refused),
         cmocka_unit_test(a_foreign_teacher_may_speak),

@@ -29,7 +29,9 @@ static struct pref_pair new_pair(int i, int64_t tick, enum label_source source) 
                           .active = source != SOURCE_NONE,
                           .o = 1.0,
                           .weight = 1.0,
-                          .flip = 0.05};
+                          .flip = 0.05,
+                          .by0 = {ORIGIN_TEACHER, 0},
+                          .by1 = {i % 3 ? ORIGIN_STUDENT : ORIGIN_CANDIDATE, i % 5}};
     p.tokens = mem_small(6 * sizeof *p.tokens);
     for (int k = 0; k < 6; k++) p.tokens[k] = 100 * i + k;
     snprintf(text, sizeof text, "prompt %d", i / 4); /* four pairs share one */
@@ -64,6 +66,8 @@ static void assert_same_pair(const struct pref_pair *a, const struct pref_pair *
     assert_string_equal(a->text1, b->text1);
     assert_true(a->source == b->source && a->active == b->active && a->o == b->o && a->weight == b->weight);
     assert_true(a->flip == b->flip && a->event == b->event);
+    assert_true(a->by0.origin == b->by0.origin && a->by0.item == b->by0.item);
+    assert_true(a->by1.origin == b->by1.origin && a->by1.item == b->by1.item);
 }
 
 /* ---- pairs ---- */
@@ -549,6 +553,8 @@ static void a_hostile_file_is_refused(void **state) {
                "do not fit the counts");
     dpref_load_fails(f, "UPDATE pair SET tokens=x'FFFFFFFF0000000000000000000000000000000000000000' WHERE id=2", "tokens");
     dpref_load_fails(f, "UPDATE pair SET source=9 WHERE id=2", "pair 2: unknown label source 9");
+    dpref_load_fails(f, "UPDATE pair SET origin1=5 WHERE id=2", "pair 2: an answer by origin 0, item 0 and one by 5,");
+    dpref_load_fails(f, "UPDATE pair SET item0=-1 WHERE id=2", "pair 2: an answer by origin 0, item -1");
     dpref_load_fails(f, "UPDATE pair SET o=1e300 WHERE id=2", "pair 2: a label of");
     dpref_load_fails(f, "UPDATE pair SET weight=9e999 WHERE id=2", "pair 2: a label of");
     dpref_load_fails(f, "DELETE FROM pair WHERE id=2", "pair 3 found where 2 was expected");

@@ -21,7 +21,8 @@
 static const int32_t TOKENS[] = {1, 2, 3, 4, 5, 6, 7, 8};
 
 static bool add(struct dpref_fixture *f, const struct pref_pair *label, const char *y0, const char *y1, const int32_t *t0, const int32_t *t1) {
-    const struct passage x = {"how many?", TOKENS, 2, false}, a = {y0, t0, 2, false}, b = {y1, t1, 2, true};
+    const struct passage x = {"how many?", TOKENS, 2, false, {0}};
+    const struct passage a = {y0, t0, 2, false, {ORIGIN_TEACHER, 0}}, b = {y1, t1, 2, true, {ORIGIN_CANDIDATE, 3}};
     struct err e;
     bool made;
     must(db_begin(&f->db, &e), &e);
@@ -417,7 +418,8 @@ static void an_answer_to_a_held_out_prompt_never_trains(void **state) {
     bool made;
     for (int i = 0; i == 0 || !dpref_is_heldout(hash_text(prompt)); i++) snprintf(prompt, sizeof prompt, "prompt %d", i);
     const struct pref_pair label = {.source = SOURCE_TEACHER, .active = true, .o = 1, .weight = 1};
-    const struct passage x = {prompt, TOKENS, 2, false}, y0 = {"four", TOKENS + 2, 2, false}, y1 = {"five", TOKENS + 4, 2, false};
+    const struct passage x = {prompt, TOKENS, 2, false, {0}};
+    const struct passage y0 = {"four", TOKENS + 2, 2, false, {ORIGIN_TEACHER, 0}}, y1 = {"five", TOKENS + 4, 2, false, {ORIGIN_STUDENT, 0}};
     must(pair_add(&f->d, &label, &x, &y0, &y1, &made, &e), &e);
     add_game_pair(f);
     struct game g = begin_game(f, &o);

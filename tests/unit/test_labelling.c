@@ -282,11 +282,48 @@ static void other_models_have_no_vote(void **state) {
     for (int i = 0; i < K; i++) y[i] = response(g.tok, TEXT[i], false);
     labelling_begin(&l, &g, &y0, y, K);
     assert_string_equal(l.vote.majority, "80");
-    assert_int_equal(labelling_pair(&l, &g, 3, 3, &p), LABEL_GIVEN);
+    assert_int_equal(labelling_pair(&l, &g, LABELLING_TEACHER, 3, 3, &p), LABEL_GIVEN);
     assert_true(p.o == 1);
     labelling_end(&l);
     for (int i = 0; i < K; i++) free(y[i].token);
     tokenizer_free(g.tok);
+}
+
+/* Offline answers are ranked among themselves: where the labeller puts one before the other there is a pair, else none. */
+static void others_make_pairs_where_they_have_an_order(void **state) {
+    (void)state;
+    static const char *const TEXT[] = {"80", "8", "is 80", "8"};
+    enum { K = 4 };
+    static const struct {
+        const char *labeller;
+        double o[K][K]; /* of answers i < j; 0.5: no pair */
+    } ROWS[] = {{"oracle", {{0, 1, 0.5, 1}, {0, 0, 0, 0.5}, {0, 0, 0, 1}}}, {"teacher", {{0, 0.5, 0.5, 0.5}, {0, 0, 0.5, 0.5}, {0, 0, 0, 0.5}}}};
+    struct prompt x = {.text = (char *)"what is 1 plus 79?", .answer = (char *)"#### 80"};
+    const struct teacher_output y0 = {.text = (char *)"it is 79"};
+    for (size_t row = 0; row < sizeof ROWS / sizeof ROWS[0]; row++) {
+        struct options o = short_options("game.data=offline offline.temperatures=1,1,1,1");
+        snprintf(o.labeller, sizeof o.labeller, "%s", ROWS[row].labeller);
+        struct game g = {.o = &o, .tok = tiny_tokenizer(280), .train = {.prompt = &x, .n = 1}};
+        struct gen_output y[K];
+        struct labelling l;
+        for (int i = 0; i < K; i++) y[i] = response(g.tok, TEXT[i], false);
+        labelling_begin(&l, &g, &y0, y, K);
+        for (int i = 0; i < K; i++)
+            for (int j = i + 1; j < K; j++) {
+                struct pref_pair p;
+                const enum label_outcome got = labelling_pair(&l, &g, i, j, 0, &p);
+                assert_int_equal(got, ROWS[row].o[i][j] == 0.5 ? LABEL_NO_PAIR : LABEL_GIVEN);
+                if (got == LABEL_GIVEN) assert_true(p.source == SOURCE_ORACLE && p.o == ROWS[row].o[i][j]);
+            }
+        labelling_end(&l);
+        snprintf(o.labeller, sizeof o.labeller, "human");
+        labelling_begin(&l, &g, &y0, y, K);
+        struct pref_pair p;
+        assert_int_equal(labelling_pair(&l, &g, 0, 2, 0, &p), LABEL_AWAITED); /* a person may see a difference */
+        labelling_end(&l);
+        for (int i = 0; i < K; i++) free(y[i].token);
+        tokenizer_free(g.tok);
+    }
 }
 
 static void samples_vote_on_the_answer(void **state) {
@@ -307,19 +344,19 @@ static void samples_vote_on_the_answer(void **state) {
     assert_string_equal(l.vote.majority, "80");
     const double o_expected[K] = {0, 0, 0.5, 0.5, 0.5}, strength[K] = {0.2, 0.2, 0, 0, 0};
     for (int i = 0; i < K; i++) {
-        assert_int_equal(labelling_pair(&l, &g, i, (uint64_t)i, &p), LABEL_GIVEN);
+        assert_int_equal(labelling_pair(&l, &g, LABELLING_TEACHER, i, (uint64_t)i, &p), LABEL_GIVEN);
         assert_true(p.tick == 4 && p.iteration == 2 && p.source == SOURCE_SELF && p.o == o_expected[i] && p.flip == 0.1);
         assert_true(fabs(p.strength - strength[i]) < 1e-15);
     }
     labelling_end(&l);
     labelling_begin(&l, &g, &right, y, K);
-    labelling_pair(&l, &g, 2, 2, &p);
+    labelling_pair(&l, &g, LABELLING_TEACHER, 2, 2, &p);
     assert_true(p.o == 1.0 && fabs(p.strength - 0.2) < 1e-15);
     labelling_end(&l);
     o.prompts_checker = CHECKER_NONE; /* whole texts: all differ */
     labelling_begin(&l, &g, &right, y, K);
     assert_null(l.vote.majority);
-    assert_int_equal(labelling_pair(&l, &g, 0, 0, &p), LABEL_AWAITED);
+    assert_int_equal(labelling_pair(&l, &g, LABELLING_TEACHER, 0, 0, &p), LABEL_AWAITED);
     labelling_end(&l);
     for (int i = 0; i < K; i++) free(y[i].token);
     tokenizer_free(g.tok);
@@ -335,9 +372,9 @@ static void the_oracle_sees_the_answer(void **state) {
     struct labelling l;
     struct pref_pair p;
     labelling_begin(&l, &g, &y0, y, 2);
-    assert_int_equal(labelling_pair(&l, &g, 0, 0, &p), LABEL_GIVEN);
+    assert_int_equal(labelling_pair(&l, &g, LABELLING_TEACHER, 0, 0, &p), LABEL_GIVEN);
     assert_true(p.source == SOURCE_ORACLE && p.o == 0.0 && p.flip == 0.02);
-    assert_int_equal(labelling_pair(&l, &g, 1, 1, &p), LABEL_GIVEN);
+    assert_int_equal(labelling_pair(&l, &g, LABELLING_TEACHER, 1, 1, &p), LABEL_GIVEN);
     assert_true(p.o == 0.5);
     labelling_end(&l);
     free(y[0].token);
@@ -351,6 +388,7 @@ int main(void) {
         cmocka_unit_test(labels_of_a_file_join_once),                 cmocka_unit_test(a_file_may_be_all_there_is),
         cmocka_unit_test(a_bad_file_stops_the_start),                 cmocka_unit_test(what_a_labeller_needs_is_asked_for),
         cmocka_unit_test(a_share_of_a_person_is_waited_for),          cmocka_unit_test(the_labeller_changes_with_the_iteration),
+        cmocka_unit_test(others_make_pairs_where_they_have_an_order),
         cmocka_unit_test(samples_vote_on_the_answer),                 cmocka_unit_test(the_oracle_sees_the_answer),
         cmocka_unit_test(other_models_have_no_vote),
     };

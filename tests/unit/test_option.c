@@ -105,6 +105,8 @@ static void enum_constants_match_the_choices(void **state) {
                 {"game.scope", "head", SCOPE_HEAD},
                 {"game.descent", "exact", DESCENT_EXACT},
                 {"game.descent", "sampled", DESCENT_SAMPLED},
+                {"game.schedule", "run", SCHEDULE_RUN},
+                {"game.schedule", "iteration", SCHEDULE_ITERATION},
                 {"prompts.template", "auto", TEMPLATE_AUTO},
                 {"prompts.template", "raw", TEMPLATE_RAW},
                 {"prompts.template", "chatml", TEMPLATE_CHATML},
