@@ -80,7 +80,8 @@ void game_hold(struct game *g, int n, struct ascent *a) {
 
 void game_publish_ascent(struct game *g, const struct ascent *a) {
     struct game_state *st = &g->st;
-    if (st->step == 0) { /* else the step before was an ascent too */
+    const bool refitted = st->policy_step == 0 && algorithm_gathers(g->o, st->iteration); /* since the last descent */
+    if (st->step == 0 && !refitted) { /* else the step before was an ascent too */
         game_series(g, SERIES_GAP_DESCENT, a->before);
         watch_figure(g, STEP_GAP_DESCENT, a->before);
     }

@@ -43,6 +43,7 @@ enum game_result game_sft_step(struct game *g, bool *finished, struct err *e) {
     if (!ok) return GAME_FAILED;
     st->tokens += (double)tokens;
     st->sft_step++;
+    watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);
     game_series(g, SERIES_SFT_LOSS, loss);
     *finished = st->step + 1 >= steps;
     return GAME_OK;

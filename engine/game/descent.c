@@ -2,7 +2,7 @@
  *
  *   exact    on the states of sampled responses, maximise sum_a pi(a|s) r(s,a) over the whole vocabulary (level token only). White-box the states
  *            are those of the ascent, a share of game.off_policy from teacher outputs; there r = A_Q, whose mean over the expert cancels from the
- *            gradient, so that the expert is not asked
+ *            gradient, so that the expert is not asked. game.to_go adds the policy gradient on what follows each token
  *   sampled  clipped policy gradient, leave-one-out advantages over the K samples of a prompt, no division by their deviation; white-box on
  *            A_Q summed to go, at the student's own states only
  * Both may add alpha KL to the reference and gamma cross-entropy on teacher outputs. `exact` takes samples of any temperature as its states;
@@ -20,6 +20,11 @@ static void pack(struct sequences *s, const struct prompt *const *prompt, const 
     for (int i = 0; i < n * k; i++) sequences_add(s, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
 }
 
+static void count_samples(struct game *g, const struct gen_output *y, int n) {
+    g->st.sampled += n;
+    for (int i = 0; i < n; i++) g->st.truncated += y[i].truncated;
+}
+
 struct reward *game_adversary(struct game *g) { return g->head ? &g->fitted : &g->adversary; }
 
 bool game_adversary_values(struct game *g, const struct sequences *s, double *value, struct err *e) {
@@ -31,7 +36,8 @@ static void publish(struct game *g, enum series_id id, int figure, double value)
     watch_figure(g, figure, value);
 }
 
-static bool exact_gradient(struct game *g, int n_samples, struct err *e) {
+/* to_go: weights of -log pi of the sampled tokens that are minimised along, or NULL. */
+static bool exact_gradient(struct game *g, int n_samples, const float *to_go, struct err *e) {
     struct trainee *t = &g->student;
     struct sequences *s = &g->seqs;
     struct reward *r = game_adversary(g);
@@ -52,7 +58,9 @@ static bool exact_gradient(struct game *g, int n_samples, struct err *e) {
                                                  t->space, &terms, t->dhidden, t->grads, e)
                             : head_exact_descent(t->model, &rs, r->t.model, &rr, r->bound, ref, ref_rows, t->row_value, (float)g->o->game_kl,
                                                  t->space, &terms, t->dhidden, t->grads, e);
-    if (!ok || !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e)) return false;
+    if (!ok || (to_go && !head_nll_backward(t->model, &rs, to_go, t->space, NULL, NULL, t->dhidden, t->grads, e)) ||
+        !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e))
+        return false;
     const double rows = (double)r->scale * (double)rs.n / (double)n_samples; /* sum of the weights */
     if (!r->expert) publish(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, terms.value); /* with b = pi_E it would cost the expert's forward pass */
     publish(g, SERIES_ENTROPY, STEP_ENTROPY, terms.entropy / rows);
@@ -120,7 +128,67 @@ static enum game_result descend_exact(struct game *g, struct err *e) {
     const int n = g->o->game_policy_batch;
     const enum game_result r = game_draw_states(g, &g->seqs, n, game_adversary(g)->expert ? 1.0 - g->o->game_off_policy : 1.0, e);
     if (r != GAME_OK) return r;
-    return exact_gradient(g, n, e) && finish_step(g, n, e) ? GAME_OK : GAME_FAILED;
+    return exact_gradient(g, n, NULL, e) && finish_step(g, n, e) ? GAME_OK : GAME_FAILED;
+}
+
+/* The exact gradient knows what an action is worth at its state, not where it leads: game.to_go times the policy gradient on the rewards after each
+ * token adds that. The samples are the policy's own and used once, so that every importance ratio is 1 and nothing is clipped. */
+static bool train_exact_to_go(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, struct err *e) {
+    const int n_samples = n * k;
+    pack(&g->seqs, prompt, y, n, k, false);
+    double *value = mem_small((size_t)n_samples * sizeof *value), *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage);
+    bool ok = game_reserve_rows(g, g->seqs.n_rows, e) && game_adversary_values(g, &g->seqs, value, e);
+    if (ok) advantages_to_go(g, &g->seqs, y, n, k, true, advantage);
+    for (int h = 0; ok && h < g->seqs.n_rows; h++) g->row_policy[h] = (float)(g->o->game_to_go * advantage[h] / n_samples);
+    ok = ok && exact_gradient(g, n_samples, g->row_policy, e) && finish_step(g, n_samples, e);
+    g->st.tokens += ok ? (double)g->seqs.n_tokens : 0;
+    free(advantage);
+    free(value);
+    return ok;
+}
+
+/* As many samples as without game.to_go, in groups of one prompt. */
+static enum game_result descend_exact_to_go(struct game *g, struct err *e) {
+    const int k = g->o->samples_per_prompt, n = g->o->game_policy_batch > k ? g->o->game_policy_batch / k : 1;
+    const struct prompt **prompt = mem_small((size_t)n * sizeof *prompt);
+    struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
+    game_fresh_prompts(g, prompt, n);
+    enum game_result r = game_generate(g, prompt, n, k, 0, g->o->temperature, y, e);
+    if (r == GAME_OK) {
+        if (!train_exact_to_go(g, prompt, y, n, k, e)) r = GAME_FAILED;
+        count_samples(g, y, n * k);
+        gen_output_free(y, n * k);
+    }
+    free(prompt);
+    free(y);
+    return r;
+}
+
+void advantages_to_go(const struct game *g, const struct sequences *s, const struct gen_output *y, int n, int k, bool after, double *advantage) {
+    const struct reward *reward = &g->adversary;
+    for (int i = 0; i < n * k; i++) {
+        double sum = y[i].truncated ? -g->o->game_truncation_penalty : 0.0;
+        for (int h = s->row_start[i + 1] - 1; h >= s->row_start[i]; h--) {
+            const double beyond = sum;
+            sum += (double)reward->scale * (double)reward->t.row_value[h];
+            advantage[h] = after ? beyond : sum;
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        const int *start = s->row_start + (size_t)i * (size_t)k;
+        bool any = true;
+        for (int h = 0; any; h++) {
+            double sum = 0;
+            any = false;
+            for (int j = 0; j < k; j++)
+                if (start[j] + h < start[j + 1]) sum += advantage[start[j] + h];
+            for (int j = 0; j < k; j++) {
+                if (start[j] + h >= start[j + 1]) continue;
+                any = true;
+                if (k > 1) advantage[start[j] + h] -= (sum - advantage[start[j] + h]) / (k - 1);
+            }
+        }
+    }
 }
 
 /* Black-box: every row of a sample has the advantage of its whole reward r, which is overwritten. */
@@ -139,7 +207,7 @@ static bool train_on_samples(struct game *g, const struct prompt *const *prompt,
     double *r = mem_small((size_t)n_samples * sizeof *r), *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage), mean = 0;
     bool ok = game_adversary_values(g, &g->seqs_reward, r, e);
     for (int i = 0; ok && i < n_samples; i++) mean += r[i] / n_samples;
-    if (ok && game_adversary(g)->expert) advantages_to_go(g, &g->seqs_reward, y, n, k, advantage);
+    if (ok && game_adversary(g)->expert) advantages_to_go(g, &g->seqs_reward, y, n, k, false, advantage);
     else if (ok) whole_advantages(g, y, n, k, r, advantage);
     for (int epoch = 0; ok && epoch < g->o->game_policy_epochs; epoch++)
         ok = sampled_gradient(g, y, advantage, n_samples, e) && finish_step(g, n, e);
@@ -157,10 +225,7 @@ static enum game_result descend_sampled(struct game *g, struct err *e) {
     enum game_result r = game_generate(g, prompt, n, k, 0, g->o->temperature, y, e);
     if (r == GAME_OK) {
         if (!train_on_samples(g, prompt, y, n, k, e)) r = GAME_FAILED;
-        for (int i = 0; i < n * k; i++) {
-            g->st.sampled++;
-            g->st.truncated += y[i].truncated;
-        }
+        count_samples(g, y, n * k);
         gen_output_free(y, n * k);
     }
     free(prompt);
@@ -173,7 +238,7 @@ enum game_result descent_step(struct game *g, bool *finished, struct err *e) {
     *finished = true;
     if (g->o->game_policy_steps == 0) return GAME_OK;
     const bool exact = g->o->game_descent == DESCENT_EXACT && game_adversary(g)->level == REWARD_TOKEN;
-    const enum game_result r = exact ? descend_exact(g, e) : descend_sampled(g, e);
+    const enum game_result r = !exact ? descend_sampled(g, e) : g->o->game_to_go > 0 ? descend_exact_to_go(g, e) : descend_exact(g, e);
     if (r != GAME_OK) return r;
     watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);
     st->policy_step++;

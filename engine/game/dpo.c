@@ -70,5 +70,7 @@ enum game_result dpo_step(struct game *g, bool *finished, struct err *e) {
     const enum game_result r = game_await_pairs(g, e);
     if (r != GAME_OK) return r;
     const int n = game_draw_pairs(g, g->o->reward_batch);
-    return train(g, n, e) && game_student_step(g, step, e) ? GAME_OK : GAME_FAILED;
+    if (!train(g, n, e) || !game_student_step(g, step, e)) return GAME_FAILED;
+    watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);
+    return GAME_OK;
 }

@@ -177,7 +177,7 @@ enum game_result game_step(struct game *g, bool may_wait, struct err *e) {
         return GAME_REFUSED;
     }
     if (r != GAME_OK) return r;
-    if (st->phase == PHASE_ASCENT || st->phase == PHASE_DESCENT) watch_step(g, st->tick);
+    if (st->phase == PHASE_ASCENT || st->phase == (int64_t)algorithm_info(g->o)->trains) watch_step(g, st->tick);
     st->tick++;
     st->step++;
     if (finished) next_phase(g);

@@ -113,8 +113,9 @@ bool game_student_step(struct game *g, int64_t step, struct err *e);
 /* gamma * cross-entropy on n teacher outputs, added to the gradient (cross_entropy.c). */
 bool game_add_cross_entropy(struct game *g, int n, struct err *e);
 
-/* White-box policy gradient (whitebox.c): the advantage of every row of s, n prompts with k samples y each, packed in that order and just scored by
- * the adversary: A_Q summed from the row to the end, in units of the reward, less the mean of the other samples' at the same position. */
-void advantages_to_go(const struct game *g, const struct sequences *s, const struct gen_output *y, int n, int k, double *advantage);
+/* The advantage of every row of s, n prompts with k samples y each, packed in that order and just scored by the adversary (descent.c): the reward of
+ * its token and those that follow (after: only of those), the truncation penalty taken off, less the mean of the other samples' at the same
+ * position, which is 0 where they have ended. */
+void advantages_to_go(const struct game *g, const struct sequences *s, const struct gen_output *y, int n, int k, bool after, double *advantage);
 
 #endif

@@ -131,6 +131,18 @@ static bool check_scope(const struct options *o, struct err *e) {
     return true;
 }
 
+/* What follows a token is compared within groups of samples of the policy itself. */
+static bool check_to_go(const struct options *o, struct err *e) {
+    if (o->game_to_go <= 0) return true;
+    if (o->game_descent != DESCENT_EXACT || o->reward_level != LEVEL_TOKEN)
+        return err_set(e, "game.to_go: needs game.descent \"exact\" and reward.level \"token\" (sampled descent has the reward to go in its advantages)");
+    if (o->game_scope == SCOPE_HEAD) return err_set(e, "game.to_go: needs game.scope \"full\", found \"head\"");
+    if (o->temperature != 1.0) return err_set(e, "game.to_go: needs temperature 1 (samples of the policy itself), found %g", o->temperature);
+    if (algorithm_white_box_reward(o) && o->game_off_policy > 0)
+        return err_set(e, "game.to_go: needs game.off_policy 0 (states of the student's own samples), found %g", o->game_off_policy);
+    return o->samples_per_prompt >= 2 || err_set(e, "samples_per_prompt: must be at least 2 with game.to_go, found %d", o->samples_per_prompt);
+}
+
 static bool check_reward(const struct options *o, struct err *e) {
     if (o->reward_level != LEVEL_SEQUENCE) return true;
     if (algorithm_white_box_reward(o)) {
@@ -153,7 +165,7 @@ static bool check_sampled_descent(const struct options *o, struct err *e) {
 }
 
 bool options_check_values(const struct options *o, struct err *e) {
-    return check_reward(o, e) && check_coefficients(o, e) && check_offline(o, e) && check_scope(o, e) && check_labeller(o, e) &&
+    return check_reward(o, e) && check_coefficients(o, e) && check_offline(o, e) && check_scope(o, e) && check_to_go(o, e) && check_labeller(o, e) &&
            check_sampled_descent(o, e);
 }
 

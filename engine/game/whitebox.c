@@ -96,26 +96,3 @@ enum game_result white_box_ascent(struct game *g, struct err *e) {
     }
     return ascend(g, n, n_pairs, &a, e) ? GAME_OK : GAME_FAILED;
 }
-
-void advantages_to_go(const struct game *g, const struct sequences *s, const struct gen_output *y, int n, int k, double *advantage) {
-    const float *a = g->adversary.t.row_value;
-    for (int i = 0; i < n * k; i++) {
-        double sum = y[i].truncated ? -g->o->game_truncation_penalty : 0.0;
-        for (int h = s->row_start[i + 1] - 1; h >= s->row_start[i]; h--) advantage[h] = sum += (double)g->adversary.scale * (double)a[h];
-    }
-    for (int i = 0; i < n; i++) { /* less the mean of the other samples at the same position, 0 where they have ended */
-        const int *start = s->row_start + (size_t)i * (size_t)k;
-        bool any = true;
-        for (int h = 0; any; h++) {
-            double sum = 0;
-            any = false;
-            for (int j = 0; j < k; j++)
-                if (start[j] + h < start[j + 1]) sum += advantage[start[j] + h];
-            for (int j = 0; j < k; j++) {
-                if (start[j] + h >= start[j + 1]) continue;
-                any = true;
-                if (k > 1) advantage[start[j] + h] -= (sum - advantage[start[j] + h]) / (k - 1);
-            }
-        }
-    }
-}

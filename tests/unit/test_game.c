@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/game/game.h"
+#include "engine/game/game_private.h"
 #include "tests/support/tiny_runs.h"
 
 struct played {
@@ -190,10 +190,43 @@ static void what_a_way_of_playing_measures_is_in_its_rows(void **state) {
         if (!isfinite(evaluated(&p->g, HAVE[i].figure))) fail_msg("%s: %g", HAVE[i].options, evaluated(&p->g, HAVE[i].figure));
         close_game(p);
     }
-    struct played *p = open_game("algorithm=sft");
-    play_until(p, PHASE_CHECKPOINT, 1);
-    assert_true(p->g.watch.history.n_evaluations == 1 && p->g.watch.history.n_steps == 0 && isnan(evaluated(&p->g, EVAL_ENTROPY)));
-    close_game(p);
+}
+
+/* What trains without a game has the student's gradient in its rows, and nothing of a game; the first training of a raw student is no part of it. */
+static void every_algorithm_leaves_its_steps(void **state) {
+    (void)state;
+    static const char *const ALGORITHMS[] = {"algorithm=sft", "algorithm=fkl sft.steps=3", "algorithm=dpo"};
+    for (int i = 0; i < 3; i++) {
+        struct played *p = open_game(ALGORITHMS[i]);
+        const struct game *g = &p->g;
+        play_until(p, PHASE_CHECKPOINT, 1);
+        assert_int_equal(g->watch.history.n_steps, game_student_steps(g));
+        assert_true(stepped(g, STEP_GRADIENT_STUDENT) > 0 && isnan(stepped(g, STEP_GRADIENT_REWARD)) && isnan(stepped(g, STEP_GAP_ASCENT)));
+        assert_true(g->watch.history.n_evaluations == 1 && isnan(evaluated(g, EVAL_ENTROPY)));
+        close_game(p);
+    }
+}
+
+/* ---- rewards to go ---- */
+
+/* Two samples of one prompt, 3 and 1 tokens long; the second was cut. By hand. */
+static void advantages_are_of_what_follows(void **state) {
+    (void)state;
+    enum { ROWS = 4 };
+    static const double EXPECTED[2][ROWS] = {{3.5 + 0.5, 3, 2, -0.5 - 3.5}, {3 + 1, 2, 0, -1 - 3}};
+    struct options o;
+    options_default(&o);
+    o.game_truncation_penalty = 1.0;
+    float value[ROWS] = {1, 2, 4, 1};
+    int start[] = {0, 3, 4};
+    struct game g = {.o = &o, .adversary = {.scale = 0.5f, .t = {.row_value = value}}};
+    const struct sequences s = {.row_start = start, .n_seq = 2, .n_rows = ROWS};
+    const struct gen_output y[] = {{.n = 3}, {.n = 1, .truncated = true}};
+    for (int after = 0; after < 2; after++) {
+        double advantage[ROWS];
+        advantages_to_go(&g, &s, y, 1, 2, after, advantage);
+        for (int h = 0; h < ROWS; h++) assert_true(fabs(advantage[h] - EXPECTED[after][h]) < 1e-12);
+    }
 }
 
 int main(void) {
@@ -203,6 +236,8 @@ int main(void) {
         cmocka_unit_test(a_step_that_is_not_finite_is_undone),
         cmocka_unit_test(every_step_and_evaluation_leaves_a_row),
         cmocka_unit_test(what_a_way_of_playing_measures_is_in_its_rows),
+        cmocka_unit_test(every_algorithm_leaves_its_steps),
+        cmocka_unit_test(advantages_are_of_what_follows),
     };
     return cmocka_run_group_tests(tests, tiny_folder_of_games, tiny_remove);
 }

@@ -52,7 +52,8 @@ static double distance_to_teacher(const char *student_path) {
     return sum;
 }
 
-/* Without preferences to hold it, every step of the critic must raise the moments that it maximises, on the batch that it saw. */
+/* Without preferences to hold it, every step of the critic must raise the moments that it maximises, on the batch that it saw (the first after a refit has no
+ * trough before it). */
 static void the_critic_ascends(void **state) {
     (void)state;
     const struct options o = tiny_options("reward.access=white-box beta=0 game.rounds=20 game.reward_lr=0.001");
@@ -62,7 +63,7 @@ static void the_critic_ascends(void **state) {
     snprintf(sql, sizeof sql, "SELECT min(a.value-b.value) %s", join);
     assert_true(tiny_number("ascends", sql) > 0);
     snprintf(sql, sizeof sql, "SELECT count(*) %s", join);
-    assert_true(tiny_number("ascends", sql) == 40);
+    assert_true(tiny_number("ascends", sql) == 2 * 19);
 }
 
 /* A student that matches all moments is the teacher: where no preferences pull it elsewhere, the game brings it nearer. */
@@ -117,12 +118,12 @@ static void dpo_prefers_what_is_preferred(void **state) {
 /* The reward is fitted in the first iteration and stays; the student comes to please it, by either gradient. */
 static void a_fixed_reward_is_pleased(void **state) {
     (void)state;
-    static const char *const FORMS[] = {"", " game.descent=sampled samples_per_prompt=4 seed=2", /* of six seeds one has learnt little by the end */
+    static const char *const FORMS[] = {"", " game.to_go=1 samples_per_prompt=4", " game.descent=sampled samples_per_prompt=4 seed=2", /* of six seeds one has learnt little by the end */
                                         " game.descent=sampled reward.access=white-box"};
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
         char text[200];
         double first, last;
-        const char *run = i ? "learn-ppo-sampled" : "learn-ppo";
+        const char *run = i ? "learn-ppo-more" : "learn-ppo";
         snprintf(text, sizeof text, "algorithm=ppo_fixed_rm game.rounds=10 game.policy_steps=10 game.policy_lr=0.003 game.policy_batch=16%s",
                  FORMS[i]);
         const struct options o = tiny_options(text);
