@@ -13,8 +13,8 @@
 const char *answer_name(const struct shown_pair *p, int side);
 /* The same in a sentence: "teacher's answer", "written answer", "first answer". */
 struct short_text answer_phrase(const struct shown_pair *p, int side);
-/* Which of the sources of an offline D_pref gave it: "student at temperature 0.7", "model NAME.gguf"; empty for an answer
- * whose name says all. */
+/* Which of the sources of an offline D_pref gave it: "temperature 0.7", "NAME.gguf"; empty for an answer whose name says
+ * all. */
 struct short_text answer_source(const struct options *o, const struct shown_pair *p, int side);
 /* Prompt and both answers under their names; caller frees. what (size bytes) gets "pair 12: prompt and both answers". */
 char *pair_text(const struct shown_pair *p, char *what, size_t size);

@@ -52,6 +52,12 @@ static const char *label_text(const struct shown_pair *p) {
     return p->o == 0.5 ? "tie" : answer_name(p, p->o < 0.5);
 }
 
+/* Whether the reward puts the answers in another order than the label, or, without one, the student's before the teacher's. */
+static bool is_odd(const struct shown_pair *p, double diff) {
+    const bool decided = p->source != SOURCE_NONE && p->o != 0.5;
+    return decided && p->o < 0.5 ? diff > 0 : diff < 0;
+}
+
 static void draw_row(struct area a, int row, const struct shown_pair *p, bool selected) {
     const enum role role = selected ? ROLE_SELECTED : ROLE_TEXT;
     const double diff = p->reward_teacher - p->reward_student;
@@ -68,15 +74,14 @@ static void draw_row(struct area a, int row, const struct shown_pair *p, bool se
         col = area_printf(a, row, 0, role, 0, "%s%5lld %7s  %-7s ", selected ? ">" : " ", (long long)p->id,
                           format_number(diff).s, label_text(p));
     }
-    area_text(a, row, col, a.cols - col, selected ? role : diff < 0 ? ROLE_WARNING : ROLE_DIM, 0, p->prompt);
+    area_text(a, row, col, a.cols - col, selected ? role : is_odd(p, diff) ? ROLE_WARNING : ROLE_DIM, 0, p->prompt);
 }
 
 static void draw_list(struct area a, struct pairs_view *v, const struct snapshot *s) {
     const int head = a.rows >= 5;
-    if (head)
-        area_text(a, 0, 0, a.cols, ROLE_DIM, 0,
-                  a.cols >= 60 ? "  pair  it. teacher student    diff  prefers label by prompt"
-                               : "  pair    diff  prefers prompt");
+    const char *wide = s->options.game_data == DATA_OFFLINE ? "  pair  it.   first  second    diff  prefers label by prompt"
+                                                            : "  pair  it. teacher student    diff  prefers label by prompt";
+    if (head) area_text(a, 0, 0, a.cols, ROLE_DIM, 0, a.cols >= 60 ? wide : "  pair    diff  prefers prompt");
     v->page = a.rows - head;
     int selected = selected_row(v, s);
     list_fit(&selected, &v->top, v->page, v->n);
@@ -91,7 +96,7 @@ static void add_answer(struct styled *t, const struct options *o, const struct s
     const struct short_text source = answer_source(o, p, side);
     styled_printf(t, role, ATTR_BOLD, "\n%s", answer_name(p, side));
     styled_printf(t, role, 0, "  reward %s", isfinite(reward) ? format_number(reward).s : "not scored yet");
-    styled_printf(t, ROLE_DIM, 0, "%s%s\n", *source.s ? "  by " : "", source.s);
+    styled_printf(t, ROLE_DIM, 0, "%s%s\n", *source.s ? "  " : "", source.s);
     if (*text)
         token_text_add(t, text, side ? &p->tokens1 : &p->tokens0, top);
     else

@@ -216,6 +216,33 @@ static void test_written_and_dropped_pairs(void **state) {
     snapshot_release(s);
 }
 
+/* Answers of an offline D_pref are called what they are, by their source; two of one kind are the first and the second. */
+static void test_ranked_pairs(void **state) {
+    (void)state;
+    struct snapshot *s = make_snapshot(SNAPSHOT_PLAYING);
+    option_set(&s->options, "game.data", "offline", NULL);
+    option_set(&s->options, "offline.temperatures", "0.7, 1.3", NULL);
+    option_set(&s->options, "offline.candidates", "/models/earlier.gguf", NULL);
+    s->pair[0].by0 = (struct answer_by){ORIGIN_STUDENT, 1};
+    s->pair[0].by1 = (struct answer_by){ORIGIN_CANDIDATE, 0};
+    s->pair[0].source = SOURCE_ORACLE;
+    s->pair[0].o = 0;
+    char *text = draw_pairs(s);
+    assert_non_null(strstr(text, "pair  it.   first  second"));
+    assert_non_null(strstr(text, "model   oracle"));
+    assert_non_null(strstr(text, "\u2502student  reward"));
+    assert_non_null(strstr(text, "  temperature 1.3"));
+    assert_non_null(strstr(text, "  earlier.gguf"));
+    assert_non_null(strstr(text, "label: the model's answer is better, by oracle"));
+    free(text);
+    s->pair[0].by1 = (struct answer_by){ORIGIN_STUDENT, 7}; /* no such temperature */
+    text = draw_pairs(s);
+    assert_non_null(strstr(text, "label: the second answer is better, by oracle"));
+    assert_null(strstr(text, "earlier.gguf"));
+    free(text);
+    snapshot_release(s);
+}
+
 /* The line on the vote before follows the run: taken back, given again. What is copied shows no more than the screen. */
 static void test_label_taken_back(void **state) {
     (void)state;
@@ -313,13 +340,14 @@ static const struct shot SHOTS[] = {
 
 int main(void) {
     enum { N = sizeof SHOTS / sizeof *SHOTS };
-    struct CMUnitTest tests[N + 4];
+    struct CMUnitTest tests[N + 5];
     tests[N] = (struct CMUnitTest)cmocka_unit_test(test_any_size_any_key);
     tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(test_lone_points_and_levels);
     tests[N + 2] = (struct CMUnitTest)cmocka_unit_test(test_written_and_dropped_pairs);
     tests[N + 3] = (struct CMUnitTest)cmocka_unit_test(test_label_taken_back);
+    tests[N + 4] = (struct CMUnitTest)cmocka_unit_test(test_ranked_pairs);
     for (int i = 0; i < N; i++)
         tests[i] =
             (struct CMUnitTest){.name = SHOTS[i].name, .test_func = check_shot, .initial_state = (void *)&SHOTS[i]};
-    return _cmocka_run_group_tests("screens", tests, N + 4, NULL, NULL);
+    return _cmocka_run_group_tests("screens", tests, N + 5, NULL, NULL);
 }
