@@ -162,20 +162,24 @@ static void add_verdict(struct styled *t, const struct diag_pair *p, const struc
     if (p->heldout) styled_add(t, ROLE_DIM, 0, "held out: measures the reward, never trains it\n");
 }
 
-static void add_answer(struct styled *t, const char *who, enum role role, double reward, const char *text, bool cut) {
-    styled_printf(t, role, ATTR_BOLD, "\n%s", who);
-    styled_printf(t, role, 0, "  reward %s\n", format_number(reward).s);
+static void add_answer(struct styled *t, const struct options *o, const struct shown_pair *p, int side) {
+    const enum role role = side ? ROLE_STUDENT : ROLE_TEACHER;
+    const char *text = side ? p->student : p->teacher;
+    const struct short_text source = answer_source(o, p, side);
+    styled_printf(t, role, ATTR_BOLD, "\n%s", answer_name(p, side));
+    styled_printf(t, role, 0, "  reward %s", format_number(side ? p->reward_student : p->reward_teacher).s);
+    styled_printf(t, ROLE_DIM, 0, "%s%s\n", *source.s ? "  " : "", source.s);
     styled_add(t, ROLE_TEXT, 0, *text ? text : "(empty)");
-    if (cut) styled_add(t, ROLE_DIM, 0, " (cut at max_new_tokens)");
+    if (side ? p->truncated1 : p->truncated0) styled_add(t, ROLE_DIM, 0, " (cut at max_new_tokens)");
     styled_add(t, ROLE_TEXT, 0, "\n");
 }
 
-static void add_pair(struct styled *t, const struct shown_pair *p) {
+static void add_pair(struct styled *t, const struct options *o, const struct shown_pair *p) {
     styled_add(t, ROLE_DIM, ATTR_BOLD, "\nprompt\n");
     styled_add(t, ROLE_TEXT, 0, p->prompt);
     styled_add(t, ROLE_TEXT, 0, "\n");
-    add_answer(t, answer_name(p, 0), ROLE_TEACHER, p->reward_teacher, p->teacher, p->truncated0);
-    add_answer(t, answer_name(p, 1), ROLE_STUDENT, p->reward_student, p->student, p->truncated1);
+    add_answer(t, o, p, 0);
+    add_answer(t, o, p, 1);
     styled_add(t, ROLE_DIM, ATTR_BOLD, "\ndifference");
     styled_printf(t, ROLE_DIM, 0, "  [-only %s-] {+only %s+}\n", answer_name(p, 0), answer_name(p, 1));
     word_diff_unified(t, p->teacher, p->student);
@@ -191,7 +195,7 @@ void reward_draw_pair(struct area a, const struct snapshot *s, struct reward_vie
                       p ? p->iteration : l.figure[row].iteration);
     if (row >= 0) add_verdict(&t, &l.figure[row], &l.shown[row]);
     if (p)
-        add_pair(&t, p);
+        add_pair(&t, &s->options, p);
     else
         styled_add(&t, ROLE_DIM, 0,
                    l.n ? "the reward was fitted again and the pair is no longer among these: h l for others"

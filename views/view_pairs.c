@@ -54,8 +54,8 @@ static const char *label_text(const struct shown_pair *p) {
 
 /* Whether the reward puts the answers in another order than the label, or, without one, the student's before the teacher's. */
 static bool is_odd(const struct shown_pair *p, double diff) {
-    const bool decided = p->source != SOURCE_NONE && p->o != 0.5;
-    return decided && p->o < 0.5 ? diff > 0 : diff < 0;
+    if (p->source == SOURCE_NONE || p->o == 0.5) return p->by0.origin == ORIGIN_TEACHER && diff < 0;
+    return p->o < 0.5 ? diff > 0 : diff < 0;
 }
 
 static void draw_row(struct area a, int row, const struct shown_pair *p, bool selected) {

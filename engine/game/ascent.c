@@ -80,8 +80,9 @@ void game_hold(struct game *g, int n, struct ascent *a) {
 
 void game_publish_ascent(struct game *g, const struct ascent *a) {
     struct game_state *st = &g->st;
-    const bool refitted = st->policy_step == 0 && algorithm_gathers(g->o, st->iteration); /* since the last descent */
-    if (st->step == 0 && !refitted) { /* else the step before was an ascent too */
+    /* Since the last descent the reward was fitted again, or there was none yet. */
+    const bool anew = st->policy_step == 0 && (st->iteration == 1 || (algorithm_has_fitted(g->o) && algorithm_gathers(g->o, st->iteration)));
+    if (st->step == 0 && !anew) { /* else the step before was an ascent too */
         game_series(g, SERIES_GAP_DESCENT, a->before);
         watch_figure(g, STEP_GAP_DESCENT, a->before);
     }

@@ -26,7 +26,8 @@ static void add_to_groups(const struct game *g, struct pair_groups *s, int i) {
     const struct pref_pair *p = &g->dpref.pair[i];
     struct pair_group *last = s->n ? &s->group[s->n - 1] : NULL;
     const struct pref_pair *q = last ? &g->dpref.pair[last->first] : NULL;
-    if (q && last->first + last->count == i && q->prompt_hash == p->prompt_hash && q->iteration == p->iteration) {
+    const bool same_y0 = q && q->by0.origin == p->by0.origin && q->by0.item == p->by0.item;
+    if (same_y0 && last->first + last->count == i && q->prompt_hash == p->prompt_hash && q->iteration == p->iteration) {
         last->count++;
         return;
     }

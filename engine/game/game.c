@@ -155,7 +155,7 @@ static enum game_result undo_refused(struct game *g, const struct game_state *be
     t[which]->opt.norm = 0;
     g->st = *before;
     watch_step(g, g->st.tick);
-    err_set(e, "the gradient of %s at tick %lld is not finite; the step is undone. Lower game.policy_lr, game.reward_lr or reward.lr, then resume",
+    err_set(e, "the gradient of %s at tick %lld is not finite; the step is undone. Lower game.policy_lr, game.reward_lr, reward.lr or sft.lr, then resume",
             NAMES[which], (long long)g->st.tick);
     g->st.tick++;
     return GAME_REFUSED;

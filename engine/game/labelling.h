@@ -19,7 +19,7 @@ struct labelling {
     struct vote vote;
 };
 
-/* Take up the answers of a prompt: the teacher's output and k samples of the student, all borrowed. Release with labelling_end. */
+/* Take up the answers of a prompt: the teacher's output and k others, the student's first, all borrowed. Release with labelling_end. */
 void labelling_begin(struct labelling *l, const struct game *g, const struct teacher_output *y0, const struct gen_output *y, int k);
 /* Label the pair of answers i and j, sample numbers or LABELLING_TEACHER for the teacher's output (then i): the index-th pair of this tick. Fills in
  * tick, iteration and the label. */

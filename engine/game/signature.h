@@ -10,7 +10,8 @@
  *
  * WHO FEEDS WHAT
  *
- * A step row is pushed after every micro-step of ascent and of descent (watch.c), then signature_check is called:
+ * A step row is pushed after every micro-step of ascent and of what trains the student: descent, distillation, dpo, or cross-entropy under
+ * algorithm sft (watch.c); then signature_check is called:
  *   STEP_TICK, STEP_ITERATION    game_state tick, iteration
  *   STEP_GAP_DESCENT             ascend(): `before`, as SERIES_GAP_DESCENT
  *   STEP_GAP_ASCENT              ascend(): `after`, as SERIES_GAP_ASCENT
@@ -20,7 +21,7 @@
  *   STEP_KL                      exact_gradient(): terms.kl / rows where game.kl > 0, as SERIES_KL
  *   STEP_GRADIENT_STUDENT        game_student_step(): the norm that adamw_step reports (of the last epoch)
  * A step that reward_step or adamw_step refused, because its norm is not finite, is pushed too: with that norm, before the run pauses. Other
- * steps of cross-entropy and of the reward fit are not pushed; their gradients are of another size.
+ * steps are not pushed: the gradients of the reward fit and of the first training of a raw student are of another size.
  *
  * An evaluation row is pushed at the end of evaluate_step (evaluate.c), when it has finished, then signature_check is called. evaluate_start_step
  * pushes nothing: an iteration is what the detectors compare.
@@ -59,7 +60,7 @@
     X(SIGNATURE_PLATEAU, "plateau", ALERT_WARNING, "The gap to the teacher has stopped falling although it can still be measured.",                \
       "Bring new pairs (prompts.per_iteration, samples_per_prompt), or let the game move more (game.rounds, game.policy_lr).")                     \
     X(SIGNATURE_DIVERGENCE, "divergence", ALERT_ERROR, "The game is running away: a gap, the KL divergence or a gradient norm keeps growing.",     \
-      "Lower game.policy_lr and game.reward_lr, raise game.warmup and game.kl; go back to a checkpoint from before if accuracy fell.")             \
+      "Lower game.policy_lr and game.reward_lr (sft: sft.lr), raise game.kl; go back to a checkpoint from before if accuracy fell.")               \
     X(SIGNATURE_REWARD_LAGS, "reward cannot track the student", ALERT_WARNING,                                                                     \
       "The reward judges the newest pairs worse than it judged earlier ones: the student writes what it has not learnt to judge.",                 \
       "Raise reward.steps and prompts.per_iteration, or lower game.policy_lr and game.policy_steps, so that the student moves less per refit.")    \
@@ -83,7 +84,7 @@
     X(SIGNATURE_Q_UNSTABLE, "white-box Q unstable", ALERT_WARNING, "Q runs into its bound or jumps between iterations.",                           \
       "Lower game.reward_lr and game.reward_steps, raise beta, and fit Q longer to the preferences first (reward.steps).")                         \
     X(SIGNATURE_NON_FINITE, "non-finite values", ALERT_ERROR, "A figure came out infinite or not a number; the step is undone and the run pauses.", \
-      "Lower game.policy_lr, game.reward_lr and reward.lr, then continue; if it comes back, go back to an earlier checkpoint.")
+      "Lower game.policy_lr, game.reward_lr, reward.lr and sft.lr, then continue; if it comes back, go back to an earlier checkpoint.")
 
 enum signature_id {
 #define X(id, name, level, seen, advice) id,

@@ -1,5 +1,5 @@
 /* What every way of training the student shares: teacher outputs and states to train on, the reference's view of them, and the optimiser step
- * on the schedule of an iteration. */
+ * on the schedule of the run. */
 #include <math.h>
 #include <stdlib.h>
 

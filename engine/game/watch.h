@@ -22,7 +22,7 @@ void watch_init(struct watch *w);
 void watch_figure(struct game *g, int figure, double value);
 /* Before a micro-step. */
 void watch_begin(struct game *g);
-/* After a step of ascent or descent, and after one whose gradient was refused, in whatever phase; `tick` is the step's. */
+/* After a step of ascent or of what trains the student, and after one whose gradient was refused, in whatever phase; `tick` is the step's. */
 void watch_step(struct game *g, int64_t tick);
 /* When an evaluation is complete. */
 void watch_evaluation(struct game *g);

@@ -8,8 +8,7 @@
  *
  * The pairs of L ride in the same batch, behind the states: they are scored by the sum of A_Q, the states by their moments, and one backward pass
  * serves both. Without a fitted reward (algorithm moment) there are none, and the bound of Q alone keeps the game finite.
- *
- * Here stands also what the descent by samples needs: A_Q summed to go. */
+ */
 #include <math.h>
 
 #include "engine/game/algorithm.h"
