@@ -20,11 +20,6 @@ static void pack(struct sequences *s, const struct prompt *const *prompt, const 
     for (int i = 0; i < n * k; i++) sequences_add(s, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
 }
 
-static void count_samples(struct game *g, const struct gen_output *y, int n) {
-    g->st.sampled += n;
-    for (int i = 0; i < n; i++) g->st.truncated += y[i].truncated;
-}
-
 struct reward *game_adversary(struct game *g) { return g->head ? &g->fitted : &g->adversary; }
 
 bool game_adversary_values(struct game *g, const struct sequences *s, double *value, struct err *e) {
@@ -36,15 +31,15 @@ static void publish(struct game *g, enum series_id id, int figure, double value)
     watch_figure(g, figure, value);
 }
 
-/* to_go: weights of -log pi of the sampled tokens that are minimised along, or NULL. */
+/* to_go: weights of -log pi of the sampled tokens that are minimised along, from the adversary's scores of this very batch; or NULL. */
 static bool exact_gradient(struct game *g, int n_samples, const float *to_go, struct err *e) {
     struct trainee *t = &g->student;
     struct sequences *s = &g->seqs;
     struct reward *r = game_adversary(g);
     const struct batch b = sequences_batch(s);
-    const float *hs, *hr;
+    const float *hs, *hr = to_go ? r->hidden : NULL; /* of the scoring */
     if (!trainee_prepare(t, s, e) || !model_forward(t->model, t->acts, &b, true, &hs, e) ||
-        !model_forward(r->t.model, r->t.acts, &b, false, &hr, e))
+        (!hr && !model_forward(r->t.model, r->t.acts, &b, false, &hr, e)))
         return false;
     const struct head_rows rs = sequences_rows(s, hs), rr = sequences_rows(s, hr);
     struct head_rows rf = rs;
@@ -141,27 +136,9 @@ static bool train_exact_to_go(struct game *g, const struct prompt *const *prompt
     if (ok) advantages_to_go(g, &g->seqs, y, n, k, true, advantage);
     for (int h = 0; ok && h < g->seqs.n_rows; h++) g->row_policy[h] = (float)(g->o->game_to_go * advantage[h] / n_samples);
     ok = ok && exact_gradient(g, n_samples, g->row_policy, e) && finish_step(g, n_samples, e);
-    g->st.tokens += ok ? (double)g->seqs.n_tokens : 0;
     free(advantage);
     free(value);
     return ok;
-}
-
-/* As many samples as without game.to_go, in groups of one prompt. */
-static enum game_result descend_exact_to_go(struct game *g, struct err *e) {
-    const int k = g->o->samples_per_prompt, n = g->o->game_policy_batch > k ? g->o->game_policy_batch / k : 1;
-    const struct prompt **prompt = mem_small((size_t)n * sizeof *prompt);
-    struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
-    game_fresh_prompts(g, prompt, n);
-    enum game_result r = game_generate(g, prompt, n, k, 0, g->o->temperature, y, e);
-    if (r == GAME_OK) {
-        if (!train_exact_to_go(g, prompt, y, n, k, e)) r = GAME_FAILED;
-        count_samples(g, y, n * k);
-        gen_output_free(y, n * k);
-    }
-    free(prompt);
-    free(y);
-    return r;
 }
 
 void advantages_to_go(const struct game *g, const struct sequences *s, const struct gen_output *y, int n, int k, bool after, double *advantage) {
@@ -217,20 +194,32 @@ static bool train_on_samples(struct game *g, const struct prompt *const *prompt,
     return ok;
 }
 
-static enum game_result descend_sampled(struct game *g, struct err *e) {
-    const int n = g->o->game_policy_batch, k = g->o->samples_per_prompt;
+typedef bool train_fn(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, struct err *e);
+
+/* Train on samples_per_prompt fresh samples of each of n fresh prompts. */
+static enum game_result descend_in_groups(struct game *g, int n, train_fn *train, struct err *e) {
+    const int k = g->o->samples_per_prompt;
     const struct prompt **prompt = mem_small((size_t)n * sizeof *prompt);
     struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
     game_fresh_prompts(g, prompt, n);
     enum game_result r = game_generate(g, prompt, n, k, 0, g->o->temperature, y, e);
     if (r == GAME_OK) {
-        if (!train_on_samples(g, prompt, y, n, k, e)) r = GAME_FAILED;
-        count_samples(g, y, n * k);
+        if (!train(g, prompt, y, n, k, e)) r = GAME_FAILED;
+        g->st.sampled += n * k;
+        for (int i = 0; i < n * k; i++) g->st.truncated += y[i].truncated;
         gen_output_free(y, n * k);
     }
     free(prompt);
     free(y);
     return r;
+}
+
+static enum game_result descend_sampled(struct game *g, struct err *e) { return descend_in_groups(g, g->o->game_policy_batch, train_on_samples, e); }
+
+/* As many samples as without game.to_go, in whole groups. */
+static enum game_result descend_exact_to_go(struct game *g, struct err *e) {
+    const int n = g->o->game_policy_batch / g->o->samples_per_prompt;
+    return descend_in_groups(g, n > 0 ? n : 1, train_exact_to_go, e);
 }
 
 enum game_result descent_step(struct game *g, bool *finished, struct err *e) {

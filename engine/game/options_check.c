@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/mem.h"
 #include "engine/game/algorithm.h"
 #include "engine/pref/label_file.h"
 #include "engine/pref/labeller.h"
@@ -174,4 +175,12 @@ bool options_check(const struct options *o, struct err *e) {
         if (option_is_path(&OPTIONS[i]) && !check_file(o, &OPTIONS[i], e)) return false;
     if (!options_check_values(o, e) || !check_vocabularies(o, e) || !check_candidates(o, e)) return false;
     return !o->label_import[0] || label_file_each(o->label_import, NULL, NULL, e) || err_wrap(e, "label.import");
+}
+
+bool options_check_set(const struct options *o, const char *name, const char *value, struct err *e) {
+    struct options *trial = mem_small(sizeof *trial);
+    *trial = *o;
+    const bool ok = option_set(trial, name, value, e) && options_check_values(trial, e);
+    free(trial);
+    return ok;
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/base/mem.h"
 #include "engine/game/options_check.h"
 #include "engine/run/session_private.h"
 
@@ -83,20 +82,11 @@ bool commands_replay_due(struct session *s, struct err *e) {
     return true;
 }
 
-/* It fitted when it was sent; what was set since may not. */
-static bool still_fits(const struct session *s, const struct command *c, struct err *e) {
-    struct options *trial = mem_small(sizeof *trial);
-    *trial = s->options;
-    const bool ok = option_set(trial, c->name, c->value, e) && options_check_values(trial, e);
-    free(trial);
-    return ok;
-}
-
 static bool apply_set(struct session *s, const struct queued_command *q, struct err *e) {
     char message[160], payload[OPTION_TEXT_MAX + 80];
     struct err refused = {0};
     snprintf(payload, sizeof payload, "%s=%s", q->c.name, q->c.value);
-    if (!still_fits(s, &q->c, &refused)) {
+    if (!options_check_set(&s->options, q->c.name, q->c.value, &refused)) { /* it fitted when it was sent; what was set since may not */
         s->draft->pending_option = -1;
         publisher_ack(s, q->id, false, "%s is refused now: %s", payload, refused.msg);
         session_log(s, ALERT_WARNING, refused.msg);

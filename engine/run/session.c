@@ -89,14 +89,10 @@ struct session *session_start(const struct session_config *c, struct err *e) {
 /* A new value has to fit its own bounds and the other options in force. */
 static bool validate_set(struct session *s, const struct command *c, struct err *e) {
     const struct option_info *info = option_find(c->name);
-    struct options *trial = mem_small(sizeof *trial);
-    pthread_mutex_lock(&s->mutex);
-    *trial = s->current->options;
-    pthread_mutex_unlock(&s->mutex);
-    bool ok = option_set(trial, c->name, c->value, e);
-    if (ok && info->when == OPTION_START) ok = err_set(e, "%s: is fixed when a run starts", c->name);
-    ok = ok && options_check_values(trial, e);
-    free(trial);
+    if (info && info->when == OPTION_START) return err_set(e, "%s: is fixed when a run starts", c->name);
+    const struct snapshot *now = session_snapshot(s);
+    const bool ok = options_check_set(&now->options, c->name, c->value, e);
+    snapshot_release(now);
     return ok;
 }
 

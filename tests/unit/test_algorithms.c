@@ -126,19 +126,18 @@ static void moment_matching_has_no_preferences(void **state) {
 }
 
 /* The trough of the saw-tooth is what a descent left: not the peak of the ascent before it, where several follow each other, nor what a refit made
- * of the reward since. Offline nothing is fitted again, and the first ascent of an iteration meets what the last one left. */
+ * of the reward since. Offline and under moment nothing is fitted again, and the first ascent of an iteration meets what the last one left. */
 static void troughs_come_after_descents(void **state) {
     (void)state;
     enum { ITERATIONS = 2, ROUNDS = 2, ASCENTS = 3 };
-    static const char *const DATA[] = {"", " game.data=offline"};
-    for (int offline = 0; offline < 2; offline++) {
-        char text[100];
-        const char *run = offline ? "troughs-offline" : "troughs";
-        snprintf(text, sizeof text, "game.reward_steps=3%s", DATA[offline]);
-        const struct options o = tiny_options(text);
+    static const char *const REFITTED = "game.reward_steps=3", *const GOES_ON[] = {"game.reward_steps=3 game.data=offline", "game.reward_steps=3 algorithm=moment"};
+    for (int i = 0; i < 3; i++) {
+        char run[32];
+        snprintf(run, sizeof run, "troughs-%d", i);
+        const struct options o = tiny_options(i ? GOES_ON[i - 1] : REFITTED);
         tiny_play(run, &o, false, NULL);
         assert_true(tiny_number(run, "SELECT count(*) FROM metric WHERE name='gap.after_ascent'") == ITERATIONS * ROUNDS * ASCENTS);
-        assert_true(tiny_number(run, "SELECT count(*) FROM metric WHERE name='gap.after_descent'") == ITERATIONS * (ROUNDS - 1) + (offline ? 1 : 0));
+        assert_true(tiny_number(run, "SELECT count(*) FROM metric WHERE name='gap.after_descent'") == ITERATIONS * (ROUNDS - 1) + (i ? 1 : 0));
     }
 }
 

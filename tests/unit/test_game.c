@@ -207,6 +207,33 @@ static void every_algorithm_leaves_its_steps(void **state) {
     }
 }
 
+/* ---- batches of pairs ---- */
+
+/* A batch that is smaller than a prompt's pairs still comes to all of them, where they are ranked: groups share their first answer. */
+static void every_ranked_pair_is_drawn(void **state) {
+    (void)state;
+    struct played *p = open_game("algorithm=dpo samples_per_prompt=4");
+    struct game *g = &p->g;
+    play_until(p, PHASE_DPO, 1);
+    int wanted = 0, drawn = 0;
+    for (int i = 0; i < g->dpref.n; i++) {
+        struct pref_pair *q = &g->dpref.pair[i];
+        if (i % 2) q->by0 = (struct answer_by){ORIGIN_STUDENT, i};
+        wanted += game_pair_trains(g, q);
+    }
+    bool *seen = calloc((size_t)g->dpref.n, sizeof *seen);
+    game_pairs_changed(g);
+    for (int draw = 0; draw < 200 * g->dpref.n; draw++, g->st.tick++) {
+        assert_int_equal(game_draw_pairs(g, 1), 1);
+        seen[g->pairs.pair[0] - g->dpref.pair] = true;
+    }
+    for (int i = 0; i < g->dpref.n; i++) drawn += seen[i];
+    assert_true(wanted > 4);
+    assert_int_equal(drawn, wanted);
+    free(seen);
+    close_game(p);
+}
+
 /* ---- rewards to go ---- */
 
 /* Two samples of one prompt, 3 and 1 tokens long; the second was cut. By hand. */
@@ -237,6 +264,7 @@ int main(void) {
         cmocka_unit_test(every_step_and_evaluation_leaves_a_row),
         cmocka_unit_test(what_a_way_of_playing_measures_is_in_its_rows),
         cmocka_unit_test(every_algorithm_leaves_its_steps),
+        cmocka_unit_test(every_ranked_pair_is_drawn),
         cmocka_unit_test(advantages_are_of_what_follows),
     };
     return cmocka_run_group_tests(tests, tiny_folder_of_games, tiny_remove);
