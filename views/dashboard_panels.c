@@ -324,8 +324,8 @@ static void draw_pair(struct area a, const struct snapshot *s, struct dashboard 
     struct styled t = {0};
     styled_printf(&t, ROLE_DIM, ATTR_BOLD, "prompt ");
     styled_printf(&t, ROLE_TEXT, 0, "%s\n", p->prompt);
-    add_answer(&t, answer_name(p, 0), ROLE_TEACHER, p->reward_teacher, p->teacher, p->truncated0);
-    add_answer(&t, answer_name(p, 1), ROLE_STUDENT, p->reward_student, p->student, p->truncated1);
+    add_answer(&t, answer_name(p, 0), answer_role(p, 0), p->reward_teacher, p->teacher, p->truncated0);
+    add_answer(&t, answer_name(p, 1), answer_role(p, 1), p->reward_student, p->student, p->truncated1);
     const int last = styled_lines(&t, a.cols) - a.rows;
     if (d->pair_top > last) d->pair_top = last > 0 ? last : 0;
     styled_draw(a, &t, d->pair_top, NULL);

@@ -24,6 +24,12 @@ struct short_text answer_phrase(const struct shown_pair *p, int side) {
     return t;
 }
 
+enum role answer_role(const struct shown_pair *p, int side) {
+    const bool student0 = p->by0.origin == ORIGIN_STUDENT, student1 = p->by1.origin == ORIGIN_STUDENT;
+    const bool is_student = student0 == student1 ? side == 1 : side ? student1 : student0;
+    return is_student ? ROLE_STUDENT : ROLE_TEACHER;
+}
+
 struct short_text answer_source(const struct options *o, const struct shown_pair *p, int side) {
     const struct answer_by *by = side ? &p->by1 : &p->by0;
     struct short_text t = {""};

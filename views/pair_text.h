@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "engine/run/snapshot.h"
+#include "views/canvas.h"
 #include "views/format.h"
 
 /* Who gave the answer of side 0 or 1: "teacher", "student", "model" (another one, of an offline D_pref); "written" (by a
@@ -13,6 +14,8 @@
 const char *answer_name(const struct shown_pair *p, int side);
 /* The same in a sentence: "teacher's answer", "written answer", "first answer". */
 struct short_text answer_phrase(const struct shown_pair *p, int side);
+/* The colour of that side: the student's where it is the student's, else the other; by side where neither is, or both are. */
+enum role answer_role(const struct shown_pair *p, int side);
 /* Which of the sources of an offline D_pref gave it: "temperature 0.7", "NAME.gguf"; empty for an answer whose name says
  * all. */
 struct short_text answer_source(const struct options *o, const struct shown_pair *p, int side);

@@ -163,7 +163,7 @@ static void add_verdict(struct styled *t, const struct diag_pair *p, const struc
 }
 
 static void add_answer(struct styled *t, const struct options *o, const struct shown_pair *p, int side) {
-    const enum role role = side ? ROLE_STUDENT : ROLE_TEACHER;
+    const enum role role = answer_role(p, side);
     const char *text = side ? p->student : p->teacher;
     const struct short_text source = answer_source(o, p, side);
     styled_printf(t, role, ATTR_BOLD, "\n%s", answer_name(p, side));

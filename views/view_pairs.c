@@ -90,7 +90,7 @@ static void draw_list(struct area a, struct pairs_view *v, const struct snapshot
 }
 
 static void add_answer(struct styled *t, const struct options *o, const struct shown_pair *p, int side, double top) {
-    const enum role role = side ? ROLE_STUDENT : ROLE_TEACHER;
+    const enum role role = answer_role(p, side);
     const double reward = side ? p->reward_student : p->reward_teacher;
     const char *text = side ? p->student : p->teacher;
     const struct short_text source = answer_source(o, p, side);

@@ -13,6 +13,7 @@
 
 #include "engine/base/mem.h"
 #include "tests/support/make_snapshot.h"
+#include "views/pair_text.h"
 #include "views/chart.h"
 #include "views/view.h"
 
@@ -234,6 +235,8 @@ static void test_ranked_pairs(void **state) {
     assert_non_null(strstr(text, "  temperature 1.3"));
     assert_non_null(strstr(text, "  earlier.gguf"));
     assert_non_null(strstr(text, "label: the model's answer is better, by oracle"));
+    assert_true(answer_role(&s->pair[0], 0) == ROLE_STUDENT && answer_role(&s->pair[0], 1) == ROLE_TEACHER);
+    assert_true(answer_role(&s->pair[1], 0) == ROLE_TEACHER && answer_role(&s->pair[1], 1) == ROLE_STUDENT);
     free(text);
     s->pair[0].by1 = (struct answer_by){ORIGIN_STUDENT, 7}; /* no such temperature */
     text = draw_pairs(s);
