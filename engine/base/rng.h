@@ -17,7 +17,8 @@ enum rng_purpose {
     RNG_BOOTSTRAP,
     RNG_EVAL,
     RNG_DATA,          /* sample-data generator */
-    RNG_TEST
+    RNG_TEST,
+    RNG_COVERAGE       /* labels drawn from the true reward */
 };
 
 uint64_t rng_u64(uint64_t seed, enum rng_purpose purpose, uint64_t tick, uint64_t index);

@@ -12,7 +12,7 @@
 int study_figure_metrics(const struct study_table *t, enum study_metric out[3]) {
     static const enum study_metric ORDER[] = {STUDY_METRIC_AFTER, STUDY_METRIC_GAP_WORST, STUDY_METRIC_REWARD};
     static const enum study_metric SANITY[] = {STUDY_METRIC_REWARD, STUDY_METRIC_AFTER, STUDY_METRIC_GAP_WORST};
-    static const enum study_metric COVERAGE[] = {STUDY_METRIC_COVERAGE, STUDY_METRIC_AFTER, STUDY_METRIC_GAP_WORST};
+    static const enum study_metric COVERAGE[] = {STUDY_METRIC_REDRAWN, STUDY_METRIC_COVERAGE, STUDY_METRIC_GAP_WORST};
     const enum study_metric *order = t->kind == &STUDIES[STUDY_SANITY]     ? SANITY
                                      : t->kind == &STUDIES[STUDY_COVERAGE] ? COVERAGE
                                                                            : ORDER;

@@ -31,11 +31,13 @@ static const struct study_variant VARIANTS_ROBUSTNESS[] = {
     {"fit lr x0.5", {"reward.lr*0.5"}}, {"fit lr x2", {"reward.lr*2"}},
     {0}};
 /* Only the exact inner maximum knows the set's edges: scope `head`. */
+#define SET_REDRAWN "game.scope=head", "head.redraws=100"
 static const struct study_variant VARIANTS_COVERAGE[] = {
-    {"wilks 95", {"game.scope=head", "zeta.mode=wilks"}},
-    {"zeta x1", {"game.scope=head", "zeta.mode=fixed"}},
-    {"zeta x0.5", {"game.scope=head", "zeta.mode=fixed", "zeta*0.5"}},
-    {"zeta x2", {"game.scope=head", "zeta.mode=fixed", "zeta*2"}},
+    {"wilks 95", {SET_REDRAWN, "zeta.mode=wilks"}},
+    {"wilks 95 wide", {SET_REDRAWN, "zeta.mode=wilks", "head.bound=100"}}, /* by the pairs alone, no ball */
+    {"zeta x1", {SET_REDRAWN, "zeta.mode=fixed"}},
+    {"zeta x0.5", {SET_REDRAWN, "zeta.mode=fixed", "zeta*0.5"}},
+    {"zeta x2", {SET_REDRAWN, "zeta.mode=fixed", "zeta*2"}},
     {0}};
 static const struct study_variant VARIANTS_DATA[] = {
     {"32 prompts", {"prompts.per_iteration=32"}}, {"64 prompts", {"prompts.per_iteration=64"}},

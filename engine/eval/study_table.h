@@ -23,6 +23,8 @@
     X(GAP_FITTED, "gap_fitted", "gap fitted", "gap.fitted", 1, 3, "gap under the fitted reward")                       \
     X(GAP_TRUE, "gap_true", "gap true", "gap.true", 1, 3, "teacher accuracy - student accuracy")                       \
     X(COVERAGE, "coverage", "coverage %", "coverage", 100, 1, "confidence sets that contain the true reward")          \
+    X(REDRAWN, "coverage_redrawn", "redrawn %", "coverage_redrawn", 100, 1,                                            \
+      "sets of labels drawn from the true reward whose confidence set contains it")                                    \
     X(PAIRS, "pairs", "pairs", "pairs", 1, 0, "pairs collected")                                                       \
     X(SECONDS, "seconds", "seconds", "seconds", 1, 0, "seconds of computing")
 

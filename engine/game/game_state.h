@@ -33,6 +33,7 @@
     REAL(zeta)             /* in force in scope head: the option, or Wilks' after the last fit */            \
     INT(solves)            /* exact inner maxima since the last fit */                                       \
     REAL(coverage)         /* scope head with a checker: 1 where the set contains the true reward, else 0 */ \
+    REAL(coverage_redrawn) /* share of the sets of labels drawn from the true reward that contain it; of head.redraws of them */ \
     REAL(truth_excess)     /* L(true reward) - L-hat - zeta */                                               \
     REAL(regret_rate)      /* regret / sqrt(t log t) after t iterations */                                   \
     REAL(regret)                                                                                             \

@@ -11,15 +11,10 @@
 
 /* ---- memory ---- */
 
-static int by_hash(const void *a, const void *b) {
-    const struct checked *x = a, *y = b;
-    return x->hash < y->hash ? -1 : x->hash > y->hash;
-}
-
 struct head_set *head_set_new(const struct options *o, const struct model *m, struct err *e) {
     struct head_set *h = mem_small(sizeof *h);
     const size_t n = 1 + (size_t)o->head_rank;
-    double **const vectors[] = {&h->centre, &h->w, &h->gap_sum, &h->gap, &h->w_hat, &h->w_min, &h->w_max};
+    double **const vectors[] = {&h->centre, &h->w, &h->gap_sum, &h->gap, &h->w_hat, &h->w_min, &h->w_max, &h->truth};
     const size_t n_vectors = sizeof vectors / sizeof *vectors;
     h->n_features = (int)n;
     if (!head_scope_init(&h->scope, o->head_rank, m, e) || !(h->vectors = mem_alloc(n_vectors * n, sizeof(double), "vectors of scope head", e))) {
@@ -112,8 +107,7 @@ static enum game_result measure_pairs(struct game *g, struct err *e) {
 
 /* ---- the set ---- */
 
-/* The pairs that train, with the labels in force; returns their number, -1 with e filled. */
-static int keep_pairs(struct game *g, struct err *e) {
+int head_keep_pairs(struct game *g, struct err *e) {
     struct head_set *h = g->head;
     const size_t width = (size_t)h->n_features;
     int n = 0;
@@ -129,8 +123,7 @@ static int keep_pairs(struct game *g, struct err *e) {
     return n;
 }
 
-/* Fit n kept pairs from w0; w_hat gets the weights. */
-static bool fit_kept(struct game *g, int n, struct err *e) {
+bool head_fit_kept(struct game *g, int n, struct err *e) {
     struct head_set *h = g->head;
     const struct confidence_pairs pairs = {.feature = h->kept, .label = h->label, .flip = h->flip, .weight = h->weight, .centre = h->centre,
                                            .n_pairs = n, .ridge = g->o->head_ridge, .bound = g->o->head_bound};
@@ -144,22 +137,24 @@ static bool fit_kept(struct game *g, int n, struct err *e) {
     return confidence_set_pairs(h->set, &pairs, e) && confidence_fit(h->set, h->w_hat, &h->fit, e);
 }
 
-/* zeta of Wilks' theorem, or of the option where the pairs tell nothing. */
+double head_radius(const struct game *g, struct err *why) {
+    double zeta;
+    why->msg[0] = '\0';
+    return g->o->zeta_mode == ZETA_WILKS && confidence_wilks(g->head->set, 0.05, &zeta, why) ? zeta : g->o->zeta;
+}
+
 static void choose_radius(struct game *g) {
     struct err why;
-    g->st.zeta = g->o->zeta;
-    if (g->o->zeta_mode != ZETA_WILKS) return;
-    if (!confidence_wilks(g->head->set, 0.05, &g->st.zeta, &why)) {
-        g->st.zeta = g->o->zeta;
-        game_log(g, ALERT_WARNING, "no radius by Wilks' theorem (%s): the option zeta, %.6g, stands for it", why.msg, g->o->zeta);
-        return;
-    }
-    game_series(g, SERIES_ZETA, g->st.zeta);
+    g->st.zeta = head_radius(g, &why);
+    if (why.msg[0])
+        game_log(g, ALERT_WARNING, "no radius by Wilks' theorem (%s): the option zeta, %.6g, stands for it", why.msg, g->st.zeta);
+    else if (g->o->zeta_mode == ZETA_WILKS)
+        game_series(g, SERIES_ZETA, g->st.zeta);
 }
 
 static bool make_set(struct game *g, struct err *e) {
-    const int n = keep_pairs(g, e);
-    if (n < 0 || !fit_kept(g, n, e)) return false;
+    const int n = head_keep_pairs(g, e);
+    if (n < 0 || !head_fit_kept(g, n, e)) return false;
     g->head->stale = false;
     g->st.nll_best = g->head->fit.loss;
     choose_radius(g);
@@ -171,61 +166,6 @@ enum game_result head_refresh(struct game *g, struct err *e) {
     if (r != GAME_OK || !g->head->stale) return r;
     g->n_fresh = 0; /* labels are in the set, from here on */
     return make_set(g, e) ? GAME_OK : GAME_FAILED;
-}
-
-/* ---- coverage ---- */
-
-static void index_answers(struct head_set *h, const struct prompt_set *train) {
-    if (h->checked) return;
-    h->checked = mem_small(((size_t)train->n + 1) * sizeof *h->checked);
-    for (int i = 0; i < train->n; i++)
-        if (train->prompt[i].answer) h->checked[h->n_checked++] = (struct checked){train->prompt[i].hash, &train->prompt[i]};
-    qsort(h->checked, (size_t)h->n_checked, sizeof *h->checked, by_hash);
-}
-
-/* An oracle's labels of the kept pairs: the answer that is right, a tie where both are or neither. Pairs that cannot be checked weigh nothing.
- * Returns how many have a label. */
-static int label_by_oracle(struct game *g) {
-    struct head_set *h = g->head;
-    int n = 0, labelled = 0;
-    index_answers(h, &g->train);
-    for (int i = 0; i < g->dpref.n; i++) {
-        const struct pref_pair *p = &g->dpref.pair[i];
-        if (!game_pair_trains(g, p)) continue;
-        const struct checked key = {p->prompt_hash, NULL}, *x = bsearch(&key, h->checked, (size_t)h->n_checked, sizeof key, by_hash);
-        if (x) {
-            const bool right0 = game_check(g, p->text0, x->prompt), right1 = game_check(g, p->text1, x->prompt);
-            h->label[n] = right0 == right1 ? 0.5 : right0 ? 1.0 : 0.0;
-            labelled++;
-        } else {
-            h->weight[n] = 0;
-        }
-        n++;
-    }
-    return labelled;
-}
-
-/* The weights of the true reward into h->w_min; false where there is none, or on errors. */
-static bool fit_truth(struct game *g, bool *found, struct err *e) {
-    *found = false;
-    if (g->o->prompts_checker == CHECKER_NONE) return true;
-    const int n = keep_pairs(g, e);
-    if (n < 0) return false;
-    if (label_by_oracle(g) == 0) return true;
-    if (!fit_kept(g, n, e)) return err_wrap(e, "true reward");
-    memcpy(g->head->w_min, g->head->w_hat, (size_t)g->head->n_features * sizeof(double));
-    return *found = true;
-}
-
-static bool make_set_and_cover(struct game *g, struct err *e) {
-    struct game_state *st = &g->st;
-    bool found;
-    if (!fit_truth(g, &found, e) || !make_set(g, e)) return false;
-    if (!found) return true;
-    st->truth_excess = confidence_loss(g->head->set, g->head->w_min, NULL) - g->head->fit.loss - game_zeta(g);
-    st->coverage = st->truth_excess <= 0;
-    game_series(g, SERIES_TRUTH_EXCESS, st->truth_excess);
-    return true;
 }
 
 /* ---- after a fit ---- */
@@ -268,7 +208,8 @@ enum game_result head_build(struct game *g, struct err *e) {
     h->stale = true;
     const enum game_result r = measure_pairs(g, e);
     if (r != GAME_OK) return r;
-    if (!make_set_and_cover(g, e)) return GAME_FAILED;
+    if (!head_truth_fit(g, e) || !make_set(g, e)) return GAME_FAILED;
+    head_truth_seek(g);
     memcpy(h->w, h->centre, (size_t)h->n_features * sizeof *h->w);
     g->st.solves = 0;
     return GAME_OK;

@@ -7,8 +7,8 @@
  * nothing but the basis with the adversary's weights and the vectors from which searches start. To the same bits: features are measured in
  * chunks of D_pref that lie where they lie however many pairs there are, and every fit of the set starts from the fitted reward's own weights.
  *
- * Coverage: where answers can be checked, labels of an oracle on the same pairs, under the same flip rates and weights, give the true reward's w by
- * maximum likelihood; is it in the set? */
+ * Coverage (head_truth.c): where answers can be checked, labels of an oracle on the same pairs, under the same flip rates and weights, give the
+ * true reward's w by maximum likelihood; is it in the set, and in how many sets of labels drawn from it? */
 #ifndef PBKD_GAME_HEAD_SET_H
 #define PBKD_GAME_HEAD_SET_H
 
@@ -36,7 +36,9 @@ struct head_set {
     double *centre;   /* w0 */
     double *w;        /* the adversary as the solver left it, where the next search starts */
     double *gap_sum;  /* over the held-out prompts of the evaluation under way: F(y_E) - mean_k F(y_k) */
+    double *truth;    /* the true reward, where truth_known */
     double *gap, *w_hat, *w_min, *w_max; /* scratch */
+    bool truth_known;
 
     struct checked { /* training prompts that have an answer, by hash */
         uint64_t hash;
@@ -51,6 +53,18 @@ void head_set_free(struct head_set *h); /* NULL is fine */
 
 /* Room in h->answer for the features of n sequences. */
 bool head_reserve_answers(struct head_set *h, int n, struct err *e);
+
+/* What sets are made of. The pairs that train, with the labels in force, into `kept`; returns their number, -1 with e filled. */
+int head_keep_pairs(struct game *g, struct err *e);
+/* Fit the n kept pairs from w0: `fit`, and w_hat gets the weights. */
+bool head_fit_kept(struct game *g, int n, struct err *e);
+/* zeta of the last fit: the option, or by Wilks' theorem; where the pairs tell nothing the option again, and `why` says so (else it is empty). */
+double head_radius(const struct game *g, struct err *why);
+
+/* Before the set is made: the true reward, where there is one, and its coverage over head.redraws. Overwrites what is kept. */
+bool head_truth_fit(struct game *g, struct err *e);
+/* After it: whether it holds the true reward. */
+void head_truth_seek(struct game *g);
 
 /* After a fit: basis, features, set, coverage; w = w0. GAME_ABANDONED at a safe point: nothing of it stands. */
 enum game_result head_build(struct game *g, struct err *e);

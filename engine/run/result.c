@@ -84,8 +84,8 @@ char *result_json(const struct session *s) {
     add_reward(&b, st, &s->game.diagnostics);
     add_gaps(&b, st, &s->game.gap_set);
     strbuf_putc(&b, ',');
-    add_reals(&b, 3, (const char *const[]){"beta", "zeta", "coverage"},
-              (const double[]){game_beta(&s->game), game_zeta(&s->game), st->coverage});
+    add_reals(&b, 4, (const char *const[]){"beta", "zeta", "coverage", "coverage_redrawn"},
+              (const double[]){game_beta(&s->game), game_zeta(&s->game), st->coverage, st->coverage_redrawn});
     strbuf_puts(&b, ",\"regret\":{");
     add_reals(&b, 2, (const char *const[]){"total", "per_sqrt_t_log_t"}, (const double[]){st->regret, st->regret_rate});
     strbuf_puts(&b, "},\"student\":{");

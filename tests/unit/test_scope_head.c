@@ -81,12 +81,37 @@ static void the_set_covers_the_truth_or_not(void **state) {
     assert_true(tiny_number("unknown", "SELECT count(*) FROM metric WHERE name='set.truth_excess'") == 0);
 }
 
+/* Labels drawn from the true reward: sets at Wilks' radius hold it about as often as they promise, sets of next to no radius hardly ever; and to look
+ * changes nothing in the game. */
+static void redraws_tell_how_often_the_set_covers(void **state) {
+    (void)state;
+    static const char *const BASE = "game.scope=head head.rank=3 head.bound=100 labeller=oracle iterations=1 prompts.per_iteration=48";
+    static const struct {
+        const char *run, *more;
+        double lo, hi;
+    } CASES[] = {{"redraws-wilks", "head.redraws=200 zeta.mode=wilks", 0.88, 1}, {"redraws-narrow", "head.redraws=200 zeta=0.00001", 0, 0.1}};
+    char text[300], hash[2][32];
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        snprintf(text, sizeof text, "%s %s", BASE, CASES[i].more);
+        const struct options o = tiny_options(text);
+        tiny_play(CASES[i].run, &o, false, hash[0]);
+        const double share = tiny_number(CASES[i].run, "SELECT value FROM metric WHERE name='set.coverage'");
+        if (!(share >= CASES[i].lo && share <= CASES[i].hi)) fail_msg("%s: %g of the sets hold the truth", CASES[i].run, share);
+    }
+    snprintf(text, sizeof text, "%s zeta=0.00001", BASE);
+    const struct options o = tiny_options(text);
+    tiny_play("redraws-none", &o, false, hash[1]);
+    assert_string_equal(hash[0], hash[1]);
+    assert_true(tiny_number("redraws-none", "SELECT count(*) FROM metric WHERE name='set.coverage'") == 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_linear_adversary_is_the_worst_of_its_set),
         cmocka_unit_test(a_larger_beta_holds_the_linear_adversary),
         cmocka_unit_test(the_radius_follows_the_pairs),
         cmocka_unit_test(the_set_covers_the_truth_or_not),
+        cmocka_unit_test(redraws_tell_how_often_the_set_covers),
     };
     return cmocka_run_group_tests(tests, tiny_folder_of_games, tiny_remove);
 }
