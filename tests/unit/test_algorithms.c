@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/game/options_check.h"
@@ -84,6 +85,24 @@ static void a_resumed_run_ends_at_the_same_bytes(void **state) {
     tiny_kill(run, &o, first + 3); /* ends without a word, as after kill -9 */
     tiny_play(run, &o, true, hash);
     assert_string_equal(hash, whole);
+}
+
+/* Pairs of answers ranked among themselves, by an oracle: random models are never right, so the right answers are made what the student says. */
+static void ranked_pairs_are_resumed_too(void **state) {
+    (void)state;
+    const struct options scout = tiny_options("algorithm=dpo iterations=1 game.data=offline offline.temperatures=0.01 prompts.per_iteration=80");
+    tiny_play("scout", &scout, false, NULL);
+    char *prompts = tiny_rows("scout", "SELECT json_object('prompt', p.text, 'answer', a.text1) FROM pair a JOIN prompt p ON p.id=a.prompt"
+                                       " WHERE a.text1 GLOB '*[0-9A-Za-z]*' AND NOT a.text1 GLOB '*[^' || char(10) || '-~]*'");
+    tiny_write("known.jsonl", prompts);
+    free(prompts);
+    char options[400];
+    snprintf(options, sizeof options, "game.data=offline offline.temperatures=0.01 offline.candidates=FOREIGN,FOREIGN labeller=oracle prompts.checker=word"
+                                      " prompts.train=%s", tiny_path("known.jsonl"));
+    const struct played ranked = {"known", options};
+    void *played = (void *)&ranked;
+    a_resumed_run_ends_at_the_same_bytes(&played);
+    assert_true(tiny_number("known-whole", "SELECT count(*) FROM pair WHERE origin0<>0") > 8);
 }
 
 /* ---- what is made and measured ---- */
@@ -302,6 +321,7 @@ int main(void) {
         cmocka_unit_test(every_algorithm_is_measured),
         cmocka_unit_test(token_rewards_sum_up),
         cmocka_unit_test(offline_pairs_come_once_from_every_source),
+        cmocka_unit_test(ranked_pairs_are_resumed_too),
         cmocka_unit_test(offline_answers_are_ranked_among_themselves),
         cmocka_unit_test(rewards_to_go_train_the_student),
         cmocka_unit_test(candidates_lie_beside_the_configuration),
