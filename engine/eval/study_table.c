@@ -78,10 +78,17 @@ static struct study_cell paired(const struct study_table *t, int row, int m) {
     return c;
 }
 
+/* A mean of shares is a share, and so are the ends of its interval, where Student's t knows no bounds. */
+static void bound_share(struct interval *v) {
+    v->lo = fmax(v->lo, 0);
+    v->hi = fmin(v->hi, 1);
+}
+
 void study_table_compute(struct study_table *t) {
     for (int r = 0; r < t->n_rows; r++) {
         for (int m = 0; m < N_STUDY_METRICS; m++) {
             t->row[r].cell[m] = over_seeds(values(t, r, m), t->n_seeds, m == STUDY_METRIC_COVERAGE);
+            if (m == STUDY_METRIC_REDRAWN) bound_share(&t->row[r].cell[m].v);
             t->row[r].difference[m] = r == 0 ? NOTHING : paired(t, r, m);
         }
     }

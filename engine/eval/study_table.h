@@ -3,7 +3,7 @@
  *
  * Intervals are 95 %, Student's t over seeds (stats_t_interval): over the three or five seeds of a study a bootstrap
  * would be too narrow, because it cannot reach beyond the values seen. Coverage, yes or no in every run, gets Wilson's
- * interval of a share. With one seed there is nothing to compare: then the interval over prompts that the run itself
+ * interval of a share; where every run has a share of its own, Student's t stops at none and all. With one seed there is nothing to compare: then the interval over prompts that the run itself
  * reports is shown where there is one. */
 #ifndef PBKD_EVAL_STUDY_TABLE_H
 #define PBKD_EVAL_STUDY_TABLE_H

@@ -87,6 +87,29 @@ static void single_seeds_keep_their_own_interval(void **state) {
     study_free(s);
 }
 
+/* Yes or no in every run: Wilson's interval. A share in every run: Student's t, which ends where shares do. */
+static void shares_end_at_none_and_all(void **state) {
+    (void)state;
+    struct study_table *t = table_of_data();
+    static const double REDRAWN[] = {1.0, 0.9, 1.0};
+    for (int i = 0; i < 3; i++) {
+        t->row[0].value[STUDY_METRIC_COVERAGE * 3 + i] = 1;
+        t->row[0].value[STUDY_METRIC_REDRAWN * 3 + i] = REDRAWN[i];
+        t->row[1].value[STUDY_METRIC_REDRAWN * 3 + i] = 1 - REDRAWN[i];
+    }
+    study_table_compute(t);
+    const struct interval covered = t->row[0].cell[STUDY_METRIC_COVERAGE].v, all = t->row[0].cell[STUDY_METRIC_REDRAWN].v,
+                          none = t->row[1].cell[STUDY_METRIC_REDRAWN].v;
+    const double half = 4.302652729749464 * 0.1 / 3; /* the deviation of the three is 0.1 / sqrt(3) */
+    near(covered.lo, 3 / (3 + 1.959963984540054 * 1.959963984540054));
+    near(covered.hi, 1);
+    near(all.lo, 1 - 0.1 / 3 - half);
+    near(all.hi, 1);
+    near(none.lo, 0);
+    near(none.hi, 0.1 / 3 + half);
+    study_table_free(t);
+}
+
 static void sanity_says_yes_or_no(void **state) {
     (void)state;
     struct study *s = fake_plan("sanity", "sanity", 3, NULL);
@@ -307,6 +330,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(tables_hold_what_the_results_hold),
         TEST(single_seeds_keep_their_own_interval),
+        TEST(shares_end_at_none_and_all),
         TEST(sanity_says_yes_or_no),
         TEST(csv_is_well_formed),
         TEST(json_is_well_formed),
