@@ -37,7 +37,7 @@ enum game_result distil_step(struct game *g, bool *finished, struct err *e) {
     const enum game_result r = game_draw_states(g, &g->seqs, g->o->game_policy_batch, on_policy, e);
     if (r != GAME_OK) return r;
     double loss;
-    if (!gradient(g, &loss, e) || !game_student_step(g, step, e)) return GAME_FAILED;
+    if (!gradient(g, &loss, e) || !game_student_step(g, g->o->game_policy_lr, step, e)) return GAME_FAILED;
     watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);
     game_series(g, SERIES_DISTIL_LOSS, loss);
     return GAME_OK;

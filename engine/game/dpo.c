@@ -3,7 +3,10 @@
  *     l = -[o~ log s(b m) + (1-o~) log s(-b m)],   m = log pi(y0|x)/pi_0(y0|x) - log pi(y1|x)/pi_0(y1|x),   b = dpo.beta
  *
  * which is the preference likelihood of the game (pref_fit.h) with the implicit reward b log pi/pi_0 in the place of r: labels, flip rates, weights
- * and margins count as they do there, a person's too. pi_0 is the reference: the student at the start. */
+ * and margins count as they do there, a person's too. pi_0 is the reference: the student at the start.
+ *
+ * The loss is content when both answers lose probability, the worse one more. With game.sft, cross-entropy on as many teacher outputs holds the good
+ * ones up (arXiv 2404.19733). */
 #include "engine/game/game_private.h"
 
 /* Sum over the answer of log pi - log pi_0 for every sequence; keeps the student's forward pass for backward. */
@@ -70,7 +73,7 @@ enum game_result dpo_step(struct game *g, bool *finished, struct err *e) {
     const enum game_result r = game_await_pairs(g, e);
     if (r != GAME_OK) return r;
     const int n = game_draw_pairs(g, g->o->reward_batch);
-    if (!train(g, n, e) || !game_student_step(g, step, e)) return GAME_FAILED;
+    if (!train(g, n, e) || (g->o->game_sft > 0 && !game_add_cross_entropy(g, n, e)) || !game_student_step(g, g->o->dpo_lr, step, e)) return GAME_FAILED;
     watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);
     return GAME_OK;
 }

@@ -109,7 +109,7 @@ bool game_reference_rows(struct game *g, const struct sequences *s, struct head_
 int64_t game_student_steps(const struct game *g);
 double game_student_lr(const struct game *g, double lr, int64_t step);
 int64_t game_sft_steps(const struct game *g); /* of the cross-entropy phase (cross_entropy.c) */
-bool game_student_step(struct game *g, int64_t step, struct err *e);
+bool game_student_step(struct game *g, double lr, int64_t step, struct err *e);
 /* gamma * cross-entropy on n teacher outputs, added to the gradient (cross_entropy.c). */
 bool game_add_cross_entropy(struct game *g, int n, struct err *e);
 

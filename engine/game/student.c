@@ -105,8 +105,8 @@ double game_student_lr(const struct game *g, double lr, int64_t step) {
     return schedule_lr(lr, (iteration - 1) * n + step, last * n, o->game_warmup, o->game_final_lr);
 }
 
-bool game_student_step(struct game *g, int64_t step, struct err *e) {
+bool game_student_step(struct game *g, double lr, int64_t step, struct err *e) {
     struct adamw_config c = ADAMW_DEFAULTS;
-    c.lr = (float)game_student_lr(g, g->o->game_policy_lr, step);
+    c.lr = (float)game_student_lr(g, lr, step);
     return adamw_step(&g->student.opt, &c, g->student.model->params, g->student.grads, NULL, e);
 }

@@ -44,6 +44,7 @@ static const struct played {
     {"moment-kl", "algorithm=moment game.kl=0.05"},
     {"moment-sampled", "algorithm=moment game.descent=sampled game.off_policy=0.3"},
     {"dpo", "algorithm=dpo"},
+    {"dpo-sft", "algorithm=dpo game.sft=0.5"},
     {"offline", "game.data=offline offline.temperatures=1,1 offline.candidates=FOREIGN,TEACHER"},
     {"offline-white", "game.data=offline reward.access=white-box"},
     {"offline-head", "game.data=offline game.scope=head head.rank=4"},
@@ -133,6 +134,23 @@ static void dpo_learns_from_a_person(void **state) {
         assert_true(margin > 0);
     }
     assert_string_not_equal(hash[0], hash[1]);
+}
+
+/* dpo has a learning rate of its own, and with game.sft cross-entropy beside its loss. */
+static void cross_entropy_holds_dpo(void **state) {
+    (void)state;
+    static const char *const ROWS[] = {"dpo.lr=0.003 game.sft=0", "dpo.lr=0.003 game.sft=10", "dpo.lr=0 game.sft=0", "dpo.lr=0 game.sft=10"};
+    char hash[4][32];
+    for (int i = 0; i < 4; i++) {
+        char text[120], run[32];
+        snprintf(run, sizeof run, "dpo-held-%d", i);
+        snprintf(text, sizeof text, "algorithm=dpo iterations=1 game.policy_lr=0.01 %s", ROWS[i]);
+        const struct options o = tiny_options(text);
+        tiny_play(run, &o, false, hash[i]);
+    }
+    assert_string_not_equal(hash[0], hash[1]);
+    assert_string_not_equal(hash[0], hash[2]);
+    assert_string_equal(hash[2], hash[3]); /* a rate of 0 moves nothing */
 }
 
 static void moment_matching_has_no_preferences(void **state) {
@@ -316,6 +334,7 @@ int main(void) {
     enum { N_PLAYED = sizeof PLAYED / sizeof *PLAYED };
     static const struct CMUnitTest other[] = {
         cmocka_unit_test(dpo_learns_from_a_person),
+        cmocka_unit_test(cross_entropy_holds_dpo),
         cmocka_unit_test(moment_matching_has_no_preferences),
         cmocka_unit_test(troughs_come_after_descents),
         cmocka_unit_test(every_algorithm_is_measured),

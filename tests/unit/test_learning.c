@@ -105,7 +105,7 @@ static void a_divergence_falls(void **state) {
 static void dpo_prefers_what_is_preferred(void **state) {
     (void)state;
     double loss0, loss1, margin0, margin1;
-    const struct options o = tiny_options("algorithm=dpo iterations=1 game.rounds=10 game.policy_steps=10 game.policy_lr=0.003 label.flip=0"
+    const struct options o = tiny_options("algorithm=dpo iterations=1 game.rounds=10 game.policy_steps=10 dpo.lr=0.003 label.flip=0"
                                           " dpo.beta=0.5");
     tiny_play("learn-dpo", &o, false, NULL);
     tiny_first_and_last("learn-dpo", "dpo.loss", &loss0, &loss1);
