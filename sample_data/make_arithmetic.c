@@ -1,5 +1,5 @@
-/* Writes the arithmetic sample data: word problems with a worked chain and an answer that can be checked. Usage and files
- * are those of rows.h; formulas.jsonl holds sums without words ("84 - 48 - 3").
+/* Writes the arithmetic sample data: word problems with a worked chain and an answer that can be checked. Usage and
+ * files are those of rows.h; formulas.jsonl holds sums without words ("84 - 48 - 3").
  *
  * The wording is a table: a scene gives ways to open, to add, to take away, to join two events and to ask. Verbs,
  * names and things are few and short on purpose, so that a vocabulary of some 600 tokens holds each as one token. */
@@ -29,8 +29,11 @@ struct plain {
     const char *text[OPERATIONS];
 };
 
-#define THINGS {"apples", 0, 0}, {"pears", 0, 0}, {"plums", 0, 0}, {"nuts", 0, 0}, {"eggs", 0, 0}, \
-               {"pens", 0, 0}, {"shells", 0, 0}, {"stones", 0, 0}, {"toys", 0, 0}, {"cards", 0, 0}
+#define THINGS                                                                                                         \
+    {"apples", 0, 0}, {"pears", 0, 0}, {"plums", 0, 0}, {"nuts", 0, 0}, {"eggs", 0, 0}, {"pens", 0, 0},                \
+        {"shells", 0, 0}, {"stones", 0, 0}, {"toys", 0, 0}, {                                                          \
+        "cards", 0, 0                                                                                                  \
+    }
 
 static const struct scene scenes[] = {
     {/* somebody's things */
@@ -156,9 +159,12 @@ static bool fill(struct strbuf *out, char key, void *ctx) {
     case 'o': strbuf_puts(out, p->noun.things); return true;
     case 'w': strbuf_puts(out, p->noun.where); return true;
     case 'v': strbuf_puts(out, p->noun.place); return true;
-    case 'a': case 'b': case 'c': strbuf_printf(out, "%d", p->number[key - 'a']); return true;
+    case 'a':
+    case 'b':
+    case 'c': strbuf_printf(out, "%d", p->number[key - 'a']); return true;
     case 'n': strbuf_printf(out, "%d", p->number[p->telling + 1]); return true;
-    case '1': case '2':
+    case '1':
+    case '2':
         p->telling = key - '1';
         expand(out, p->event[p->telling], fill, p);
         return true;
@@ -190,11 +196,14 @@ static void make_problem(struct choices *c, struct row *r) {
     }
     const char first = p.operations & 2 ? '-' : '+', second = p.operations & 1 ? '-' : '+';
     strbuf_printf(&r->formula, "%d %c %d %c %d", p.number[0], first, p.number[1], second, p.number[2]);
-    strbuf_printf(&r->chain, "%d %c %d = %d. %d %c %d = %d. The answer is %d.", p.number[0], first, p.number[1], p.first, p.first, second,
-                  p.number[2], p.result, p.result);
+    strbuf_printf(&r->chain, "%d %c %d = %d. %d %c %d = %d. The answer is %d.", p.number[0], first, p.number[1],
+                  p.first, p.first, second, p.number[2], p.result, p.result);
     strbuf_printf(&r->answer, "%d", p.result);
 }
 
 int main(int argc, char **argv) {
-    return rows_main(&(struct task){.name = "make_arithmetic", .make = make_problem, .heldout = 500, .train = 6400, .pretrain = 60000}, argc, argv);
+    return rows_main(
+        &(struct task){
+            .name = "make_arithmetic", .make = make_problem, .heldout = 500, .train = 6400, .pretrain = 60000},
+        argc, argv);
 }

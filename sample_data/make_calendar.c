@@ -1,14 +1,15 @@
-/* Writes the calendar sample data: questions for a day of the week with a worked chain and an answer that can be checked.
- * Usage and files are those of rows.h; formulas.jsonl holds the reckoning without words ("20 + 5 days after Tuesday").
+/* Writes the calendar sample data: questions for a day of the week with a worked chain and an answer that can be
+ * checked. Usage and files are those of rows.h; formulas.jsonl holds the reckoning without words ("20 + 5 days after
+ * Tuesday").
  *
  *     Today is Tuesday. The fair opens in 16 days. Which day is that?
  *     16 = 2 x 7 + 2. After Tuesday: Wednesday Thursday. The answer is Thursday.
  *
  * A kind of question is a row of a table: what is done with its one or two numbers to get the days, whether they are
- * counted on or back, how often it is asked, and ways to say it. The chain tells the days one by one, because a sum modulo 7 in
- * one step ("Tuesday + 5 = Sunday") is what small models learn last: neither number alone says anything of the result. The
- * facts it needs (a number taken apart, two numbers joined) are some hundreds, so that a model of some hundred thousand
- * weights learns them all from many examples and only the frequent ones from a thousand. */
+ * counted on or back, how often it is asked, and ways to say it. The chain tells the days one by one, because a sum
+ * modulo 7 in one step ("Tuesday + 5 = Sunday") is what small models learn last: neither number alone says anything of
+ * the result. The facts it needs (a number taken apart, two numbers joined) are some hundreds, so that a model of some
+ * hundred thousand weights learns them all from many examples and only the frequent ones from a thousand. */
 #include <stddef.h>
 
 #include "sample_data/rows.h"
@@ -27,13 +28,18 @@ static const struct event {
               {"The boat", "the boat", "leaves", "left"},      {"The train", "the train", "leaves", "left"},
               {"The school", "the school", "opens", "opened"}, {"The trip", "the trip", "starts", "started"}};
 
-enum { N_MONTHS = sizeof months / sizeof *months, N_PLACES = sizeof places / sizeof *places, N_EVENTS = sizeof events / sizeof *events };
+enum {
+    N_MONTHS = sizeof months / sizeof *months,
+    N_PLACES = sizeof places / sizeof *places,
+    N_EVENTS = sizeof events / sizeof *events
+};
 
 /* How a and b make the days to count. */
 enum reckoning { ALONE, SUM, DIFFERENCE, PRODUCT, WEEKS };
 
-/* Placeholders: {D} the day that is known, {a} {b} the numbers, {N} the person, {S} {s} She/she or He/he for that person,
- * {M} a second person, {P} a place, {m} a month, {E} {e} an event (The fair, the fair), {v} {p} its verb now and past. */
+/* Placeholders: {D} the day that is known, {a} {b} the numbers, {N} the person, {S} {s} She/she or He/he for that
+ * person, {M} a second person, {P} a place, {m} a month, {E} {e} an event (The fair, the fair), {v} {p} its verb now
+ * and past. */
 struct kind {
     enum reckoning reckoning;
     bool back;
@@ -43,57 +49,126 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {ALONE, false, 4, DAYS_MIN, DAYS_MAX, 0, 0,
-     {"Today is {D}. {E} {v} in {a} days. Which day is that?",
-      "It is {D}. In {a} days {e} {v}. On which day is that?",
+    {ALONE,
+     false,
+     4,
+     DAYS_MIN,
+     DAYS_MAX,
+     0,
+     0,
+     {"Today is {D}. {E} {v} in {a} days. Which day is that?", "It is {D}. In {a} days {e} {v}. On which day is that?",
       "{E} {v} in {a} days. If today is {D}, which day is that?",
       "{N} leaves for {P} on {D}. {S} comes back {a} days later. On which day is {s} back?",
       "{N} sends a letter to {P} on {D}. It takes {a} days. On which day does it get there?",
       "{N} starts a job on {D}. {S} ends it {a} days later. Which day is that?"}},
-    {ALONE, true, 4, DAYS_MIN, DAYS_MAX, 0, 0,
+    {ALONE,
+     true,
+     4,
+     DAYS_MIN,
+     DAYS_MAX,
+     0,
+     0,
      {"Today is {D}. {E} {p} {a} days ago. Which day was that?",
       "It is {D}. {a} days ago {e} {p}. On which day was that?",
       "{E} {p} {a} days ago. If today is {D}, which day was that?",
       "{N} comes back from {P} on {D}. {S} left {a} days before. On which day did {s} leave?",
       "{N} gets a letter from {P} on {D}. It took {a} days. On which day did it leave?",
       "{N} ends a job on {D}. {S} started it {a} days before. Which day was that?"}},
-    {SUM, false, 2, DAYS_MIN, 40, 2, 9,
+    {SUM,
+     false,
+     2,
+     DAYS_MIN,
+     40,
+     2,
+     9,
      {"Today is {D}. {E} was to be in {a} days, but is {b} days late. Which day is that?",
       "It is {D}. {N} leaves for {P} in {a} days and comes back {b} days later. On which day is {s} back?",
       "{N} leaves for {P} in {a} days and stays {b} days. If today is {D}, on which day is {s} back?",
       "On {D} {N} has {a} days for a job, but needs {b} days more. On which day does {s} end it?"}},
-    {DIFFERENCE, false, 2, DAYS_MIN, 40, 2, 9,
+    {DIFFERENCE,
+     false,
+     2,
+     DAYS_MIN,
+     40,
+     2,
+     9,
      {"Today is {D}. {E} was to be in {a} days, but is {b} days early. Which day is that?",
       "It is {D}. {E} {v} in {a} days. {N} gets there {b} days before. Which day is that?",
       "On {D} {N} has {a} days for a job, but needs {b} days less. On which day does {s} end it?"}},
-    {SUM, true, 2, DAYS_MIN, 40, 2, 9,
+    {SUM,
+     true,
+     2,
+     DAYS_MIN,
+     40,
+     2,
+     9,
      {"Today is {D}. {E} {p} {a} days ago. {N} got there {b} days before that. Which day was that?",
       "{N} got a letter from {P} {a} days ago. It took {b} days. If today is {D}, on which day did it leave?",
       "It is {D}. {N} came back {a} days ago and had left {b} days before. On which day did {s} leave?"}},
-    {DIFFERENCE, true, 2, DAYS_MIN, 40, 2, 9,
+    {DIFFERENCE,
+     true,
+     2,
+     DAYS_MIN,
+     40,
+     2,
+     9,
      {"Today is {D}. {E} {p} {a} days ago. {N} got there {b} days later. Which day was that?",
       "{N} came to {P} {a} days ago and stayed {b} days. If today is {D}, on which day did {s} leave?",
       "It is {D}. {N} sent a letter {a} days ago. It took {b} days. On which day did it get there?"}},
-    {DIFFERENCE, false, 2, DAYS_MIN, 30, 1, 30,
-     {"Today is {D}, {m} {b}. {E} {v} on {m} {a}. Which day is that?",
-      "{m} {b} is a {D}. Which day is {m} {a}?",
+    {DIFFERENCE,
+     false,
+     2,
+     DAYS_MIN,
+     30,
+     1,
+     30,
+     {"Today is {D}, {m} {b}. {E} {v} on {m} {a}. Which day is that?", "{m} {b} is a {D}. Which day is {m} {a}?",
       "{N} leaves for {P} on {D}, {m} {b}. {S} comes back on {m} {a}. On which day is {s} back?"}},
-    {DIFFERENCE, true, 2, DAYS_MIN, 30, 1, 30,
-     {"Today is {D}, {m} {a}. {E} {p} on {m} {b}. Which day was that?",
-      "{m} {a} is a {D}. Which day is {m} {b}?",
+    {DIFFERENCE,
+     true,
+     2,
+     DAYS_MIN,
+     30,
+     1,
+     30,
+     {"Today is {D}, {m} {a}. {E} {p} on {m} {b}. Which day was that?", "{m} {a} is a {D}. Which day is {m} {b}?",
       "{N} comes back from {P} on {D}, {m} {a}. {S} left on {m} {b}. On which day did {s} leave?"}},
-    {PRODUCT, false, 2, 2, 9, 2, 9,
+    {PRODUCT,
+     false,
+     2,
+     2,
+     9,
+     2,
+     9,
      {"A bag of nuts lasts {b} days. {N} opens the first of {a} bags on {D}. On which day does {s} need a new one?",
       "{N} calls {M} every {b} days. {S} calls on {D}. Which day is it {a} calls later?",
       "A boat leaves for {P} every {b} days. One leaves on {D}. Which day is it {a} boats later?"}},
-    {PRODUCT, true, 2, 2, 9, 2, 9,
+    {PRODUCT,
+     true,
+     2,
+     2,
+     9,
+     2,
+     9,
      {"{N} calls {M} every {b} days. {S} calls on {D}. Which day was it {a} calls before?",
       "A boat leaves for {P} every {b} days. One leaves on {D}. Which day was it {a} boats before?"}},
-    {WEEKS, false, 2, 2, 8, 2, 6,
+    {WEEKS,
+     false,
+     2,
+     2,
+     8,
+     2,
+     6,
      {"Today is {D}. {E} {v} in {a} weeks and {b} days. Which day is that?",
       "{N} leaves for {P} on {D} and stays {a} weeks and {b} days. On which day is {s} back?",
       "{E} {v} in {a} weeks and {b} days. If today is {D}, which day is that?"}},
-    {WEEKS, true, 2, 2, 8, 2, 6,
+    {WEEKS,
+     true,
+     2,
+     2,
+     8,
+     2,
+     6,
      {"Today is {D}. {E} {p} {a} weeks and {b} days ago. Which day was that?",
       "{N} came to {P} {a} weeks and {b} days ago. If today is {D}, on which day did {s} come?",
       "It is {D}. {a} weeks and {b} days ago {e} {p}. On which day was that?"}},
@@ -126,7 +201,8 @@ static int days_of(enum reckoning r, int a, int b) {
     }
 }
 
-/* Numbers that make DAYS_MIN to DAYS_MAX days (at least a week, so that there is something to take apart); redrawn until they do. */
+/* Numbers that make DAYS_MIN to DAYS_MAX days (at least a week, so that there is something to take apart); redrawn
+ * until they do. */
 static void choose_numbers(struct choices *c, struct question *q) {
     const struct kind *k = q->kind;
     do {
@@ -157,7 +233,9 @@ static bool fill(struct strbuf *out, char key, void *ctx) {
 }
 
 /* The day so many days on or back from the known one; n <= WEEK. */
-static const char *day_from(const struct question *q, int n) { return days[(q->day + (q->kind->back ? WEEK - n : n)) % WEEK]; }
+static const char *day_from(const struct question *q, int n) {
+    return days[(q->day + (q->kind->back ? WEEK - n : n)) % WEEK];
+}
 
 static void add_reckoning(struct strbuf *out, const struct question *q) {
     switch (q->kind->reckoning) {
@@ -199,6 +277,11 @@ static void make_question(struct choices *c, struct row *r) {
 }
 
 int main(int argc, char **argv) {
-    const struct task t = {.name = "make_calendar", .make = make_question, .heldout = 500, .train = 6400, .pretrain = 40000, .formulas = 8000};
+    const struct task t = {.name = "make_calendar",
+                           .make = make_question,
+                           .heldout = 500,
+                           .train = 6400,
+                           .pretrain = 40000,
+                           .formulas = 8000};
     return rows_main(&t, argc, argv);
 }

@@ -13,13 +13,9 @@
 
 /* ---- choices and texts ---- */
 
-int choose(struct choices *c, int n) {
-    return (int)rng_below((uint64_t)n, c->seed, RNG_DATA, c->row, c->k++);
-}
+int choose(struct choices *c, int n) { return (int)rng_below((uint64_t)n, c->seed, RNG_DATA, c->row, c->k++); }
 
-int choose_between(struct choices *c, int min, int max) {
-    return min + choose(c, max - min + 1);
-}
+int choose_between(struct choices *c, int min, int max) { return min + choose(c, max - min + 1); }
 
 const char *choose_text(struct choices *c, const char *const *texts, int max) {
     int n = 0;

@@ -3,14 +3,14 @@
  *
  *     make_TASK FOLDER [PRETRAIN_ROWS [SEED]]
  *
- * FOLDER/heldout.jsonl   {"prompt","answer"}   for measuring only
- * FOLDER/train.jsonl     {"prompt","answer"}   prompts of the game
- * FOLDER/pretrain.jsonl  {"prompt","response"} PRETRAIN_ROWS true chains, from which a teacher model is trained
- * FOLDER/formulas.jsonl  {"prompt","response"} the same without words ("84 - 48 - 3"), from which a base model learns to
+ * FOLDER/heldout.jsonl   {"prompt","answer"}   for measuring only FOLDER/train.jsonl     {"prompt","answer"}   prompts
+ * of the game FOLDER/pretrain.jsonl  {"prompt","response"} PRETRAIN_ROWS true chains, from which a teacher model is
+ * trained FOLDER/formulas.jsonl  {"prompt","response"} the same without words ("84 - 48 - 3"), from which a base model
+ * learns to
  *                        calculate before it learns to read from teacher outputs
  *
- * The files are consecutive stretches of one stream from which repeated prompts are dropped, so no prompt is in two files
- * and more pre-training rows leave the first two files as they are. */
+ * The files are consecutive stretches of one stream from which repeated prompts are dropped, so no prompt is in two
+ * files and more pre-training rows leave the first two files as they are. */
 #ifndef PBKD_SAMPLE_DATA_ROWS_H
 #define PBKD_SAMPLE_DATA_ROWS_H
 
@@ -34,8 +34,8 @@ struct people {
 };
 struct people choose_people(struct choices *c);
 
-/* Add the text with every {KEY} (one character) replaced by what `fill` adds, which returns false for a key it does not know:
- * a mistake in a table, which ends the program. */
+/* Add the text with every {KEY} (one character) replaced by what `fill` adds, which returns false for a key it does not
+ * know: a mistake in a table, which ends the program. */
 typedef bool fill_fn(struct strbuf *out, char key, void *ctx);
 void expand(struct strbuf *out, const char *text, fill_fn *fill, void *ctx);
 

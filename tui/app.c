@@ -33,9 +33,7 @@ void app_say(struct app *app, enum alert_level level, const char *fmt, ...) {
     app->dirty = true;
 }
 
-const struct snapshot *app_shown(const struct app *app) {
-    return app->frozen ? app->frozen : app->newest;
-}
+const struct snapshot *app_shown(const struct app *app) { return app->frozen ? app->frozen : app->newest; }
 
 bool app_run_over(const struct app *app) {
     return !app->session || !app->newest || app->newest->state == RUN_DONE || app->newest->state == RUN_FAILED ||
@@ -65,21 +63,13 @@ bool app_send_simple(struct app *app, enum command_kind kind, const char *value)
 
 /* ---- what views may ask for ---- */
 
-static bool act_send(void *ctx, const struct command *c) {
-    return app_send(ctx, c);
-}
+static bool act_send(void *ctx, const struct command *c) { return app_send(ctx, c); }
 
-static bool act_label(void *ctx, struct label_event *ev) {
-    return app_label(ctx, ev);
-}
+static bool act_label(void *ctx, struct label_event *ev) { return app_label(ctx, ev); }
 
-static void act_undo(void *ctx) {
-    app_undo(ctx);
-}
+static void act_undo(void *ctx) { app_undo(ctx); }
 
-static void act_message(void *ctx, enum alert_level level, const char *text) {
-    app_say(ctx, level, "%s", text);
-}
+static void act_message(void *ctx, enum alert_level level, const char *text) { app_say(ctx, level, "%s", text); }
 
 /* ---- snapshots ---- */
 

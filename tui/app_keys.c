@@ -133,54 +133,24 @@ static bool works_at_start(enum key_action action) {
 static void run_action(struct app *app, const struct global_key *k, int key) {
     if (!app->session && !works_at_start(k->action)) return;
     switch (k->action) {
-    case ACTION_VIEW:
-        go_to_digit(app, key - '0');
-        break;
-    case ACTION_NEXT_VIEW:
-        app_go_to(app, (app->view + 1) % N_VIEWS);
-        break;
-    case ACTION_PREVIOUS_VIEW:
-        app_go_to(app, (app->view + N_VIEWS - 1) % N_VIEWS);
-        break;
-    case ACTION_HELP:
-        help_open(&app->help, app->session ? VIEWS[app->view] : NULL, &app->bindings, NULL);
-        break;
-    case ACTION_COMMAND:
-        app_open_prompt(app, PROMPT_COMMAND, NULL);
-        break;
-    case ACTION_SEARCH:
-        app_open_prompt(app, PROMPT_SEARCH, NULL);
-        break;
+    case ACTION_VIEW: go_to_digit(app, key - '0'); break;
+    case ACTION_NEXT_VIEW: app_go_to(app, (app->view + 1) % N_VIEWS); break;
+    case ACTION_PREVIOUS_VIEW: app_go_to(app, (app->view + N_VIEWS - 1) % N_VIEWS); break;
+    case ACTION_HELP: help_open(&app->help, app->session ? VIEWS[app->view] : NULL, &app->bindings, NULL); break;
+    case ACTION_COMMAND: app_open_prompt(app, PROMPT_COMMAND, NULL); break;
+    case ACTION_SEARCH: app_open_prompt(app, PROMPT_SEARCH, NULL); break;
     case ACTION_SEARCH_NEXT:
         if (app->search[0]) search(app, app->search);
         break;
-    case ACTION_FILTER:
-        app_open_prompt(app, PROMPT_FILTER, NULL);
-        break;
-    case ACTION_PAUSE:
-        toggle_pause(app);
-        break;
-    case ACTION_STEP:
-        app_send_simple(app, COMMAND_STEP, "1");
-        break;
-    case ACTION_FREEZE:
-        toggle_freeze(app);
-        break;
-    case ACTION_BETA_DOWN:
-        scale_beta(app, 1.0 / BETA_FACTOR);
-        break;
-    case ACTION_BETA_UP:
-        scale_beta(app, BETA_FACTOR);
-        break;
-    case ACTION_UNDO:
-        app_undo(app);
-        break;
-    case ACTION_REDO:
-        app_redo(app);
-        break;
-    case ACTION_YANK:
-        app_yank(app);
-        break;
+    case ACTION_FILTER: app_open_prompt(app, PROMPT_FILTER, NULL); break;
+    case ACTION_PAUSE: toggle_pause(app); break;
+    case ACTION_STEP: app_send_simple(app, COMMAND_STEP, "1"); break;
+    case ACTION_FREEZE: toggle_freeze(app); break;
+    case ACTION_BETA_DOWN: scale_beta(app, 1.0 / BETA_FACTOR); break;
+    case ACTION_BETA_UP: scale_beta(app, BETA_FACTOR); break;
+    case ACTION_UNDO: app_undo(app); break;
+    case ACTION_REDO: app_redo(app); break;
+    case ACTION_YANK: app_yank(app); break;
     case ACTION_CHECKPOINT:
         if (app_send_simple(app, COMMAND_CHECKPOINT, ""))
             app_say(app, ALERT_INFO, "a checkpoint at the next micro-step");
@@ -190,23 +160,12 @@ static void run_action(struct app *app, const struct global_key *k, int key) {
         terminal_mouse(app->terminal, app->mouse);
         app_say(app, ALERT_INFO, app->mouse ? "mouse on: the wheel moves; M again for text selection" : "mouse off");
         break;
-    case ACTION_REDRAW:
-        terminal_redraw(app->terminal);
-        break;
-    case ACTION_SUSPEND:
-        app_suspend(app);
-        break;
-    case ACTION_QUIT:
-        ask_quit(app);
-        break;
-    case ACTION_INTERRUPT:
-        interrupt(app);
-        break;
-    case ACTION_ABORT:
-        app_stop(app, SIGQUIT);
-        break;
-    case N_ACTIONS:
-        break;
+    case ACTION_REDRAW: terminal_redraw(app->terminal); break;
+    case ACTION_SUSPEND: app_suspend(app); break;
+    case ACTION_QUIT: ask_quit(app); break;
+    case ACTION_INTERRUPT: interrupt(app); break;
+    case ACTION_ABORT: app_stop(app, SIGQUIT); break;
+    case N_ACTIONS: break;
     }
 }
 
@@ -260,15 +219,9 @@ static void prompt_step(struct app *app, int key, int next) {
     if (prompt_key(app->prompt, key, next) != PROMPT_ACCEPTED) return;
     char *line = strdup(prompt_text(app->prompt));
     switch (prompt_kind(app->prompt)) {
-    case PROMPT_COMMAND:
-        command_run(app, line);
-        break;
-    case PROMPT_SEARCH:
-        search(app, line);
-        break;
-    case PROMPT_FILTER:
-        app_filter(app, line);
-        break;
+    case PROMPT_COMMAND: command_run(app, line); break;
+    case PROMPT_SEARCH: search(app, line); break;
+    case PROMPT_FILTER: app_filter(app, line); break;
     }
     free(line);
 }

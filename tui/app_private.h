@@ -1,6 +1,6 @@
 /* The workbench's state and the calls its files share: app.c (loop), app_draw.c (frames), app_keys.c (what keys do),
- * commands.c (what typed commands do), command_files.c (those that read and write files), labels.c (saved, taken back, given
- * again), start.c (the start screen). */
+ * commands.c (what typed commands do), command_files.c (those that read and write files), labels.c (saved, taken back,
+ * given again), start.c (the start screen). */
 #ifndef PBKD_TUI_APP_PRIVATE_H
 #define PBKD_TUI_APP_PRIVATE_H
 

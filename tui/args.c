@@ -95,9 +95,7 @@ static int known(const struct args *a, const char *name) {
     return i;
 }
 
-bool args_given(const struct args *a, const char *name) {
-    return a->value[known(a, name)].given;
-}
+bool args_given(const struct args *a, const char *name) { return a->value[known(a, name)].given; }
 
 const char *args_text(const struct args *a, const char *name) {
     const int i = known(a, name);
@@ -110,6 +108,4 @@ double args_real(const struct args *a, const char *name) {
     return a->spec[i].fallback ? strtod(a->spec[i].fallback, NULL) : 0.0;
 }
 
-int args_int(const struct args *a, const char *name) {
-    return (int)args_real(a, name);
-}
+int args_int(const struct args *a, const char *name) { return (int)args_real(a, name); }

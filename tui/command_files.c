@@ -35,7 +35,8 @@ void command_write_config(struct app *app, const char *argument) {
         app_say(app, ALERT_ERROR, "write-config needs a file name");
         return;
     }
-    char *json = options_to_json(&app->newest->options, true); /* a run's paths are written out in full, so they hold wherever the file is put */
+    /* a run's paths are written out in full, so they hold wherever the file is put */
+    char *json = options_to_json(&app->newest->options, true);
     if (atomic_write(argument, json, strlen(json), &e))
         app_say(app, ALERT_INFO, "the options that differ from their defaults are in %s", argument);
     else

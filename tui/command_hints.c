@@ -55,11 +55,8 @@ bool command_complete(void *ctx, const char *line, int start, const char *word,
     const struct ui_command *c = command_find(name, strcspn(name, " "), &n_fit);
     if (n_fit != 1) return false;
     switch (c->words) {
-    case WORDS_NONE:
-        break;
-    case WORDS_OPTION:
-        add_option_words(line, before, add, to);
-        break;
+    case WORDS_NONE: break;
+    case WORDS_OPTION: add_option_words(line, before, add, to); break;
     case WORDS_CHOICE:
         if (before == 1) add_choices(c->choices, add, to);
         break;
@@ -69,8 +66,7 @@ bool command_complete(void *ctx, const char *line, int start, const char *word,
     case WORDS_COMMAND:
         for (int i = 0; before == 1 && i < N_UI_COMMANDS; i++) add(to, UI_COMMANDS[i].name);
         break;
-    case WORDS_FILE:
-        return before == 1;
+    case WORDS_FILE: return before == 1;
     case WORDS_ACTION:
         for (int i = 0; before == 2 && i < N_KEYS; i++)
             if (KEYS[i].name) add(to, KEYS[i].name);

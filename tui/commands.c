@@ -102,9 +102,7 @@ static void do_checkpoint(struct app *app, const char *argument) {
     if (app_send_simple(app, COMMAND_CHECKPOINT, "")) app_say(app, ALERT_INFO, "a checkpoint at the next micro-step");
 }
 
-static void do_gate(struct app *app, const char *argument) {
-    app_send_simple(app, COMMAND_GATE, argument);
-}
+static void do_gate(struct app *app, const char *argument) { app_send_simple(app, COMMAND_GATE, argument); }
 
 /* ---- looking and leaving ---- */
 
@@ -117,9 +115,7 @@ static void do_goto(struct app *app, const char *argument) {
     app_say(app, ALERT_ERROR, "there is no view \"%s\"", argument);
 }
 
-static void do_filter(struct app *app, const char *argument) {
-    app_filter(app, argument);
-}
+static void do_filter(struct app *app, const char *argument) { app_filter(app, argument); }
 
 static void do_yank(struct app *app, const char *argument) {
     (void)argument;

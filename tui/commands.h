@@ -9,7 +9,9 @@ struct app;
 struct snapshot;
 
 /* How the words of a command complete. */
+/* clang-format off */
 enum command_words { WORDS_NONE, WORDS_OPTION, WORDS_CHOICE, WORDS_VIEW, WORDS_COMMAND, WORDS_FILE, WORDS_FORMAT_FILE, WORDS_ACTION };
+/* clang-format on */
 
 struct ui_command {
     const char *name, *usage, *help;

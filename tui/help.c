@@ -65,9 +65,7 @@ static const struct help_line *visible(const struct help *h, int i, int *n) {
     return found;
 }
 
-static int label_cols(struct area a) {
-    return a.cols >= 60 ? 24 : a.cols / 3;
-}
+static int label_cols(struct area a) { return a.cols >= 60 ? 24 : a.cols / 3; }
 
 /* Draw text in a column of its own, wrapped; returns the rows it takes. */
 static int draw_column(struct area a, enum role role, const char *text) {

@@ -20,7 +20,8 @@ struct help {
     bool typing; /* letters go to the filter */
 };
 
-/* view NULL: the start screen's help. topic (may be NULL) is the first filter. The bindings must outlive the overlay. */
+/* view NULL: the start screen's help. topic (may be NULL) is the first filter. The bindings must outlive the
+ * overlay. */
 void help_open(struct help *h, const struct view_ops *view, const struct key_bindings *b, const char *topic);
 void help_close(struct help *h);
 void help_draw(struct help *h, struct area a);

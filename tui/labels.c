@@ -74,8 +74,8 @@ void app_redo(struct app *app) {
     }
     if (session_label(app->session, &ev, &e)) {
         app->n_undone--;
-        app_say(app, ALERT_INFO, "label #%lld (%s) given again as #%lld", (long long)seq,
-                decision_name(ev.decision), (long long)ev.seq);
+        app_say(app, ALERT_INFO, "label #%lld (%s) given again as #%lld", (long long)seq, decision_name(ev.decision),
+                (long long)ev.seq);
     } else {
         app_say(app, ALERT_ERROR, "the label was not saved: %s", e.msg);
     }

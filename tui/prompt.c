@@ -47,9 +47,7 @@ static int take_byte(FILE *in) {
     return (unsigned char)active->queue.s[active->queue_at++];
 }
 
-static int byte_waits(void) {
-    return active->queue_at < active->queue.len;
-}
+static int byte_waits(void) { return active->queue_at < active->queue.len; }
 static void draw_nothing(void) {}
 
 static void line_done(char *line) {
@@ -206,15 +204,9 @@ void prompt_open(struct prompt *p, enum prompt_kind kind, const char *initial) {
     rl_callback_handler_install("", line_done);
 }
 
-bool prompt_is_open(const struct prompt *p) {
-    return p->open;
-}
-enum prompt_kind prompt_kind(const struct prompt *p) {
-    return p->kind;
-}
-const char *prompt_candidates(const struct prompt *p) {
-    return strbuf_str(&p->candidates);
-}
+bool prompt_is_open(const struct prompt *p) { return p->open; }
+enum prompt_kind prompt_kind(const struct prompt *p) { return p->kind; }
+const char *prompt_candidates(const struct prompt *p) { return strbuf_str(&p->candidates); }
 
 const char *prompt_text(const struct prompt *p) {
     if (p->open) return rl_line_buffer ? rl_line_buffer : "";

@@ -104,12 +104,8 @@ void signals_block(bool on) {
     pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
-int signals_fd(void) {
-    return pipe_read;
-}
-bool signals_stop(void) {
-    return first_stop != 0;
-}
+int signals_fd(void) { return pipe_read; }
+bool signals_stop(void) { return first_stop != 0; }
 
 struct signal_news signals_read(void) {
     char drop[64];
@@ -123,16 +119,11 @@ struct signal_news signals_read(void) {
 
 const char *signal_short_name(int sig) {
     switch (sig) {
-    case SIGTERM:
-        return "TERM";
-    case SIGHUP:
-        return "HUP";
-    case SIGINT:
-        return "INT";
-    case SIGQUIT:
-        return "QUIT";
-    default:
-        return "?";
+    case SIGTERM: return "TERM";
+    case SIGHUP: return "HUP";
+    case SIGINT: return "INT";
+    case SIGQUIT: return "QUIT";
+    default: return "?";
     }
 }
 

@@ -171,9 +171,7 @@ void terminal_size(const struct terminal *t, int *rows, int *cols) {
     getmaxyx(stdscr, *rows, *cols);
 }
 
-enum glyphs terminal_glyphs(const struct terminal *t) {
-    return t->glyphs;
-}
+enum glyphs terminal_glyphs(const struct terminal *t) { return t->glyphs; }
 
 bool terminal_resize(struct terminal *t) {
     struct winsize w;
@@ -256,9 +254,7 @@ void terminal_show(struct terminal *t, const struct canvas *c, int row, int col)
     refresh();
 }
 
-void terminal_redraw(struct terminal *t) {
-    t->stale = true;
-}
+void terminal_redraw(struct terminal *t) { t->stale = true; }
 
 static int special_key(wint_t k) {
     static const struct {
@@ -290,20 +286,14 @@ int terminal_key(struct terminal *t) {
             continue; /* a key nobody knows, or the wheel's release */
         }
         switch (k) {
-        case '\t':
-            return KEY_TAB;
+        case '\t': return KEY_TAB;
         case '\r':
-        case '\n':
-            return KEY_ENTER_;
-        case 27:
-            return KEY_ESCAPE;
+        case '\n': return KEY_ENTER_;
+        case 27: return KEY_ESCAPE;
         case 8:
-        case 127:
-            return KEY_BACKSPACE_;
-        case 0:
-            continue;
-        default:
-            return (int)k;
+        case 127: return KEY_BACKSPACE_;
+        case 0: continue;
+        default: return (int)k;
         }
     }
 }

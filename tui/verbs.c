@@ -90,8 +90,8 @@ static const struct arg_spec STUDY_ARGS[] = {
     SET_ARG,
     ASCII_ARG,
     {0}};
-static const struct arg_spec COMPARE_ARGS[] = {{"--json", NULL, ARG_FLAG, 0, 0, NULL, "one JSON object instead of text"},
-                                               {0}};
+static const struct arg_spec COMPARE_ARGS[] = {
+    {"--json", NULL, ARG_FLAG, 0, 0, NULL, "one JSON object instead of text"}, {0}};
 
 #define KIND_HELP(id, name, help, x_title, note) " " name ": " help ";"
 #define STOPPING                                                                                                       \
@@ -101,9 +101,9 @@ static const struct arg_spec COMPARE_ARGS[] = {{"--json", NULL, ARG_FLAG, 0, 0, 
 
 const struct verb VERBS[] = {
     {"", "", 0, "open the workbench on the newest run under runs/",
-     "Without a run under runs/ a start screen says what can be done. A run that was interrupted goes on. When standard "
-     "input or output is no terminal, or the terminal cannot move its cursor, the same facts are printed as text and "
-     "nothing is started.",
+     "Without a run under runs/ a start screen says what can be done. A run that was interrupted goes on. When "
+     "standard input or output is no terminal, or the terminal cannot move its cursor, the same facts are printed as "
+     "text and nothing is started.",
      WORKBENCH_ARGS, verb_workbench},
     {"demo", "", 0, "play the built-in game: a small teacher and a smaller student on arithmetic",
      "The configuration and data are those of sample_data/arithmetic, looked for beside the program, in the current "
@@ -117,8 +117,7 @@ const struct verb VERBS[] = {
      RUN_ARGS, verb_run},
     {"pretrain", "", 0, "train a new small model and its vocabulary on prompts and responses",
      "Sizes come from --config, then from the options, then from the defaults in parentheses. The model learns to "
-     "continue a "
-     "prompt with its response; the vocabulary is learnt from both.",
+     "continue a prompt with its response; the vocabulary is learnt from both.",
      PRETRAIN_ARGS, verb_pretrain},
     {"sft", "", 0, "train a model on recorded responses (cross-entropy)",
      "Supervised fine-tuning of an existing model: the baseline that distillation from preferences is compared with.",
@@ -140,7 +139,8 @@ const struct verb VERBS[] = {
                     "off goes on. The exit status is 1 when a run failed, or when sanity says no.",
      STUDY_ARGS, verb_study},
     {"compare", "RUN RUN...", ARGS_POSITIONAL_MAX, "show runs beside each other: accuracy, gap, options that differ",
-     "Runs that answered the same held-out prompts are compared with the first one prompt by prompt. Reads run.db only.",
+     "Runs that answered the same held-out prompts are compared with the first one prompt by prompt. Reads run.db "
+     "only.",
      COMPARE_ARGS, verb_compare},
 };
 const int N_VERBS = sizeof VERBS / sizeof VERBS[0];

@@ -18,9 +18,7 @@ enum { MAX_SIDE = 4096 }; /* a terminal that claims more is not one */
 
 static const struct cell BLANK = {.text = " ", .width = 1, .role = ROLE_TEXT};
 
-static int clamp(int x, int lo, int hi) {
-    return x < lo ? lo : x > hi ? hi : x;
-}
+static int clamp(int x, int lo, int hi) { return x < lo ? lo : x > hi ? hi : x; }
 
 void canvas_init(struct canvas *c, int rows, int cols, enum glyphs glyphs) {
     c->rows = clamp(rows, 1, MAX_SIDE);
@@ -69,9 +67,7 @@ static void put_cell(struct area a, int row, int col, const char *text, size_t l
     if (width == 2) c[1] = (struct cell){.width = 0, .role = (unsigned char)role, .attr = (unsigned char)attr};
 }
 
-static size_t utf8_length(unsigned char first) {
-    return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-}
+static size_t utf8_length(unsigned char first) { return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4; }
 
 /* p fits at (row, col). */
 static void put_piece(struct area a, int row, int col, struct piece *p, enum role role, int attr) {
@@ -99,9 +95,7 @@ static int cells_of(const char *text, size_t len, int enough) {
     return n;
 }
 
-int text_cells(const char *text) {
-    return cells_of(text, strlen(text), 1 << 30);
-}
+int text_cells(const char *text) { return cells_of(text, strlen(text), 1 << 30); }
 
 int area_text_n(struct area a, int row, int col, int max_cols, enum role role, int attr, const char *text, size_t len) {
     if (row < 0 || row >= a.rows || col < 0 || col >= a.cols) return 0;

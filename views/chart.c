@@ -253,9 +253,7 @@ static int put_legend(struct area a, const struct chart *c, enum legend_form for
     return col - gap;
 }
 
-static bool has_level_name(const struct chart *c) {
-    return isfinite(c->level) && c->level_name;
-}
+static bool has_level_name(const struct chart *c) { return isfinite(c->level) && c->level_name; }
 
 /* The fullest form that fits, cut when even the briefest does not. Returns whether it fits. */
 static bool draw_legend(struct area a, const struct chart *c, bool level) {

@@ -1,5 +1,5 @@
-/* A line chart over ticks (or over the logarithm of something else): axes with round labels, a legend that also tells the lines apart without colour, a band
- * between two series, a level line, marks where a person acted.
+/* A line chart over ticks (or over the logarithm of something else): axes with round labels, a legend that also tells
+ * the lines apart without colour, a band between two series, a level line, marks where a person acted.
  *
  * Dots are braille (2 x 4 in a cell), eighth blocks (1 x 8) or ASCII (1 x 1), as the canvas says. Many points in one
  * column become the column's minimum-to-maximum line, so spikes survive any width. A non-finite value is a gap in its
@@ -11,8 +11,7 @@
 #include "views/canvas.h"
 
 struct chart_line {
-    const char
-        *name; /* legend; its first letter marks the line on the chart and should be the chart's only such letter */
+    const char *name; /* legend; its first letter, the chart's only such letter, marks the line */
     enum role role;
     int n;
     const int64_t *tick; /* rising, borrowed */

@@ -27,9 +27,7 @@ bool raster_open(struct raster *r, enum glyphs glyphs, struct area plot) {
     return true;
 }
 
-bool raster_has(const struct raster *r, int64_t tick) {
-    return tick >= r->x0 && tick <= r->x1;
-}
+bool raster_has(const struct raster *r, int64_t tick) { return tick >= r->x0 && tick <= r->x1; }
 
 double line_between(const struct chart_line *l, int i, int64_t tick) {
     const double v = (double)l->value[i], span = (double)(l->tick[i + 1] - l->tick[i]);

@@ -26,7 +26,7 @@ double line_between(const struct chart_line *l, int i, int64_t tick);
 void raster_line(struct raster *r, const struct chart_line *l, unsigned char owner);
 void raster_band(struct raster *r, const struct chart *c);                          /* where no line is */
 void raster_put(const struct raster *r, const struct chart *c, enum glyphs glyphs); /* dots to cells */
-bool raster_is_free(const struct raster *r, int row, int col, int n); /* n cells without a dot */
+bool raster_is_free(const struct raster *r, int row, int col, int n);               /* n cells without a dot */
 /* First letter of each line's name beside its newest point. */
 void raster_tags(struct area gutter, const struct raster *r, const struct chart *c);
 

@@ -87,10 +87,13 @@ static void draw_loss(struct area a, const struct snapshot *s, struct dashboard 
     static const struct {
         enum series_id id;
         const char *name;
-    } LOSSES[] = {{SERIES_SFT_LOSS, "cross-entropy"}, {SERIES_DISTIL_LOSS, "divergence"}, {SERIES_DPO_LOSS, "preference loss"},
+    } LOSSES[] = {{SERIES_SFT_LOSS, "cross-entropy"},
+                  {SERIES_DISTIL_LOSS, "divergence"},
+                  {SERIES_DPO_LOSS, "preference loss"},
                   {SERIES_STUDENT_REWARD, "reward of samples"}};
     for (size_t i = 0; i < sizeof LOSSES / sizeof *LOSSES; i++)
-        if (s->series[LOSSES[i].id]) chart_add(&c, s->series[LOSSES[i].id], LOSSES[i].name, (enum role)((int)ROLE_SERIES1 + (int)i));
+        if (s->series[LOSSES[i].id])
+            chart_add(&c, s->series[LOSSES[i].id], LOSSES[i].name, (enum role)((int)ROLE_SERIES1 + (int)i));
     c.empty = "the student has not been trained yet";
     chart_draw(a, &c);
 }
@@ -154,8 +157,8 @@ static void draw_regret(struct area a, const struct snapshot *s, struct dashboar
     chart_draw(a, &c);
 }
 
-/* What beta does, as the newest evaluation solved it: the gap of the maximiser and how far its fit is from the best one, over powers of ten.
- * The mark stands at the beta in force. */
+/* What beta does, as the newest evaluation solved it: the gap of the maximiser and how far its fit is from the best
+ * one, over powers of ten. The mark stands at the beta in force. */
 static void draw_curve(struct area a, const struct snapshot *s, struct dashboard *d) {
     (void)d;
     struct chart c = chart_make();
@@ -168,8 +171,10 @@ static void draw_curve(struct area a, const struct snapshot *s, struct dashboard
         gap[i] = (float)s->gap_set.curve_gap[i];
         excess[i] = (float)s->gap_set.curve_excess[i];
     }
-    c.line[c.n_lines++] = (struct chart_line){.name = "gap", .role = ROLE_SERIES1, .n = known ? GAP_CURVE : 0, .tick = tick, .value = gap};
-    c.line[c.n_lines++] = (struct chart_line){.name = "L-L_hat", .role = ROLE_SERIES2, .n = known ? GAP_CURVE : 0, .tick = tick, .value = excess};
+    c.line[c.n_lines++] = (struct chart_line){
+        .name = "gap", .role = ROLE_SERIES1, .n = known ? GAP_CURVE : 0, .tick = tick, .value = gap};
+    c.line[c.n_lines++] = (struct chart_line){
+        .name = "L-L_hat", .role = ROLE_SERIES2, .n = known ? GAP_CURVE : 0, .tick = tick, .value = excess};
     struct tick_mark at = {.tick = s->beta > 0 ? llround(100 * log10(s->beta)) : INT64_MIN, .what = "beta"};
     c.mark = &at;
     c.n_marks = 1;
@@ -179,7 +184,8 @@ static void draw_curve(struct area a, const struct snapshot *s, struct dashboard
     c.from_zero = true;
     c.decades = true;
     c.x_name = "beta";
-    c.empty = s->options.game_scope == SCOPE_HEAD ? "solved at the first evaluation" : "known with game.scope head: there the inner maximum is exact";
+    c.empty = s->options.game_scope == SCOPE_HEAD ? "solved at the first evaluation"
+                                                  : "known with game.scope head: there the inner maximum is exact";
     chart_draw(a, &c);
 }
 
@@ -231,8 +237,8 @@ static void add_constraint(struct figures *t, const struct snapshot *s) {
     snprintf(f->short_value, sizeof f->short_value, "%s of %.6g", format_number(s->slack).s, s->zeta);
     f = figures_add(t, "beta", "beta");
     const bool pending = s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0;
-    snprintf(f->value, sizeof f->value, "%.6g%s%s%s", s->beta, pending ? " → " : "",
-             pending ? s->pending_value : "", pending ? " at the next step" : "");
+    snprintf(f->value, sizeof f->value, "%.6g%s%s%s", s->beta, pending ? " → " : "", pending ? s->pending_value : "",
+             pending ? " at the next step" : "");
     snprintf(f->short_value, sizeof f->short_value, "%.6g%s%s", s->beta, pending ? " → " : "",
              pending ? s->pending_value : "");
 }
@@ -243,14 +249,16 @@ static void collect_figures(struct figures *t, const struct snapshot *s) {
     if (algorithm_info(&s->options)->ascent) add_interval(t, "worst-case gap", "gap", s->gap_worst);
     if (isfinite(s->gap_set.max)) {
         struct figure *set = figures_add(t, "gap over the set", "over set");
-        snprintf(set->value, sizeof set->value, "[%s, %s]%s", format_number(s->gap_set.min).s, format_number(s->gap_set.max).s,
-                 s->coverage == 0 ? " misses the truth" : "");
-        snprintf(set->short_value, sizeof set->short_value, "[%s, %s]", format_number(s->gap_set.min).s, format_number(s->gap_set.max).s);
+        snprintf(set->value, sizeof set->value, "[%s, %s]%s", format_number(s->gap_set.min).s,
+                 format_number(s->gap_set.max).s, s->coverage == 0 ? " misses the truth" : "");
+        snprintf(set->short_value, sizeof set->short_value, "[%s, %s]", format_number(s->gap_set.min).s,
+                 format_number(s->gap_set.max).s);
     }
     add_accuracies(t, s);
     add_constraint(t, s);
     if (isfinite(s->gap_true.mean)) add_interval(t, "true gap (accuracy)", "true gap", s->gap_true);
-    if (algorithm_has_fitted(&s->options) && algorithm_has_adversary(&s->options)) add_interval(t, "fitted gap", "fitted", s->gap_fitted);
+    if (algorithm_has_fitted(&s->options) && algorithm_has_adversary(&s->options))
+        add_interval(t, "fitted gap", "fitted", s->gap_fitted);
     if (isfinite(s->gap_held.mean)) add_interval(t, "gap under r_held", "r_held", s->gap_held);
     struct figure *f = figures_add(t, "labels by people", "labels");
     snprintf(f->value, sizeof f->value, "%d (%d pairs waiting)", s->labels_human, s->labels_waiting);
@@ -260,7 +268,8 @@ static void collect_figures(struct figures *t, const struct snapshot *s) {
     snprintf(f->short_value, sizeof f->short_value, "%d", s->n_pairs);
     add_number(t, "KL to the start", "KL", newest(s, SERIES_KL), "nats/token");
     add_number(t, "entropy", "entropy", newest(s, SERIES_ENTROPY), "nats/token");
-    if (isfinite(newest(s, SERIES_STUDENT_REWARD))) add_number(t, "reward of samples", "samples", newest(s, SERIES_STUDENT_REWARD), "");
+    if (isfinite(newest(s, SERIES_STUDENT_REWARD)))
+        add_number(t, "reward of samples", "samples", newest(s, SERIES_STUDENT_REWARD), "");
     add_number(t, "best fit L_hat", "L_hat", s->nll_best, "nats/pair");
     add_number(t, "calibration error", "ECE", newest(s, SERIES_ECE), "held-out");
     add_number(t, "cumulative regret", "regret", newest(s, SERIES_REGRET), "");

@@ -111,23 +111,12 @@ static void add_decision(struct styled *t, const struct label_view *v) {
         styled_printf(t, ROLE_TEXT, 0, "you preferred %c%s", v->decision == DECISION_A ? 'A' : 'B',
                       v->strength > 1 ? " by far" : "");
         break;
-    case DECISION_TIE:
-        styled_add(t, ROLE_TEXT, 0, "a tie");
-        break;
-    case DECISION_BAD:
-        styled_add(t, ROLE_TEXT, 0, "both bad, the pair no longer trains");
-        break;
-    case DECISION_FLAG:
-        styled_add(t, ROLE_TEXT, 0, "flagged, the pair no longer trains");
-        break;
-    case DECISION_SKIP:
-        styled_add(t, ROLE_TEXT, 0, "skipped");
-        break;
-    case DECISION_EDIT:
-        styled_add(t, ROLE_TEXT, 0, "your answer is the preferred one");
-        break;
-    default:
-        break;
+    case DECISION_TIE: styled_add(t, ROLE_TEXT, 0, "a tie"); break;
+    case DECISION_BAD: styled_add(t, ROLE_TEXT, 0, "both bad, the pair no longer trains"); break;
+    case DECISION_FLAG: styled_add(t, ROLE_TEXT, 0, "flagged, the pair no longer trains"); break;
+    case DECISION_SKIP: styled_add(t, ROLE_TEXT, 0, "skipped"); break;
+    case DECISION_EDIT: styled_add(t, ROLE_TEXT, 0, "your answer is the preferred one"); break;
+    default: break;
     }
     styled_add(t, ROLE_TEXT, 0, "; A was the ");
     styled_add(t, p->left ? ROLE_STUDENT : ROLE_TEACHER, ATTR_BOLD, p->name[p->left]);
@@ -214,9 +203,8 @@ static void draw_empty(const struct label_view *v, struct area a, const struct s
     }
     styled_add(&t, ROLE_TEXT, 0,
                "\nYou will see a prompt and two answers, A and B, without their writers' names: press a or b for the "
-               "better one, "
-               "A or B when it is much better, t for a tie, x when both are bad, s to skip. A label counts from the "
-               "next reward step.");
+               "better one, A or B when it is much better, t for a tie, x when both are bad, s to skip. A label counts "
+               "from the next reward step.");
     styled_draw_cut(in, &t);
     styled_free(&t);
     draw_previous(v, area_sub(a, a.rows - 3, 1, 2, a.cols - 2));

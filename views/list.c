@@ -18,6 +18,4 @@ void list_fit(int *selected, int *top, int page, int n) {
     if (*top < 0) *top = 0;
 }
 
-bool text_has(const char *text, const char *part) {
-    return strcasestr(text ? text : "", part) != NULL;
-}
+bool text_has(const char *text, const char *part) { return strcasestr(text ? text : "", part) != NULL; }

@@ -36,7 +36,8 @@ struct short_text answer_source(const struct options *o, const struct shown_pair
     char item[OPTION_TEXT_MAX];
     const bool student = by->origin == ORIGIN_STUDENT;
     if (o->game_data != DATA_OFFLINE || (!student && by->origin != ORIGIN_CANDIDATE)) return t;
-    if (!option_list_item(student ? o->offline_temperatures : o->offline_candidates, by->item, item, sizeof item)) return t;
+    if (!option_list_item(student ? o->offline_temperatures : o->offline_candidates, by->item, item, sizeof item))
+        return t;
     const char *slash = strrchr(item, '/');
     snprintf(t.s, sizeof t.s, "%s%.40s", student ? "temperature " : "", slash ? slash + 1 : item);
     return t;

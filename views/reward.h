@@ -58,7 +58,8 @@ bool reward_list_key(struct reward_view *v, const struct snapshot *s, int list, 
 void reward_list_step(struct reward_view *v, const struct snapshot *s, int by);
 /* Hold on to the pair that the list shows as selected, wherever it goes. */
 void reward_list_hold(struct reward_view *v, const struct snapshot *s, int list);
-/* The pair of the pair panel: the selected one of v->list; NULL when the list has none, or none with its id any more. */
+/* The pair of the pair panel: the selected one of v->list; NULL when the list has none, or none with its id any
+ * more. */
 const struct shown_pair *reward_pair(const struct reward_view *v, const struct snapshot *s);
 
 #endif

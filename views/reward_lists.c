@@ -118,13 +118,9 @@ static void draw_list(struct area a, const struct snapshot *s, struct reward_vie
     if (!l.n) area_text(a, head, 1, a.cols - 1, ROLE_DIM, 0, "no pairs");
 }
 
-void reward_draw_uncertain(struct area a, const struct snapshot *s, struct reward_view *v) {
-    draw_list(a, s, v, 0);
-}
+void reward_draw_uncertain(struct area a, const struct snapshot *s, struct reward_view *v) { draw_list(a, s, v, 0); }
 
-void reward_draw_disputed(struct area a, const struct snapshot *s, struct reward_view *v) {
-    draw_list(a, s, v, 1);
-}
+void reward_draw_disputed(struct area a, const struct snapshot *s, struct reward_view *v) { draw_list(a, s, v, 1); }
 
 /* ---- one pair ---- */
 

@@ -129,9 +129,7 @@ static struct calibration_bin merged(const struct diagnostics *d, int first, int
 }
 
 /* Bars go from 50 %, where being sure begins, to 100 %. */
-static double on_scale(double share) {
-    return 2 * share - 1;
-}
+static double on_scale(double share) { return 2 * share - 1; }
 
 enum { SURE_COLS = 7, RIGHT_COLS = 12 }; /* "  95 %  " bar "  93 %  38" */
 
@@ -160,8 +158,7 @@ static void draw_words(struct area a, const char *text) {
 static void explain(struct area a) {
     static const char *const TEXTS[] = {
         "bar: how often it is right, mark: how sure it is. A bar short of its mark is a reward too sure of itself; "
-        "where "
-        "labels are taken to be turned round at times, the best reward is a little modest.",
+        "where labels are taken to be turned round at times, the best reward is a little modest.",
         "bar: how often right, mark: how sure"};
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         struct wrapped w;

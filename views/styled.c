@@ -73,9 +73,7 @@ int styled_draw(struct area a, const struct styled *t, int first, unsigned char 
     return draw_lines(a, t, first, seen, false);
 }
 
-int styled_draw_cut(struct area a, const struct styled *t) {
-    return draw_lines(a, t, 0, NULL, true);
-}
+int styled_draw_cut(struct area a, const struct styled *t) { return draw_lines(a, t, 0, NULL, true); }
 
 int styled_lines(const struct styled *t, int cols) {
     struct wrapped w;

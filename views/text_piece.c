@@ -72,10 +72,8 @@ static bool needs_mark(int32_t code) {
     case UTF8PROC_CATEGORY_CS:
     case UTF8PROC_CATEGORY_CO:
     case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-        return true;
-    default:
-        return utf8proc_charwidth(code) == 0 && !is_combining(code);
+    case UTF8PROC_CATEGORY_ZP: return true;
+    default: return utf8proc_charwidth(code) == 0 && !is_combining(code);
     }
 }
 

@@ -1,4 +1,5 @@
-/* Judged tokens: see token_text.h. Colour alone says nothing here: attributes and the line of figures carry the same. */
+/* Judged tokens: see token_text.h. Colour alone says nothing here: attributes and the line of figures carry the
+ * same. */
 #include "views/token_text.h"
 
 #include <math.h>
@@ -12,7 +13,8 @@ enum { NAMED = 3 };
 static double highest(const struct shown_tokens *t) {
     double top = 0;
     for (int i = 0; i < t->n; i++)
-        if (fabs((double)t->token[i].reward) > top) top = fabs((double)t->token[i].reward); /* false for what is not a number */
+        if (fabs((double)t->token[i].reward) > top)
+            top = fabs((double)t->token[i].reward); /* false for what is not a number */
     return top;
 }
 
@@ -50,7 +52,8 @@ static void add_worst(struct styled *s, const char *text, const struct shown_tok
         if (to > from)
             styled_printf(s, ROLE_DIM, 0, "\"%.*s\"", to - from, text + from);
         else
-            styled_add(s, ROLE_DIM, 0, t->token[worst[k]].end == (int)strlen(text) ? "its end" : "a part of a character");
+            styled_add(s, ROLE_DIM, 0,
+                       t->token[worst[k]].end == (int)strlen(text) ? "its end" : "a part of a character");
         styled_printf(s, ROLE_DIM, 0, " %s", format_number((double)t->token[worst[k]].reward).s);
     }
 }

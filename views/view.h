@@ -1,7 +1,9 @@
-/* What a view is: a const table of functions over its own state. A view draws a snapshot on an area and turns keys into reactions; it
- * never touches the terminal, never calls another view, and changes the run only through the actions it is handed.
+/* What a view is: a const table of functions over its own state. A view draws a snapshot on an area and turns keys into
+ * reactions; it never touches the terminal, never calls another view, and changes the run only through the actions it
+ * is handed.
  *
- * The list VIEWS is the only place that knows all views: digits, help, hints, `:goto` completion and the manual come from it. */
+ * The list VIEWS is the only place that knows all views: digits, help, hints, `:goto` completion and the manual come
+ * from it. */
 #ifndef PBKD_VIEWS_VIEW_H
 #define PBKD_VIEWS_VIEW_H
 
@@ -9,36 +11,38 @@
 #include "views/canvas.h"
 
 /* Keys as views see them: a Unicode code point, or one of these. */
+/* clang-format off */
 enum { KEY_CODE_NONE = 0, KEY_CODE_BASE = 0x110000, KEY_UP_, KEY_DOWN_, KEY_LEFT_, KEY_RIGHT_, KEY_PAGE_UP, KEY_PAGE_DOWN, KEY_HOME_, KEY_END_,
        KEY_TAB, KEY_BACK_TAB, KEY_ENTER_, KEY_ESCAPE, KEY_BACKSPACE_, KEY_DELETE_, KEY_F1_, KEY_F12_ = KEY_F1_ + 11 };
-#define KEY_CTRL(c) ((c) & 0x1f)
+/* clang-format on */
+#define KEY_CTRL(c) ((c)&0x1f)
 
 /* What a key did; several may be or-ed. */
 enum reaction {
     REACT_NONE = 0,
-    REACT_REDRAW = 1,   /* draw the view again */
+    REACT_REDRAW = 1,    /* draw the view again */
     REACT_UNHANDLED = 2, /* the key is not the view's: try the global table */
-    REACT_POP = 4,      /* leave (q, Esc) */
-    REACT_PROMPT = 8,   /* open the ':' line with actions->prompt_text */
-    REACT_EDITOR = 16   /* run $EDITOR on actions->editor_text; result comes back through ops->edited */
+    REACT_POP = 4,       /* leave (q, Esc) */
+    REACT_PROMPT = 8,    /* open the ':' line with actions->prompt_text */
+    REACT_EDITOR = 16    /* run $EDITOR on actions->editor_text; result comes back through ops->edited */
 };
 
 /* What a view may ask for. Filled in by the interface; tests fill in their own. */
 struct actions {
     void *ctx;
-    bool (*send)(void *ctx, const struct command *c);   /* reports refusal on the message line itself */
-    bool (*label)(void *ctx, struct label_event *ev);   /* durable; shows "saved" or the error */
+    bool (*send)(void *ctx, const struct command *c); /* reports refusal on the message line itself */
+    bool (*label)(void *ctx, struct label_event *ev); /* durable; shows "saved" or the error */
     void (*undo)(void *ctx);
     void (*message)(void *ctx, enum alert_level level, const char *text);
-    double now;            /* monotonic seconds, for dwell times and the 250 ms guard */
+    double now; /* monotonic seconds, for dwell times and the 250 ms guard */
     const char *annotator;
     char prompt_text[256];
-    char *editor_text;     /* malloc'ed */
+    char *editor_text; /* malloc'ed */
 };
 
 struct view_key { /* a row of the view's key table: hints, help and the manual come from it */
     int key;
-    const char *label;  /* "a / b" */
+    const char *label;      /* "a / b" */
     const char *short_help; /* hint line, one or two words; NULL: not in the hint line */
     const char *help;
 };

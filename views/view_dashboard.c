@@ -90,40 +90,23 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
     (void)act;
     struct dashboard *d = state;
     switch (key) {
-    case KEY_TAB:
-        d->focus = (d->focus + 1) % N_PANELS;
-        return REACT_REDRAW;
-    case KEY_BACK_TAB:
-        d->focus = (d->focus + N_PANELS - 1) % N_PANELS;
-        return REACT_REDRAW;
-    case KEY_ENTER_:
-        d->full = !d->full;
-        return REACT_REDRAW;
+    case KEY_TAB: d->focus = (d->focus + 1) % N_PANELS; return REACT_REDRAW;
+    case KEY_BACK_TAB: d->focus = (d->focus + N_PANELS - 1) % N_PANELS; return REACT_REDRAW;
+    case KEY_ENTER_: d->full = !d->full; return REACT_REDRAW;
     case KEY_ESCAPE:
     case 'q':
         if (!d->full) return REACT_UNHANDLED;
         d->full = false;
         return REACT_REDRAW;
     case '+':
-    case '=':
-        zoom(d, s, true);
-        return REACT_REDRAW;
-    case '-':
-        zoom(d, s, false);
-        return REACT_REDRAW;
-    case '0':
-        d->span = 0, d->end = -1;
-        return REACT_REDRAW;
+    case '=': zoom(d, s, true); return REACT_REDRAW;
+    case '-': zoom(d, s, false); return REACT_REDRAW;
+    case '0': d->span = 0, d->end = -1; return REACT_REDRAW;
     case 'h':
-    case KEY_LEFT_:
-        pan(d, s, -1);
-        return REACT_REDRAW;
+    case KEY_LEFT_: pan(d, s, -1); return REACT_REDRAW;
     case 'l':
-    case KEY_RIGHT_:
-        pan(d, s, 1);
-        return REACT_REDRAW;
-    default:
-        return scroll_key(key, &d->pair_top, 4, 10000) ? REACT_REDRAW : REACT_UNHANDLED;
+    case KEY_RIGHT_: pan(d, s, 1); return REACT_REDRAW;
+    default: return scroll_key(key, &d->pair_top, 4, 10000) ? REACT_REDRAW : REACT_UNHANDLED;
     }
 }
 
@@ -147,9 +130,10 @@ const struct view_ops VIEW_DASHBOARD = {
     .digit = 1,
     .name = "dashboard",
     .title = "Dashboard",
-    .help = "The game as it is played: gaps with their intervals, the reward's accuracy, the preference constraint, "
-            "the student, the newest pair. With game.scope head the band holds every gap that the preferences allow, and "
-            "one panel shows what beta does.",
+    .help =
+        "The game as it is played: gaps with their intervals, the reward's accuracy, the preference constraint, "
+        "the student, the newest pair. With game.scope head the band holds every gap that the preferences allow, and "
+        "one panel shows what beta does.",
     .state_size = sizeof(struct dashboard),
     .init = init,
     .draw = draw,

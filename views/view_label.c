@@ -20,9 +20,7 @@
 #define REPEAT_SECONDS 0.75 /* a held key comes again sooner than this, a second thought does not */
 #define SCISSORS "------ write the better answer above; everything from this line on is ignored ------"
 
-int label_side(const struct labelled_pair *p, int shown_as) {
-    return shown_as ? !p->left : p->left;
-}
+int label_side(const struct labelled_pair *p, int shown_as) { return shown_as ? !p->left : p->left; }
 
 double label_seen(const struct label_view *v, int side) {
     const char *text = v->pair.text[side];
@@ -318,17 +316,10 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
         else
             act->message(act->ctx, ALERT_INFO, "no pair was labelled yet");
         return REACT_REDRAW;
-    case 'v':
-        v->diff = !v->diff;
-        return REACT_REDRAW;
-    case KEY_TAB:
-        v->focus = (v->focus + 1) % N_PANES;
-        return REACT_REDRAW;
-    case KEY_BACK_TAB:
-        v->focus = (v->focus + N_PANES - 1) % N_PANES;
-        return REACT_REDRAW;
-    default:
-        return v->pair.id ? pair_key(v, key, s, act) : REACT_UNHANDLED;
+    case 'v': v->diff = !v->diff; return REACT_REDRAW;
+    case KEY_TAB: v->focus = (v->focus + 1) % N_PANES; return REACT_REDRAW;
+    case KEY_BACK_TAB: v->focus = (v->focus + N_PANES - 1) % N_PANES; return REACT_REDRAW;
+    default: return v->pair.id ? pair_key(v, key, s, act) : REACT_UNHANDLED;
     }
 }
 

@@ -17,9 +17,7 @@ struct log_view {
     int row[LOG_LINES], n; /* lines that pass the filter, as of the last draw */
 };
 
-static void init(void *state) {
-    ((struct log_view *)state)->found = -1;
-}
+static void init(void *state) { ((struct log_view *)state)->found = -1; }
 
 static void collect(struct log_view *v, const struct snapshot *s) {
     v->n = 0;
@@ -28,9 +26,7 @@ static void collect(struct log_view *v, const struct snapshot *s) {
 }
 
 /* Columns before the text: mark, tick, blank. */
-static int text_column(struct area a) {
-    return a.cols >= 40 ? 10 : 2;
-}
+static int text_column(struct area a) { return a.cols >= 40 ? 10 : 2; }
 
 /* Rows that a line takes. */
 static int height(const struct log_view *v, struct area a, const struct snapshot *s, int line) {

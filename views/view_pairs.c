@@ -52,7 +52,8 @@ static const char *label_text(const struct shown_pair *p) {
     return p->o == 0.5 ? "tie" : answer_name(p, p->o < 0.5);
 }
 
-/* Whether the reward puts the answers in another order than the label, or, without one, the student's before the teacher's. */
+/* Whether the reward puts the answers in another order than the label, or, without one, the student's before the
+ * teacher's. */
 static bool is_odd(const struct shown_pair *p, double diff) {
     if (p->source == SOURCE_NONE || p->o == 0.5) return p->by0.origin == ORIGIN_TEACHER && diff < 0;
     return p->o < 0.5 ? diff > 0 : diff < 0;
@@ -79,8 +80,9 @@ static void draw_row(struct area a, int row, const struct shown_pair *p, bool se
 
 static void draw_list(struct area a, struct pairs_view *v, const struct snapshot *s) {
     const int head = a.rows >= 5;
-    const char *wide = s->options.game_data == DATA_OFFLINE ? "  pair  it.   first  second    diff  prefers label by prompt"
-                                                            : "  pair  it. teacher student    diff  prefers label by prompt";
+    const char *wide = s->options.game_data == DATA_OFFLINE
+                           ? "  pair  it.   first  second    diff  prefers label by prompt"
+                           : "  pair  it. teacher student    diff  prefers label by prompt";
     if (head) area_text(a, 0, 0, a.cols, ROLE_DIM, 0, a.cols >= 60 ? wide : "  pair    diff  prefers prompt");
     v->page = a.rows - head;
     int selected = selected_row(v, s);
@@ -130,7 +132,8 @@ static void draw_detail(struct area a, struct pairs_view *v, const struct snapsh
     add_answer(&t, &s->options, p, 1, top);
     if (top > 0)
         styled_printf(&t, ROLE_DIM, 0, "\ntokens by %s: bold for the answer, underlined against it\n",
-                      s->options.reward_access == ACCESS_WHITE_BOX ? "A_Q, their advantage over the teacher" : "their reward");
+                      s->options.reward_access == ACCESS_WHITE_BOX ? "A_Q, their advantage over the teacher"
+                                                                   : "their reward");
     styled_add(&t, ROLE_DIM, ATTR_BOLD, "\ndifference");
     styled_printf(&t, ROLE_DIM, 0, "  [-only %s-] {+only %s+}\n", answer_name(p, 0), answer_name(p, 1));
     if (strcmp(p->teacher, p->student) == 0)
@@ -205,15 +208,9 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
     struct pairs_view *v = state;
     collect(v, s);
     switch (key) {
-    case KEY_ENTER_:
-        v->full = !v->full;
-        return REACT_REDRAW;
-    case 'J':
-        v->detail_top++;
-        return REACT_REDRAW;
-    case 'K':
-        v->detail_top -= v->detail_top > 0;
-        return REACT_REDRAW;
+    case KEY_ENTER_: v->full = !v->full; return REACT_REDRAW;
+    case 'J': v->detail_top++; return REACT_REDRAW;
+    case 'K': v->detail_top -= v->detail_top > 0; return REACT_REDRAW;
     case KEY_ESCAPE:
     case 'q':
         if (!v->full) return REACT_UNHANDLED;
@@ -224,8 +221,7 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
         if (!v->search[0]) act->message(act->ctx, ALERT_INFO, "nothing to search for yet: / first");
         find_next(v, s, key == 'n' ? 1 : -1);
         return REACT_REDRAW;
-    default:
-        break;
+    default: break;
     }
     if (v->full)
         return scroll_key(key, &v->detail_top, v->detail_page, v->detail_lines) ? REACT_REDRAW : REACT_UNHANDLED;
@@ -270,8 +266,8 @@ const struct view_ops VIEW_PAIRS = {
     .digit = 3,
     .name = "pairs",
     .title = "Pairs",
-    .help = "The newest pairs of teacher and student answers: rewards, labels, and the difference word by word. Bold tokens "
-            "speak for an answer in the reward's eyes, underlined ones against it (white-box: A_Q).",
+    .help = "The newest pairs of teacher and student answers: rewards, labels, and the difference word by word. Bold "
+            "tokens speak for an answer in the reward's eyes, underlined ones against it (white-box: A_Q).",
     .state_size = sizeof(struct pairs_view),
     .draw = draw,
     .key = key,

@@ -26,13 +26,9 @@ static const struct layout LAYOUTS[] = {
 };
 /* clang-format on */
 
-static void init(void *state) {
-    ((struct reward_view *)state)->focus = -1;
-}
+static void init(void *state) { ((struct reward_view *)state)->focus = -1; }
 
-static bool is_list(int panel) {
-    return panel == REWARD_UNCERTAIN || panel == REWARD_DISPUTED;
-}
+static bool is_list(int panel) { return panel == REWARD_UNCERTAIN || panel == REWARD_DISPUTED; }
 
 static int effective_focus(const struct reward_view *v, const struct layout *l) {
     if (v->focus >= 0) return v->focus;
@@ -138,27 +134,18 @@ static int key(void *state, int key, const struct snapshot *s, struct actions *a
     (void)act;
     struct reward_view *v = state;
     switch (key) {
-    case KEY_TAB:
-        return cycle(v, 1);
-    case KEY_BACK_TAB:
-        return cycle(v, -1);
-    case KEY_ENTER_:
-        return toggle_full(v, s);
+    case KEY_TAB: return cycle(v, 1);
+    case KEY_BACK_TAB: return cycle(v, -1);
+    case KEY_ENTER_: return toggle_full(v, s);
     case KEY_ESCAPE:
-    case 'q':
-        return v->full ? toggle_full(v, s) : REACT_UNHANDLED;
-    case 'J':
-        return scroll(v, REWARD_PAIR, 'j');
-    case 'K':
-        return scroll(v, REWARD_PAIR, 'k');
+    case 'q': return v->full ? toggle_full(v, s) : REACT_UNHANDLED;
+    case 'J': return scroll(v, REWARD_PAIR, 'j');
+    case 'K': return scroll(v, REWARD_PAIR, 'k');
     case 'h':
     case KEY_LEFT_:
     case 'l':
-    case KEY_RIGHT_:
-        reward_list_step(v, s, key == 'l' || key == KEY_RIGHT_ ? 1 : -1);
-        return REACT_REDRAW;
-    default:
-        break;
+    case KEY_RIGHT_: reward_list_step(v, s, key == 'l' || key == KEY_RIGHT_ ? 1 : -1); return REACT_REDRAW;
+    default: break;
     }
     if (is_list(v->shown))
         return reward_list_key(v, s, v->shown - REWARD_UNCERTAIN, key) ? REACT_REDRAW : REACT_UNHANDLED;

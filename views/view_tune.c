@@ -17,13 +17,9 @@ struct tune_view {
     int n;
 };
 
-static void init(void *state) {
-    ((struct tune_view *)state)->selected = 1;
-} /* row 0 is a heading */
+static void init(void *state) { ((struct tune_view *)state)->selected = 1; } /* row 0 is a heading */
 
-static void destroy(void *state) {
-    free(((struct tune_view *)state)->row);
-}
+static void destroy(void *state) { free(((struct tune_view *)state)->row); }
 
 /* "game" of "game.rounds"; a name without a dot belongs to a group of its name when there is one, else to "general". */
 static void group_of(const char *name, char out[64]) {

@@ -22,9 +22,7 @@ struct words {
     int n;
 };
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
+static bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
 static struct words split_words(const char *text) {
     struct words w = {.text = text};

@@ -45,9 +45,7 @@ bool db_exec(struct db *d, const char *sql, struct err *e) {
     return sqlite3_exec(d->h, sql, NULL, NULL, NULL) == SQLITE_OK || fail(d, e);
 }
 
-bool db_begin(struct db *d, struct err *e) {
-    return db_exec(d, "BEGIN IMMEDIATE", e);
-}
+bool db_begin(struct db *d, struct err *e) { return db_exec(d, "BEGIN IMMEDIATE", e); }
 
 bool db_commit(struct db *d, struct err *e) {
     if (db_exec(d, "COMMIT", e)) return true;
@@ -66,10 +64,8 @@ bool db_set_durable(struct db *d, bool durable, struct err *e) {
 
 static int bind_one(sqlite3_stmt *s, int index, char kind, va_list *ap) {
     switch (kind) {
-    case 'i':
-        return sqlite3_bind_int64(s, index, va_arg(*ap, int64_t));
-    case 'd':
-        return sqlite3_bind_double(s, index, va_arg(*ap, double));
+    case 'i': return sqlite3_bind_int64(s, index, va_arg(*ap, int64_t));
+    case 'd': return sqlite3_bind_double(s, index, va_arg(*ap, double));
     case 's': {
         const char *text = va_arg(*ap, const char *);
         return text ? sqlite3_bind_text(s, index, text, -1, SQLITE_TRANSIENT) : sqlite3_bind_null(s, index);
@@ -79,8 +75,7 @@ static int bind_one(sqlite3_stmt *s, int index, char kind, va_list *ap) {
         const size_t n = va_arg(*ap, size_t);
         return sqlite3_bind_blob64(s, index, data ? data : "", n, SQLITE_TRANSIENT);
     }
-    default:
-        return SQLITE_MISUSE;
+    default: return SQLITE_MISUSE;
     }
 }
 

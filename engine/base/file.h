@@ -35,7 +35,7 @@ void atomic_abort(struct atomic_file *a);
 bool atomic_write(const char *path, const void *data, size_t len, struct err *e);
 
 bool file_exists(const char *path);
-bool dir_make(const char *path, struct err *e);       /* with parents; an existing folder is fine */
+bool dir_make(const char *path, struct err *e);        /* with parents; an existing folder is fine */
 bool dir_remove_tree(const char *path, struct err *e); /* missing is fine */
 bool dir_sync(const char *path, struct err *e);
 

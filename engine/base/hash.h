@@ -1,4 +1,5 @@
-/* A 64-bit content hash for weights, prompts and pairs. Not cryptographic; stable across machines (little-endian input). */
+/* A 64-bit content hash for weights, prompts and pairs. Not cryptographic; stable across machines (little-endian
+ * input). */
 #ifndef PBKD_BASE_HASH_H
 #define PBKD_BASE_HASH_H
 

@@ -103,8 +103,7 @@ static bool check_keys(const cJSON *obj, const struct source *s, struct err *e) 
         struct name_index names;
         if (!names_alloc(&names, n, s->where, e)) return false;
         size_t i = 0;
-        for (const cJSON *c = obj->child; c; c = c->next, i++)
-            names.entries[i] = (struct name_entry){c->string, i};
+        for (const cJSON *c = obj->child; c; c = c->next, i++) names.entries[i] = (struct name_entry){c->string, i};
         twice = names_sort(&names);
         names_free(&names);
     }
@@ -177,8 +176,7 @@ static const cJSON *need(const cJSON *obj, const char *key, const char *where, s
 bool json_get_string(const cJSON *obj, const char *key, const char *where, const char **out, struct err *e) {
     const cJSON *v = need(obj, key, where, e);
     if (!v) return false;
-    if (!cJSON_IsString(v))
-        return err_set(e, "%s: \"%s\" must be a string, found %s", where, key, json_type_name(v));
+    if (!cJSON_IsString(v)) return err_set(e, "%s: \"%s\" must be a string, found %s", where, key, json_type_name(v));
     *out = v->valuestring;
     return true;
 }
@@ -186,8 +184,7 @@ bool json_get_string(const cJSON *obj, const char *key, const char *where, const
 bool json_get_number(const cJSON *obj, const char *key, const char *where, double *out, struct err *e) {
     const cJSON *v = need(obj, key, where, e);
     if (!v) return false;
-    if (!cJSON_IsNumber(v))
-        return err_set(e, "%s: \"%s\" must be a number, found %s", where, key, json_type_name(v));
+    if (!cJSON_IsNumber(v)) return err_set(e, "%s: \"%s\" must be a number, found %s", where, key, json_type_name(v));
     *out = v->valuedouble;
     return true;
 }

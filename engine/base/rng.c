@@ -1,5 +1,5 @@
-/* Counter-based random numbers: see rng.h. The mixer is Philox 4x32 with 10 rounds (Salmon et al., "Parallel random numbers:
- * as easy as 1, 2, 3", 2011): key = seed, counter = (tick, index), the purpose mixed into the key. */
+/* Counter-based random numbers: see rng.h. The mixer is Philox 4x32 with 10 rounds (Salmon et al., "Parallel random
+ * numbers: as easy as 1, 2, 3", 2011): key = seed, counter = (tick, index), the purpose mixed into the key. */
 #include "engine/base/rng.h"
 
 #include <math.h>

@@ -7,18 +7,18 @@
 #include <stdint.h>
 
 enum rng_purpose {
-    RNG_INIT = 1,      /* weight initialisation */
-    RNG_SHUFFLE,       /* order of training examples */
-    RNG_PROMPTS,       /* which prompts an iteration draws */
-    RNG_SAMPLE,        /* decoding */
-    RNG_PAIRS,         /* mini-batches of preference pairs */
-    RNG_LABEL,         /* which pairs go to which labeller */
-    RNG_SIDES,         /* which answer is shown as A */
+    RNG_INIT = 1, /* weight initialisation */
+    RNG_SHUFFLE,  /* order of training examples */
+    RNG_PROMPTS,  /* which prompts an iteration draws */
+    RNG_SAMPLE,   /* decoding */
+    RNG_PAIRS,    /* mini-batches of preference pairs */
+    RNG_LABEL,    /* which pairs go to which labeller */
+    RNG_SIDES,    /* which answer is shown as A */
     RNG_BOOTSTRAP,
     RNG_EVAL,
-    RNG_DATA,          /* sample-data generator */
+    RNG_DATA, /* sample-data generator */
     RNG_TEST,
-    RNG_COVERAGE       /* labels drawn from the true reward */
+    RNG_COVERAGE /* labels drawn from the true reward */
 };
 
 uint64_t rng_u64(uint64_t seed, enum rng_purpose purpose, uint64_t tick, uint64_t index);

@@ -46,21 +46,25 @@ char *checker_number_answer(const char *response) {
 
 bool checker_number(const char *response, const char *answer) {
     double got, expected;
-    return last_number(response, &got) && last_number(answer, &expected) && fabs(got - expected) <= 1e-9 * fmax(1.0, fabs(expected));
+    return last_number(response, &got) && last_number(answer, &expected) &&
+           fabs(got - expected) <= 1e-9 * fmax(1.0, fabs(expected));
 }
 
 /* ---- words ---- */
 
 enum part { PART_GAP, PART_WORD, PART_MARK, PART_JOINER, PART_NOTHING };
 
-/* What a character is in a word. A mark belongs to the letter before it and is no word alone; what nobody sees parts nothing. */
+/* What a character is in a word. A mark belongs to the letter before it and is no word alone; what nobody sees parts
+ * nothing. */
 static enum part part_of(utf8proc_int32_t c) {
     if (c == '\'' || c == 0x2019 || c == '-' || c == 0x2010 || c == 0x2011) return PART_JOINER;
     if (utf8proc_get_property(c)->ignorable) return PART_NOTHING;
     switch (utf8proc_category(c)) {
+    /* clang-format off */
     case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO:
     case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_NO: return PART_WORD;
     case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME: return PART_MARK;
+    /* clang-format on */
     case UTF8PROC_CATEGORY_CF: return PART_NOTHING;
     default: return PART_GAP;
     }
@@ -74,11 +78,14 @@ static void split_words(struct strbuf *out, const char *s) {
     bool inside = false;
     for (size_t i = 0; i < len;) {
         utf8proc_int32_t c = 0;
-        const utf8proc_ssize_t left = len - i > 4 ? 4 : (utf8proc_ssize_t)(len - i), n = utf8proc_iterate(u + i, left, &c);
+        const utf8proc_ssize_t left = len - i > 4 ? 4 : (utf8proc_ssize_t)(len - i),
+                               n = utf8proc_iterate(u + i, left, &c);
         const enum part part = n > 0 ? part_of(c) : PART_GAP;
         if (part == PART_WORD || (part == PART_MARK && inside && !joiner)) {
-            if (joiner) strbuf_putc(out, joiner);
-            else if (!inside && out->len > 0) strbuf_putc(out, ' ');
+            if (joiner)
+                strbuf_putc(out, joiner);
+            else if (!inside && out->len > 0)
+                strbuf_putc(out, ' ');
             strbuf_add(out, s + i, (size_t)n);
             inside = true;
             joiner = 0;
@@ -97,7 +104,8 @@ static char *folded_words(const char *s) {
     struct strbuf b = {0};
     split_words(&b, s);
     utf8proc_uint8_t *folded = NULL;
-    const utf8proc_option_t how = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE;
+    const utf8proc_option_t how =
+        UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE;
     utf8proc_map((const utf8proc_uint8_t *)strbuf_str(&b), (utf8proc_ssize_t)b.len, &folded, how);
     strbuf_free(&b);
     return folded ? (char *)folded : mem_strdup("");

@@ -282,7 +282,8 @@ static void share_threads(struct study *s, const struct options *base) {
 static bool plan(struct study *s, const struct study_request *r, struct options *base, struct err *e) {
     s->kind = study_find(r->kind);
     if (!s->kind) return err_set(e, "there is no study \"%.40s\"", r->kind);
-    if (!load_base(s, base, e) || !resolve_variants(s, base, r->variants, e)) return err_wrap(e, "study %s", s->kind->name);
+    if (!load_base(s, base, e) || !resolve_variants(s, base, r->variants, e))
+        return err_wrap(e, "study %s", s->kind->name);
     s->first_seed = base->seed;
     share_threads(s, base);
     if (!name_out(s, r->out, base, e) || !make_jobs(s, e)) return false;

@@ -20,13 +20,14 @@
 #define STUDY_KINDS(X)                                                                                                 \
     X(SANITY, "sanity", "is the reward right on more than 90 % of held-out pairs before the game?", "configuration",   \
       "")                                                                                                              \
-    X(ABLATION, "ablation", "no, one and five online iterations, offline, and cross-entropy alone", "online iterations", \
+    X(ABLATION, "ablation", "no, one and five online iterations, offline, and cross-entropy alone",                    \
+      "online iterations",                                                                                             \
       "all but \"0 iterations\" have the budget of the five: as many teacher outputs and student steps")               \
     X(SCALE, "scale", "the scale of the reward: reward.bound 1, 2, 5, 10", "reward.bound R",                           \
       "what varies is the bound of the reward's values, not the size of its model")                                    \
     X(ROBUSTNESS, "robustness", "beta, zeta and the learning rates halved and doubled, one at a time",                 \
       "what is perturbed",                                                                                             \
-      "one option at a time around the configuration's value; zeta trains nothing while beta is fixed in scope full") \
+      "one option at a time around the configuration's value; zeta trains nothing while beta is fixed in scope full")  \
     X(COVERAGE, "coverage", "how often does the confidence set contain the true reward?", "radius of the set",         \
       "the truth is the checker's: prompts.checker must be set")                                                       \
     X(DATA, "data", "pairs needed: prompts.per_iteration 32, 64, 128, 256", "prompts per iteration", "")               \
@@ -112,9 +113,9 @@ struct study_request {
 };
 
 /* Work out all jobs and look what is there already: results made with the same options and data are taken, unfinished
- * runs of the same options will be resumed. Refused: unknown kinds, variants, options and choices, --set of an option that the
- * study varies, an OUT whose runs or results were made with other settings, an OUT in use. NULL and e filled. The
- * request's strings must outlive the study. */
+ * runs of the same options will be resumed. Refused: unknown kinds, variants, options and choices, --set of an option
+ * that the study varies, an OUT whose runs or results were made with other settings, an OUT in use. NULL and e filled.
+ * The request's strings must outlive the study. */
 struct study *study_plan(const struct study_request *r, struct err *e);
 void study_free(struct study *s);
 struct study_job *study_job_of(const struct study *s, int variant, int seed_index);

@@ -22,13 +22,9 @@ int study_figure_metrics(const struct study_table *t, enum study_metric out[3]) 
     return n;
 }
 
-static double in_unit(enum study_metric m, double v) {
-    return STUDY_METRIC[m].factor * v;
-}
+static double in_unit(enum study_metric m, double v) { return STUDY_METRIC[m].factor * v; }
 
-static const char *unit(enum study_metric m) {
-    return STUDY_METRIC[m].factor > 1 ? ", %" : "";
-}
+static const char *unit(enum study_metric m) { return STUDY_METRIC[m].factor > 1 ? ", %" : ""; }
 
 static double seed_value(const struct study_table *t, int row, enum study_metric m, int seed) {
     return t->row[row].value[(int)m * t->n_seeds + seed];
@@ -122,9 +118,7 @@ struct panel {
     double top, lo, hi, step;
 };
 
-static double px(const struct panel *p, int row) {
-    return LEFT + (WIDTH - LEFT - RIGHT) * (row + 0.5) / p->t->n_rows;
-}
+static double px(const struct panel *p, int row) { return LEFT + (WIDTH - LEFT - RIGHT) * (row + 0.5) / p->t->n_rows; }
 
 static double py(const struct panel *p, double value) {
     const double share = (value - p->lo) / (p->hi - p->lo);

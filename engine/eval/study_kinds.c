@@ -46,7 +46,8 @@ static const struct study_variant VARIANTS_NOISE[] = {
     {"p 0", {"label.noise=0"}}, {"p 0.1", {"label.noise=0.1"}}, {"p 0.3", {"label.noise=0.3"}}, {0}};
 static const struct study_variant VARIANTS_LABELLER[] = {
     {"teacher", {"labeller=teacher"}}, {"oracle", {"labeller=oracle"}}, {"self", {"labeller=self"}}, {0}};
-/* ppo_fixed_rm gets the pairs and the fit of offline PbKD: it differs from it in that nobody plays against the student. */
+/* ppo_fixed_rm gets the pairs and the fit of offline PbKD: it differs from it in that nobody plays against the
+ * student. */
 static const struct study_variant VARIANTS_ALGORITHMS[] = {
     {"pbkd", {"algorithm=pbkd", "iterations=5"}},
     {"pbkd offline", {"algorithm=pbkd", "iterations=5", GATHERED_AT_ONCE}},

@@ -235,8 +235,7 @@ static bool take_result(struct study_job *j) {
 static bool check_needs(struct study *s, struct study_job *j) {
     const char *needs = s->kind->needs;
     if (!needs || cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(j->result, needs))) return true;
-    err_set(&j->why, "its result has no \"%s\", which the %s study needs", needs,
-            s->kind->name);
+    err_set(&j->why, "its result has no \"%s\", which the %s study needs", needs, s->kind->name);
     for (int i = 0; i < s->n_jobs; i++) {
         if (s->job[i].state != JOB_WAITING) continue;
         s->job[i].state = JOB_FAILED;
@@ -350,9 +349,7 @@ void study_stop(struct study *s) {
     signal_children(s, SIGTERM);
 }
 
-void study_freeze(struct study *s, bool on) {
-    signal_children(s, on ? SIGSTOP : SIGCONT);
-}
+void study_freeze(struct study *s, bool on) { signal_children(s, on ? SIGSTOP : SIGCONT); }
 
 /* ---- how long yet ---- */
 

@@ -27,9 +27,7 @@ static const cJSON *at_path(const cJSON *v, const char *path) {
     return v;
 }
 
-static double number(const cJSON *v) {
-    return cJSON_IsNumber(v) ? v->valuedouble : (double)NAN;
-}
+static double number(const cJSON *v) { return cJSON_IsNumber(v) ? v->valuedouble : (double)NAN; }
 
 double study_metric_read(const cJSON *result, enum study_metric m, struct study_cell *own) {
     *own = (struct study_cell){0};
@@ -59,16 +57,15 @@ static struct study_cell over_seeds(const double *x, int n, bool share) {
     for (int i = 0; i < n; i++)
         if (isfinite(x[i])) y[c.n++] = x[i];
     if (c.n > 0) {
-        c.v = share && c.n > 1 ? stats_wilson(stats_mean(y, (size_t)c.n) * c.n, (size_t)c.n) : stats_t_interval(y, (size_t)c.n);
+        c.v = share && c.n > 1 ? stats_wilson(stats_mean(y, (size_t)c.n) * c.n, (size_t)c.n)
+                               : stats_t_interval(y, (size_t)c.n);
         c.over = c.n > 1 ? OVER_SEEDS : OVER_NONE;
     }
     free(y);
     return c;
 }
 
-static double *values(const struct study_table *t, int row, int m) {
-    return t->row[row].value + m * t->n_seeds;
-}
+static double *values(const struct study_table *t, int row, int m) { return t->row[row].value + m * t->n_seeds; }
 
 static struct study_cell paired(const struct study_table *t, int row, int m) {
     double *d = mem_small((size_t)t->n_seeds * sizeof *d);
@@ -77,6 +74,8 @@ static struct study_cell paired(const struct study_table *t, int row, int m) {
     free(d);
     return c;
 }
+
+static bool is_share(int m) { return STUDY_METRIC[m].factor == 100; }
 
 /* A mean of shares is a share, and so are the ends of its interval, where Student's t knows no bounds. */
 static void bound_share(struct interval *v) {
@@ -88,7 +87,7 @@ void study_table_compute(struct study_table *t) {
     for (int r = 0; r < t->n_rows; r++) {
         for (int m = 0; m < N_STUDY_METRICS; m++) {
             t->row[r].cell[m] = over_seeds(values(t, r, m), t->n_seeds, m == STUDY_METRIC_COVERAGE);
-            if (m == STUDY_METRIC_REDRAWN) bound_share(&t->row[r].cell[m].v);
+            if (is_share(m)) bound_share(&t->row[r].cell[m].v);
             t->row[r].difference[m] = r == 0 ? NOTHING : paired(t, r, m);
         }
     }

@@ -3,16 +3,17 @@
  *
  * Intervals are 95 %, Student's t over seeds (stats_t_interval): over the three or five seeds of a study a bootstrap
  * would be too narrow, because it cannot reach beyond the values seen. Coverage, yes or no in every run, gets Wilson's
- * interval of a share; where every run has a share of its own, Student's t stops at none and all. With one seed there is nothing to compare: then the interval over prompts that the run itself
- * reports is shown where there is one. */
+ * interval of a share; where every run has a share of its own, such as accuracies, Student's t stops at none and all.
+ * With one seed there is nothing to compare: then the interval over prompts that the run itself reports is shown where
+ * there is one. */
 #ifndef PBKD_EVAL_STUDY_TABLE_H
 #define PBKD_EVAL_STUDY_TABLE_H
 
 #include "engine/eval/study.h"
 #include "engine/math/stats.h"
 
-/* id, name in CSV and JSON, column title, where it stands in a result ("" = derived), factor and decimals as text, what
- * it is */
+/* id, name in CSV and JSON, column title, where it stands in a result ("" = derived), factor and decimals as text (100:
+ * a share, given in percent), what it is */
 #define STUDY_METRICS(X)                                                                                               \
     X(REWARD, "reward_accuracy", "reward %", "reward.accuracy_heldout_first", 100, 1,                                  \
       "reward accuracy on held-out pairs before the game")                                                             \

@@ -11,10 +11,12 @@
 
 #include "engine/base/err.h"
 
+/* clang-format off */
 enum gguf_value_type {
     GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL, GGUF_STRING, GGUF_ARRAY, GGUF_U64,
     GGUF_I64, GGUF_F64, GGUF_N_VALUE_TYPES
 };
+/* clang-format on */
 
 struct gguf; /* an open file; immutable, may be read from several threads */
 

@@ -8,20 +8,20 @@
 #include "engine/formats/gguf.h"
 
 enum {
-    GGUF_MAX_NAME = 64,      /* tensor names, with the NUL the reference adds */
-    GGUF_MAX_KEY = 65535,    /* the format's own limit */
+    GGUF_MAX_NAME = 64,   /* tensor names, with the NUL the reference adds */
+    GGUF_MAX_KEY = 65535, /* the format's own limit */
     GGUF_DEFAULT_ALIGN = 32,
     GGUF_MAX_ALIGN = 1 << 20,
-    GGUF_MAX_RUN = 64 << 20  /* longest string in bytes, longest array in elements */
+    GGUF_MAX_RUN = 64 << 20 /* longest string in bytes, longest array in elements */
 };
 
 struct gguf_kv {
-    const char *key;            /* NUL-terminated, in gguf.names */
-    const unsigned char *raw;   /* the value as stored: for arrays from the element type on */
+    const char *key;          /* NUL-terminated, in gguf.names */
+    const unsigned char *raw; /* the value as stored: for arrays from the element type on */
     size_t raw_len;
     enum gguf_value_type type, elem; /* elem of arrays */
-    size_t n;                   /* array length, else 1 */
-    const unsigned char *items; /* array elements, or the value itself */
+    size_t n;                        /* array length, else 1 */
+    const unsigned char *items;      /* array elements, or the value itself */
 };
 
 struct gguf {

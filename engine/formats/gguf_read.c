@@ -9,8 +9,8 @@
 #include "engine/formats/quant.h"
 
 enum {
-    MIN_KV_BYTES = 8 + 1 + 4 + 1,          /* key length, key, type, value */
-    MIN_TENSOR_BYTES = 8 + 1 + 4 + 4 + 8   /* name length, name, n_dims, type, offset */
+    MIN_KV_BYTES = 8 + 1 + 4 + 1,        /* key length, key, type, value */
+    MIN_TENSOR_BYTES = 8 + 1 + 4 + 4 + 8 /* name length, name, n_dims, type, offset */
 };
 
 struct cursor {

@@ -39,7 +39,7 @@ static bool wrong_type(const struct gguf *g, const struct gguf_kv *kv, const cha
 }
 
 /* An integer of any width; *negative says that *v holds the two's complement of a negative one. False for other types.
- * */
+ */
 static bool load_integer(enum gguf_value_type type, const unsigned char *p, uint64_t *v, bool *negative) {
     int64_t s = 0;
     *v = 0;
@@ -150,8 +150,7 @@ bool gguf_each_string(const struct gguf *g, const char *key,
 }
 
 static bool check_length(const struct gguf *g, const struct gguf_kv *kv, size_t n, struct err *e) {
-    return kv->n == n ||
-           err_set(e, "%s: key \"%s\" must have %zu elements, found %zu", g->path, kv->key, n, kv->n);
+    return kv->n == n || err_set(e, "%s: key \"%s\" must have %zu elements, found %zu", g->path, kv->key, n, kv->n);
 }
 
 bool gguf_copy_i32(const struct gguf *g, const char *key, int32_t *out, size_t n, struct err *e) {

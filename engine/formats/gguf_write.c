@@ -35,7 +35,9 @@ struct gguf_writer {
     struct err err;
 };
 
-struct gguf_writer *gguf_writer_new(void) { return mem_small(sizeof(struct gguf_writer)); }
+struct gguf_writer *gguf_writer_new(void) {
+    return mem_small(sizeof(struct gguf_writer));
+}
 
 void gguf_writer_free(struct gguf_writer *w) {
     if (!w) return;
@@ -231,9 +233,7 @@ static void emit_header(struct sink *s, const struct gguf_writer *w) {
 /* The largest magnitude a type stores as a finite number: F16's own, and 127 times that for Q8_0's scale, each up to
  * where rounding reaches infinity; BF16 likewise. */
 static bool storable(uint32_t type, const float *x, size_t n, size_t *bad) {
-    const float limit = type == QUANT_F16    ? 65519.0f
-                        : type == QUANT_Q8_0 ? 65519.0f * 127.0f
-                                             : 0x1.FEFFFEp+127f;
+    const float limit = type == QUANT_F16 ? 65519.0f : type == QUANT_Q8_0 ? 65519.0f * 127.0f : 0x1.FEFFFEp+127f;
     for (*bad = 0; *bad < n; ++*bad)
         if (!(fabsf(x[*bad]) <= limit)) return false;
     return true;

@@ -208,6 +208,7 @@ static void decode_q6_k(const void *blocks, float *out, size_t n) {
     }
 }
 
+/* clang-format off */
 static const struct quant_info types[] = {
     {"F32", QUANT_F32, 1, 4, decode_f32},        {"F16", QUANT_F16, 1, 2, decode_f16},
     {"BF16", QUANT_BF16, 1, 2, decode_bf16},     {"Q4_0", QUANT_Q4_0, 32, 18, decode_q4_0},
@@ -226,6 +227,7 @@ static const struct quant_info types[] = {
     {"IQ1_M", 29, 256, 56, NULL},                {"TQ1_0", 34, 256, 54, NULL},
     {"TQ2_0", 35, 256, 66, NULL},                {"MXFP4", 39, 32, 17, NULL},
 };
+/* clang-format on */
 
 const struct quant_info *quant_info(uint32_t type) {
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)

@@ -7,10 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* clang-format off */
 enum quant_type {
     QUANT_F32 = 0, QUANT_F16 = 1, QUANT_Q4_0 = 2, QUANT_Q4_1 = 3, QUANT_Q5_0 = 6, QUANT_Q5_1 = 7, QUANT_Q8_0 = 8,
     QUANT_Q4_K = 12, QUANT_Q5_K = 13, QUANT_Q6_K = 14, QUANT_IQ4_NL = 20, QUANT_BF16 = 30
 };
+/* clang-format on */
 
 /* One row per known type: name ("Q4_0"), elements per block, bytes per block, and the decoder, which is NULL for the
  * types that can only be measured (a model that uses them must be refused). quant_info is NULL for unknown ids. */

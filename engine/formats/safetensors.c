@@ -25,7 +25,7 @@ struct entry {
 
 struct st_file {
     char *path;
-    struct file_map map; /* zero when the bytes are borrowed */
+    struct file_map map;       /* zero when the bytes are borrowed */
     const unsigned char *data; /* after the header */
     uint64_t data_len;
     cJSON *header;
@@ -37,7 +37,7 @@ struct st_file {
 static const struct {
     const char *name;
     uint64_t size;
-} dtypes[] = {{"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8},  {"I32", 4}, {"I16", 2},
+} dtypes[] = {{"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2},
               {"I8", 1},  {"U8", 1},  {"U16", 2}, {"U32", 4},  {"U64", 8}, {"BOOL", 1}};
 
 /* cJSON keeps numbers as doubles: beyond 2^53 they would be silently another number. */
@@ -120,8 +120,7 @@ static bool read_entries(struct st_file *f, struct err *e) {
     }
     qsort(f->entries, f->n_entries, sizeof *f->entries, by_range);
     if (!check_tiling(f, e) || !names_alloc(&f->by_name, f->n_entries, f->path, e)) return false;
-    for (size_t i = 0; i < f->n_entries; i++)
-        f->by_name.entries[i] = (struct name_entry){f->entries[i].name, i};
+    for (size_t i = 0; i < f->n_entries; i++) f->by_name.entries[i] = (struct name_entry){f->entries[i].name, i};
     /* json_parse has refused duplicates already; this guards the lookup all the same */
     const char *twice = names_sort(&f->by_name);
     return !twice || err_set(e, "%s: tensor \"%s\" occurs twice", f->path, twice);

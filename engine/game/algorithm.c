@@ -1,6 +1,7 @@
 /* The table of algorithms and the order of phases that follows from it: see algorithm.h. */
 #include "engine/game/algorithm.h"
 
+/* clang-format off */
 static const struct algorithm_info ALGORITHMS[] = {
     [ALGORITHM_PBKD] = {.help = "the min-max game: an adversarial reward within the confidence set against the student",
                         .trains = PHASE_DESCENT, .pairs = true, .fit = FIT_EVERY_ITERATION, .expert = EXPERT_WHITE_BOX, .ascent = true},
@@ -21,10 +22,12 @@ static const struct algorithm_info ALGORITHMS[] = {
     [ALGORITHM_MOMENT] = {.help = "adversarial moment matching: the white-box game without preferences",
                           .trains = PHASE_DESCENT, .expert = EXPERT_ALWAYS, .ascent = true},
 };
+/* clang-format on */
 
 /* The phases of an iteration in their order; runs() leaves some out. */
-static const enum run_phase PLAN[] = {PHASE_COLLECT, PHASE_SFT, PHASE_SAMPLE, PHASE_FIT, PHASE_GATE, PHASE_ASCENT, PHASE_DESCENT,
-                                      PHASE_DISTIL, PHASE_DPO, PHASE_EVALUATE, PHASE_CHECKPOINT};
+static const enum run_phase PLAN[] = {PHASE_COLLECT, PHASE_SFT,      PHASE_SAMPLE,    PHASE_FIT,
+                                      PHASE_GATE,    PHASE_ASCENT,   PHASE_DESCENT,   PHASE_DISTIL,
+                                      PHASE_DPO,     PHASE_EVALUATE, PHASE_CHECKPOINT};
 enum { N_PLAN = sizeof PLAN / sizeof *PLAN };
 
 const struct algorithm_info *algorithm_info(const struct options *o) { return &ALGORITHMS[o->algorithm]; }
@@ -34,7 +37,9 @@ bool algorithm_needs_expert(const struct options *o) {
     return x == EXPERT_ALWAYS || (x == EXPERT_WHITE_BOX && o->reward_access == ACCESS_WHITE_BOX);
 }
 
-bool algorithm_white_box_reward(const struct options *o) { return algorithm_has_adversary(o) && algorithm_needs_expert(o); }
+bool algorithm_white_box_reward(const struct options *o) {
+    return algorithm_has_adversary(o) && algorithm_needs_expert(o);
+}
 
 bool algorithm_has_fitted(const struct options *o) { return algorithm_info(o)->fit != FIT_NEVER; }
 
@@ -42,9 +47,13 @@ bool algorithm_has_adversary(const struct options *o) { return algorithm_info(o)
 
 bool algorithm_holds_adversary(const struct options *o) { return algorithm_info(o)->ascent && algorithm_has_fitted(o); }
 
-bool algorithm_linear_adversary(const struct options *o) { return algorithm_holds_adversary(o) && o->game_scope == SCOPE_HEAD; }
+bool algorithm_linear_adversary(const struct options *o) {
+    return algorithm_holds_adversary(o) && o->game_scope == SCOPE_HEAD;
+}
 
-bool algorithm_gathers(const struct options *o, int64_t iteration) { return iteration == 1 || o->game_data == DATA_ONLINE; }
+bool algorithm_gathers(const struct options *o, int64_t iteration) {
+    return iteration == 1 || o->game_data == DATA_ONLINE;
+}
 
 static bool runs(const struct options *o, int64_t iteration, enum run_phase p) {
     const struct algorithm_info *a = algorithm_info(o);
@@ -53,7 +62,8 @@ static bool runs(const struct options *o, int64_t iteration, enum run_phase p) {
     case PHASE_SFT: return a->trains == PHASE_SFT || (first && o->sft_steps > 0);
     case PHASE_SAMPLE: return a->pairs && algorithm_gathers(o, iteration);
     case PHASE_FIT:
-    case PHASE_GATE: return a->fit == FIT_EVERY_ITERATION ? algorithm_gathers(o, iteration) : a->fit == FIT_FIRST_ITERATION && first;
+    case PHASE_GATE:
+        return a->fit == FIT_EVERY_ITERATION ? algorithm_gathers(o, iteration) : a->fit == FIT_FIRST_ITERATION && first;
     case PHASE_ASCENT: return plays && a->ascent;
     case PHASE_DESCENT: return plays;
     case PHASE_DISTIL:
@@ -79,4 +89,6 @@ enum run_phase algorithm_next_phase(const struct options *o, int64_t iteration, 
     return first_from(o, iteration, place(p) + 1);
 }
 
-enum run_phase algorithm_round_phase(const struct options *o, int64_t iteration) { return first_from(o, iteration, place(PHASE_ASCENT)); }
+enum run_phase algorithm_round_phase(const struct options *o, int64_t iteration) {
+    return first_from(o, iteration, place(PHASE_ASCENT));
+}

@@ -1,8 +1,8 @@
 /* Reward ascent (step 4a).
  *
- * Ascent maximises G - beta (L - L_hat - zeta) over all parameters of the adversary. G's teacher and student answers and the pairs of L are one
- * packed batch: one forward and one backward pass. G is measured before the step (the trough that the last descent left) and after it (the
- * peak), which is the saw-tooth of the dashboard. */
+ * Ascent maximises G - beta (L - L_hat - zeta) over all parameters of the adversary. G's teacher and student answers
+ * and the pairs of L are one packed batch: one forward and one backward pass. G is measured before the step (the trough
+ * that the last descent left) and after it (the peak), which is the saw-tooth of the dashboard. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -18,7 +18,8 @@ static int draw_outputs(struct game *g, const struct teacher_output **out, int n
     const int total = g->outputs.n - (int)g->st.first_output;
     int have = 0;
     for (uint64_t draw = 0; have < n && draw < 16 * (uint64_t)n && total > 0; draw++) {
-        const uint64_t at = rng_below((uint64_t)total, (uint64_t)g->o->seed, RNG_PROMPTS, (uint64_t)g->st.tick + (1ull << 40), draw);
+        const uint64_t at =
+            rng_below((uint64_t)total, (uint64_t)g->o->seed, RNG_PROMPTS, (uint64_t)g->st.tick + (1ull << 40), draw);
         const struct teacher_output *y = &g->outputs.output[g->st.first_output + (int64_t)at];
         if (y->set == OUTPUT_TRAIN && !g->train.prompt[y->prompt].heldout) out[have++] = y;
     }
@@ -26,7 +27,8 @@ static int draw_outputs(struct game *g, const struct teacher_output **out, int n
 }
 
 /* Build the batch: n teacher answers, n student answers, then the pairs. */
-static void ascent_sequences(struct game *g, const struct teacher_output *const *out, const struct gen_output *y, int n, int n_pairs) {
+static void ascent_sequences(struct game *g, const struct teacher_output *const *out, const struct gen_output *y, int n,
+                             int n_pairs) {
     const bool last = g->adversary.level == REWARD_SEQUENCE;
     sequences_clear(&g->pairs.seqs);
     for (int i = 0; i < n; i++) {
@@ -81,7 +83,8 @@ void game_hold(struct game *g, int n, struct ascent *a) {
 void game_publish_ascent(struct game *g, const struct ascent *a) {
     struct game_state *st = &g->st;
     /* Since the last descent the reward was fitted again, or there was none yet. */
-    const bool anew = st->policy_step == 0 && (st->iteration == 1 || (algorithm_has_fitted(g->o) && algorithm_gathers(g->o, st->iteration)));
+    const bool anew = st->policy_step == 0 &&
+                      (st->iteration == 1 || (algorithm_has_fitted(g->o) && algorithm_gathers(g->o, st->iteration)));
     if (st->step == 0 && !anew) { /* else the step before was an ascent too */
         game_series(g, SERIES_GAP_DESCENT, a->before);
         watch_figure(g, STEP_GAP_DESCENT, a->before);
@@ -91,8 +94,10 @@ void game_publish_ascent(struct game *g, const struct ascent *a) {
     if (!g->head) watch_figure(g, STEP_GRADIENT_REWARD, g->adversary.t.opt.norm);
     if (!algorithm_holds_adversary(g->o)) return;
     const double best = g->o->beta_mode == BETA_AUTO ? a->nll_fitted : st->nll_best;
-    if (g->head) st->slack = a->nll - a->nll_fitted; /* exact */
-    else st->slack += 0.2 * (a->nll - best - st->slack);
+    if (g->head)
+        st->slack = a->nll - a->nll_fitted; /* exact */
+    else
+        st->slack += 0.2 * (a->nll - best - st->slack);
     st->beta = a->beta;
     st->beta_integral = a->integral;
     game_series(g, SERIES_SLACK, st->slack);
@@ -117,7 +122,9 @@ static bool ascend(struct game *g, int n, int n_pairs, struct ascent *a, struct 
     double norm;
     if (!reward_score(&g->adversary, &p->seqs, true, p->value, e)) return false;
     ascent_gradient(g, n, n_pairs, a);
-    if (!reward_backward(&g->adversary, &p->seqs, p->dvalue, e) || !reward_step(&g->adversary, g->o->game_reward_lr, &norm, e)) return false;
+    if (!reward_backward(&g->adversary, &p->seqs, p->dvalue, e) ||
+        !reward_step(&g->adversary, g->o->game_reward_lr, &norm, e))
+        return false;
     const struct sequences answers = sequences_first(&p->seqs, 2 * n);
     if (!reward_score(&g->adversary, &answers, false, p->value, e)) return false;
     a->after = 0;
@@ -128,7 +135,8 @@ static bool ascend(struct game *g, int n, int n_pairs, struct ascent *a, struct 
 }
 
 /* A gradient step of the adversary on n answers of each side. */
-static bool step_up(struct game *g, const struct teacher_output *const *out, const struct gen_output *y, int n, struct err *e) {
+static bool step_up(struct game *g, const struct teacher_output *const *out, const struct gen_output *y, int n,
+                    struct err *e) {
     struct ascent a;
     const int n_pairs = game_draw_pairs(g, g->o->reward_batch);
     if (!game_measure_fitted(g, n_pairs, &a, e)) return false;

@@ -1,6 +1,6 @@
-/* Collecting: teacher outputs for the iteration's prompts, then the answers that stand against them (offline.c), then pairs and their labels
- * (steps 1 and 2 of the game). Teacher outputs come first as a phase of their own, because a student that has never been trained is trained on
- * them before it is sampled. */
+/* Collecting: teacher outputs for the iteration's prompts, then the answers that stand against them (offline.c), then
+ * pairs and their labels (steps 1 and 2 of the game). Teacher outputs come first as a phase of their own, because a
+ * student that has never been trained is trained on them before it is sampled. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -49,8 +49,8 @@ enum game_result collect_step(struct game *g, bool *finished, struct err *e) {
     const int n_pairs = g->dpref.n;
     bool ok = db_begin(g->db, e) && (!labelling_import_is_due(g) || labelling_import(g, e));
     for (int i = 0; i < n; i++) {
-        ok = ok && outputs_add(&g->outputs, g->db, st->tick, OUTPUT_TRAIN, index[i], (int)st->iteration, out[i].text, out[i].truncated,
-                               g->tok, g->chat, g->o->max_new_tokens, e);
+        ok = ok && outputs_add(&g->outputs, g->db, st->tick, OUTPUT_TRAIN, index[i], (int)st->iteration, out[i].text,
+                               out[i].truncated, g->tok, g->chat, g->o->max_new_tokens, e);
         free(out[i].text);
     }
     if (!ok) {
@@ -71,16 +71,20 @@ static struct passage passage_of(const struct game *g, const struct labelling *l
 }
 
 /* Make the pair of answers i and j, unless the labeller is against it or their texts are the same: *made. */
-static bool make_pair(struct game *g, const struct labelling *l, int i, int j, uint64_t index, bool *made, struct err *e) {
-    const struct passage x = {l->x->text, l->x->token, l->x->n, false, {0}}, y0 = passage_of(g, l, i), y1 = passage_of(g, l, j);
+static bool make_pair(struct game *g, const struct labelling *l, int i, int j, uint64_t index, bool *made,
+                      struct err *e) {
+    const struct passage x = {l->x->text, l->x->token, l->x->n, false, {0}}, y0 = passage_of(g, l, i),
+                         y1 = passage_of(g, l, j);
     struct pref_pair label;
     *made = true;
-    return labelling_pair(l, g, i, j, index, &label) == LABEL_NO_PAIR || pair_add(&g->dpref, &label, &x, &y0, &y1, made, e);
+    return labelling_pair(l, g, i, j, index, &label) == LABEL_NO_PAIR ||
+           pair_add(&g->dpref, &label, &x, &y0, &y1, made, e);
 }
 
-/* Make the pairs of a prompt's teacher output and k other answers, the at-th of which is the first; those whose texts are the same make none and
- * are counted. Offline the others are ranked among themselves too. */
-static bool make_pairs(struct game *g, const struct teacher_output *teacher, const struct gen_output *y, int k, int at, int *same, struct err *e) {
+/* Make the pairs of a prompt's teacher output and k other answers, the at-th of which is the first; those whose texts
+ * are the same make none and are counted. Offline the others are ranked among themselves too. */
+static bool make_pairs(struct game *g, const struct teacher_output *teacher, const struct gen_output *y, int k, int at,
+                       int *same, struct err *e) {
     const uint64_t ranked = 1u << 24; /* far beyond the teacher's pairs of a tick, CHUNK_SAMPLES x k at most */
     struct labelling l;
     bool ok = true, made;
@@ -90,7 +94,8 @@ static bool make_pairs(struct game *g, const struct teacher_output *teacher, con
         *same += ok && !made;
     }
     for (int i = 0; ok && g->o->game_data == DATA_OFFLINE && i < k; i++)
-        for (int j = i + 1; ok && j < k; j++) ok = make_pair(g, &l, i, j, ranked + (uint64_t)(at + i) * (uint64_t)k + (uint64_t)j, &made, e);
+        for (int j = i + 1; ok && j < k; j++)
+            ok = make_pair(g, &l, i, j, ranked + (uint64_t)(at + i) * (uint64_t)k + (uint64_t)j, &made, e);
     labelling_end(&l);
     return ok;
 }
@@ -98,7 +103,8 @@ static bool make_pairs(struct game *g, const struct teacher_output *teacher, con
 /* The i-th of the pairs that were just scored, or were not. */
 static void show_pair(struct game *g, int i, bool scored) {
     const struct pref_space *p = &g->pairs;
-    struct judged_pair j = {.pair = p->pair[i], .reward = {(double)NAN, (double)NAN}, .token_scale = (double)g->fitted.scale};
+    struct judged_pair j = {
+        .pair = p->pair[i], .reward = {(double)NAN, (double)NAN}, .token_scale = (double)g->fitted.scale};
     for (int side = 0; scored && side < 2; side++) {
         const int seq = side == 0 ? p->first[i] : p->second[i];
         j.reward[side] = p->value[seq];
@@ -143,14 +149,17 @@ static void log_unlabelled(struct game *g) {
     int n = 0;
     for (int i = (int)g->st.first_pair; i < g->dpref.n; i++) n += g->dpref.pair[i].source == SOURCE_NONE;
     if (n > 0 && !options_need_person(g->o))
-        game_log(g, ALERT_INFO, "labeller %s could not decide %d of them: they train nothing until a person labels them", g->o->labeller, n);
+        game_log(g, ALERT_INFO,
+                 "labeller %s could not decide %d of them: they train nothing until a person labels them",
+                 g->o->labeller, n);
 }
 
 static bool add_pairs(struct game *g, int first_output, int n, int k, const struct gen_output *y, struct err *e) {
     bool ok = db_begin(g->db, e);
     const int n_before = g->dpref.n;
     int same = 0;
-    for (int i = 0; ok && i < n; i++) ok = make_pairs(g, &g->outputs.output[first_output + i], y + i * k, k, i * k, &same, e);
+    for (int i = 0; ok && i < n; i++)
+        ok = make_pairs(g, &g->outputs.output[first_output + i], y + i * k, k, i * k, &same, e);
     if (!ok) {
         db_rollback(g->db);
         return false;
@@ -185,8 +194,8 @@ enum game_result sample_step(struct game *g, bool *finished, struct err *e) {
     if (*finished) {
         st->rm_newest = st->sum_decided > 0 ? st->sum_correct / st->sum_decided : (double)NAN;
         if (algorithm_has_fitted(g->o)) game_series(g, SERIES_RM_NEWEST, st->rm_newest);
-        game_log(g, ALERT_INFO, "iteration %d: %d new pairs, %d answers were identical to the teacher output", (int)st->iteration,
-                 g->dpref.n - (int)st->first_pair, (int)st->identical);
+        game_log(g, ALERT_INFO, "iteration %d: %d new pairs, %d answers were identical to the teacher output",
+                 (int)st->iteration, g->dpref.n - (int)st->first_pair, (int)st->identical);
         log_unlabelled(g);
         if (g->o->game_data == DATA_OFFLINE) answers_close(g);
     }

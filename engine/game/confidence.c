@@ -10,7 +10,7 @@
 #include "engine/math/chi2.h"
 #include "engine/math/spd.h"
 
-/* ---- Workspace ------------------------------------------------------------------------------------------------------ */
+/* ---- Workspace --------------------------------------------------------------------------------------------------- */
 
 struct carver {
     double *base; /* NULL: only count */
@@ -28,8 +28,9 @@ static size_t lay_out(struct confidence *c, double *base) {
     struct carver v = {.base = base};
     const size_t n = (size_t)c->max_pairs, d = (size_t)c->d;
     double **const per_pair[] = {&c->label, &c->weight, &c->curvature};
-    double **const vectors[] = {&c->centre,      &c->w_hat,  &c->now.w, &c->now.gradient, &c->trial.w, &c->trial.gradient,
-                                &c->offset, &c->slope, &c->step,         &c->vector, &c->derivative, &c->inside, &c->outside, &c->reverse};
+    double **const vectors[] = {&c->centre,         &c->w_hat,  &c->now.w,   &c->now.gradient, &c->trial.w,
+                                &c->trial.gradient, &c->offset, &c->slope,   &c->step,         &c->vector,
+                                &c->derivative,     &c->inside, &c->outside, &c->reverse};
     double **const squares[] = {&c->hessian_hat, &c->hessian_own, &c->factor};
     for (size_t i = 0; i < sizeof per_pair / sizeof *per_pair; i++) *per_pair[i] = carve(&v, n);
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) *vectors[i] = carve(&v, d);
@@ -43,7 +44,8 @@ enum { MAX_FEATURES = 1 << 14 };
 
 struct confidence *confidence_new(int max_pairs, int n_features, struct err *e) {
     if (max_pairs < 1 || n_features < 1 || n_features > MAX_FEATURES) {
-        err_set(e, "confidence set: %d pairs of %d features, expected at least 1 pair of 1 to %d features", max_pairs, n_features, MAX_FEATURES);
+        err_set(e, "confidence set: %d pairs of %d features, expected at least 1 pair of 1 to %d features", max_pairs,
+                n_features, MAX_FEATURES);
         return NULL;
     }
     struct confidence *c = mem_small(sizeof *c);
@@ -64,7 +66,7 @@ void confidence_free(struct confidence *c) {
     free(c);
 }
 
-/* ---- Pairs ---------------------------------------------------------------------------------------------------------- */
+/* ---- Pairs ------------------------------------------------------------------------------------------------------- */
 
 /* A number of pair i (i < 0: of the set as a whole) that must lie in [lo, hi]. */
 static bool in_range(double x, double lo, double hi, const char *what, int i, struct err *e) {
@@ -88,7 +90,8 @@ static double feature_norm(const float *f, int d, int i, struct err *e) {
     for (int j = 0; j < d; j++) square += (double)f[j] * (double)f[j];
     if (isfinite(square)) return sqrt(square);
     for (int j = 0; j < d; j++)
-        if (!isfinite(f[j])) err_set(e, "confidence set: feature %d of pair %d is %g, expected a finite number", j, i, (double)f[j]);
+        if (!isfinite(f[j]))
+            err_set(e, "confidence set: feature %d of pair %d is %g, expected a finite number", j, i, (double)f[j]);
     return -1;
 }
 
@@ -96,7 +99,8 @@ static double feature_norm(const float *f, int d, int i, struct err *e) {
 static bool weigh(struct confidence *c, const struct confidence_pairs *p, struct err *e) {
     double sum = 0, squares = 0, largest = 0;
     for (int i = 0; i < p->n_pairs; i++) largest = fmax(largest, c->weight[i]);
-    if (largest <= 0) return err_set(e, "confidence set: all %d pairs have weight 0, expected a positive one", p->n_pairs);
+    if (largest <= 0)
+        return err_set(e, "confidence set: all %d pairs have weight 0, expected a positive one", p->n_pairs);
     for (int i = 0; i < p->n_pairs; i++) sum += c->weight[i] / largest;
     c->feature_scale = 0;
     for (int i = 0; i < p->n_pairs; i++) {
@@ -116,10 +120,12 @@ bool confidence_set_pairs(struct confidence *c, const struct confidence_pairs *p
     if (p->n_pairs < 1 || p->n_pairs > c->max_pairs)
         return err_set(e, "confidence set: %d pairs, expected 1 to %d", p->n_pairs, c->max_pairs);
     if (!in_range(p->ridge, 0, HUGE_VAL, "ridge", -1, e)) return false;
-    if (!(p->bound > 0) || !isfinite(p->bound)) return err_set(e, "confidence set: bound is %g, expected a positive finite number", p->bound);
+    if (!(p->bound > 0) || !isfinite(p->bound))
+        return err_set(e, "confidence set: bound is %g, expected a positive finite number", p->bound);
     for (int j = 0; j < c->d; j++) {
         c->centre[j] = p->centre ? p->centre[j] : 0;
-        if (!isfinite(c->centre[j])) return err_set(e, "confidence set: centre[%d] is %g, expected a finite number", j, c->centre[j]);
+        if (!isfinite(c->centre[j]))
+            return err_set(e, "confidence set: centre[%d] is %g, expected a finite number", j, c->centre[j]);
     }
     for (int i = 0; i < p->n_pairs; i++)
         if (!take_pair(c, p, i, e)) return false;
@@ -135,7 +141,7 @@ double confidence_loss(struct confidence *c, const double *w, double *gradient) 
     return confidence_evaluate(c, w, gradient ? gradient : c->vector);
 }
 
-/* ---- Fit and radius ------------------------------------------------------------------------------------------------- */
+/* ---- Fit and radius ---------------------------------------------------------------------------------------------- */
 
 /* tr[H (H + ridge I)^-1] = D - ridge tr (H + ridge I)^-1. Without a ridge the limit: the rank, flat directions not
  * counted. */
@@ -151,7 +157,8 @@ bool confidence_fit(struct confidence *c, double *w, struct confidence_fit *out,
     c->have_fit = false;
     if (c->n == 0) return err_set(e, "confidence set: no pairs to fit");
     for (int j = 0; j < c->d; j++)
-        if (!isfinite(w[j])) return err_set(e, "confidence set: start of the fit, w[%d] is %g, expected a finite number", j, w[j]);
+        if (!isfinite(w[j]))
+            return err_set(e, "confidence set: start of the fit, w[%d] is %g, expected a finite number", j, w[j]);
     confidence_newton_begin(c, w, NULL);
     const struct confidence_goal goal = {.beta = 1, .ridge = c->ridge};
     double residual;
@@ -178,8 +185,10 @@ bool confidence_fit(struct confidence *c, double *w, struct confidence_fit *out,
 
 bool confidence_wilks(const struct confidence *c, double delta, double *zeta, struct err *e) {
     if (!c->have_fit) return err_set(e, "confidence set: no fit, which the radius needs");
-    if (!(delta > 0 && delta < 1)) return err_set(e, "confidence set: delta is %g, expected a number between 0 and 1", delta);
-    if (!(c->dimension > 0)) return err_set(e, "confidence set: the effective dimension is 0: no pair tells two rewards apart");
+    if (!(delta > 0 && delta < 1))
+        return err_set(e, "confidence set: delta is %g, expected a number between 0 and 1", delta);
+    if (!(c->dimension > 0))
+        return err_set(e, "confidence set: the effective dimension is 0: no pair tells two rewards apart");
     *zeta = chi2_quantile(1 - delta, c->dimension) / (2 * c->n_effective);
     return true;
 }

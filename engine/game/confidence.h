@@ -11,15 +11,15 @@
  *     R  = { w : L(w) <= L^ + zeta, |w - w0| <= B }              (confidence set: convex, compact, contains w^)
  *     G(w) = g . w                                               (performance gap of student to teacher under w)
  *
- * and the game asks for max_R G, min_R G and, for a person who sets beta, max over the ball of G - beta (L - L^ - zeta).
- * beta and mu are the multipliers of the two constraints: at the maximum g = beta grad L(w) + mu (w - w0). The ball is what
- * keeps every answer finite when labels are separable, or when there are fewer pairs than features.
+ * and the game asks for max_R G, min_R G and, for a person who sets beta, max over the ball of G - beta (L - L^ -
+ * zeta). beta and mu are the multipliers of the two constraints: at the maximum g = beta grad L(w) + mu (w - w0). The
+ * ball is what keeps every answer finite when labels are separable, or when there are fewer pairs than features.
  *
  * Every answer comes with a certificate that is computed from w, beta and the data alone (confidence_certify).
  *
- * Features are f32, taken as exact; everything else is double. Results have the same bits for any number of threads, and
- * depend on the arguments, the pairs and the last fit alone, never on earlier solves: what a warm start needs is in the
- * caller's hands. A start that already meets the tolerance is returned unchanged. Nothing is allocated after
+ * Features are f32, taken as exact; everything else is double. Results have the same bits for any number of threads,
+ * and depend on the arguments, the pairs and the last fit alone, never on earlier solves: what a warm start needs is in
+ * the caller's hands. A start that already meets the tolerance is returned unchanged. Nothing is allocated after
  * confidence_new. A `struct confidence` is used by one thread at a time. */
 #ifndef PBKD_GAME_CONFIDENCE_H
 #define PBKD_GAME_CONFIDENCE_H
@@ -41,13 +41,13 @@ struct confidence_pairs {
     double bound;         /* B > 0, finite */
 };
 
-/* Workspace for up to max_pairs pairs of n_features features: about 24 max_pairs + 152 n_features^2 + 17,000 n_features bytes.
- * NULL with e filled when it cannot be had. Free with confidence_free (NULL is fine). */
+/* Workspace for up to max_pairs pairs of n_features features: about 24 max_pairs + 152 n_features^2 + 17,000 n_features
+ * bytes. NULL with e filled when it cannot be had. Free with confidence_free (NULL is fine). */
 struct confidence *confidence_new(int max_pairs, int n_features, struct err *e);
 void confidence_free(struct confidence *c);
 
-/* Take these pairs; the fit of earlier ones is forgotten. All but `feature` is copied. False when there are no pairs or too
- * many, or a number is not finite or out of its range; e then says which one, and c has no pairs. */
+/* Take these pairs; the fit of earlier ones is forgotten. All but `feature` is copied. False when there are no pairs or
+ * too many, or a number is not finite or out of its range; e then says which one, and c has no pairs. */
 bool confidence_set_pairs(struct confidence *c, const struct confidence_pairs *p, struct err *e);
 
 /* L(w); gradient[n_features], where not NULL, gets that of L. Needs pairs; w[n_features] finite. */
@@ -67,8 +67,8 @@ struct confidence_fit {
  * False, with e filled, when the start is not finite or the method stops far from a minimum. */
 bool confidence_fit(struct confidence *c, double *w, struct confidence_fit *out, struct err *e);
 
-/* Radius by Wilks' theorem: zeta = chi2_{d_eff, 1-delta} / (2 N), N and d_eff as in confidence_fit. Needs a fit; delta in
- * (0,1). False when delta is outside or d_eff is 0 (no pair tells anything). */
+/* Radius by Wilks' theorem: zeta = chi2_{d_eff, 1-delta} / (2 N), N and d_eff as in confidence_fit. Needs a fit; delta
+ * in (0,1). False when delta is outside or d_eff is 0 (no pair tells anything). */
 bool confidence_wilks(const struct confidence *c, double delta, double *zeta, struct err *e);
 
 /* A point w of the ball together with its beta. `gap` and the certificate are those of the g that the caller gave. */
@@ -82,8 +82,8 @@ struct confidence_optimum {
 
     /* Certificates. kkt: the largest of the relative residuals of the optimality conditions (confidence_certify).
      * penalty_gap: by how much at most the objective at this beta falls short of its maximum over the ball.
-     * duality_gap: by how much at most max_R G exceeds (min_R G falls below) the value of G at a point of R that is w, or
-     * lies between w and w^ where w is outside R. Rigorous for any w by convexity, up to rounding. */
+     * duality_gap: by how much at most max_R G exceeds (min_R G falls below) the value of G at a point of R that is w,
+     * or lies between w and w^ where w is outside R. Rigorous for any w by convexity, up to rounding. */
     double kkt, penalty_gap, duality_gap;
 
     bool loss_active; /* beta > 0 and L = L^ + zeta to 1e-6 zeta; otherwise `constraint inactive` */
@@ -91,29 +91,36 @@ struct confidence_optimum {
     int steps, hessians, betas;
 };
 
-/* Maximise G - beta (L - L^ - zeta) over the ball from w[n_features], which gets the maximiser. beta >= 0, zeta > 0. g and w finite.
- * beta = 0 gives the point of the ball farthest along g, or w^ when g = 0. Where the maximiser is not unique (g blind to
- * directions to which the pairs are blind) G and L are, and w is one of them. False, with e filled, on bad input, without
- * a fit, or when the method stops far from a maximum. */
-bool confidence_ascend(struct confidence *c, const double *g, double zeta, double beta, double *w, struct confidence_optimum *out, struct err *e);
+/* Maximise G - beta (L - L^ - zeta) over the ball from w[n_features], which gets the maximiser. beta >= 0, zeta > 0. g
+ * and w finite. beta = 0 gives the point of the ball farthest along g, or w^ when g = 0. Where the maximiser is not
+ * unique (g blind to directions to which the pairs are blind) G and L are, and w is one of them. False, with e filled,
+ * on bad input, without a fit, or when the method stops far from a maximum. */
+bool confidence_ascend(struct confidence *c, const double *g, double zeta, double beta, double *w,
+                       struct confidence_optimum *out, struct err *e);
 
-/* max_R G with automatic beta: the smallest beta whose maximiser lies in R, to slack in [-1e-10 zeta, 0] (or as near as L can be
- * computed). out->beta before the call is where the search starts, from w; 0 for a cold start, which reads neither. When the
- * farthest point of the ball along g lies in R, or g = 0, beta is 0 and the constraint is inactive. Errors as above. */
-bool confidence_maximise(struct confidence *c, const double *g, double zeta, double *w, struct confidence_optimum *out, struct err *e);
+/* max_R G with automatic beta: the smallest beta whose maximiser lies in R, to slack in [-1e-10 zeta, 0] (or as near as
+ * L can be computed). out->beta before the call is where the search starts, from w; 0 for a cold start, which reads
+ * neither. When the farthest point of the ball along g lies in R, or g = 0, beta is 0 and the constraint is inactive.
+ * Errors as above. */
+bool confidence_maximise(struct confidence *c, const double *g, double zeta, double *w, struct confidence_optimum *out,
+                         struct err *e);
 
-/* min_R G and max_R G: the interval of the gap over all rewards that the preferences allow. min->beta, max->beta and the
- * weights start the two searches as in confidence_maximise; a cold minimum starts from the mirror image of the maximum. */
-bool confidence_interval(struct confidence *c, const double *g, double zeta, double *w_min, struct confidence_optimum *min,
-                         double *w_max, struct confidence_optimum *max, struct err *e);
+/* min_R G and max_R G: the interval of the gap over all rewards that the preferences allow. min->beta, max->beta and
+ * the weights start the two searches as in confidence_maximise; a cold minimum starts from the mirror image of the
+ * maximum. */
+bool confidence_interval(struct confidence *c, const double *g, double zeta, double *w_min,
+                         struct confidence_optimum *min, double *w_max, struct confidence_optimum *max, struct err *e);
 
-/* The curve beta -> (G, L - L^) of the maximisers at n betas, positive and strictly ascending. gap[n], excess[n]. w[n_features], where
- * not NULL, gets the maximiser at beta[0]. */
-bool confidence_curve(struct confidence *c, const double *g, const double *beta, int n, double *gap, double *excess, double *w, struct err *e);
+/* The curve beta -> (G, L - L^) of the maximisers at n betas, positive and strictly ascending. gap[n], excess[n].
+ * w[n_features], where not NULL, gets the maximiser at beta[0]. */
+bool confidence_curve(struct confidence *c, const double *g, const double *beta, int n, double *gap, double *excess,
+                      double *w, struct err *e);
 
-/* Everything in *out but steps, hessians and betas, from w and beta alone; of a minimum with -g. Needs a fit; w, g finite.
- * kkt, with r = g - beta grad L(w), u = w - w0, mu = max(0, r . u) / |u|^2: the largest of |r - mu u| / |g| and max(0, |u| - B) / B
- * and mu |u| (B - |u|) / (B |g|), and when `set`, the conditions of max_R, also of max(0, slack) / zeta and beta |slack| / (B |g|). */
-void confidence_certify(struct confidence *c, const double *g, double zeta, double beta, const double *w, bool set, struct confidence_optimum *out);
+/* Everything in *out but steps, hessians and betas, from w and beta alone; of a minimum with -g. Needs a fit; w, g
+ * finite. kkt, with r = g - beta grad L(w), u = w - w0, mu = max(0, r . u) / |u|^2: the largest of |r - mu u| / |g| and
+ * max(0, |u| - B) / B and mu |u| (B - |u|) / (B |g|), and when `set`, the conditions of max_R, also of max(0, slack) /
+ * zeta and beta |slack| / (B |g|). */
+void confidence_certify(struct confidence *c, const double *g, double zeta, double beta, const double *w, bool set,
+                        struct confidence_optimum *out);
 
 #endif

@@ -1,8 +1,8 @@
 /* The preference likelihood of a linear reward and its gradient in one pass over the features: see confidence.h.
  *
- * Rows are cut into at most PARTS parts, by their number alone; each part sums into its own place and the parts are added in
- * order, so the bits do not depend on the number of threads. Within a part a block of rows is read twice while it lies in
- * the first-level cache: for the margins f . w, then for the gradient. */
+ * Rows are cut into at most PARTS parts, by their number alone; each part sums into its own place and the parts are
+ * added in order, so the bits do not depend on the number of threads. Within a part a block of rows is read twice while
+ * it lies in the first-level cache: for the margins f . w, then for the gradient. */
 #include <string.h>
 
 #include "engine/game/confidence_private.h"
@@ -12,16 +12,13 @@
 enum { PARTS = 64, PART_MIN_ROWS = 64, BLOCK_ROWS = 32, LANES = 8, ALIGN = 8 };
 
 /* A part is [gradient | loss]. */
-static size_t part_size(int d) {
-    return ((size_t)d + 1 + ALIGN - 1) / ALIGN * ALIGN;
-}
+static size_t part_size(int d) { return ((size_t)d + 1 + ALIGN - 1) / ALIGN * ALIGN; }
 
-size_t confidence_parts_size(int d) {
-    return PARTS * part_size(d);
-}
+size_t confidence_parts_size(int d) { return PARTS * part_size(d); }
 
 /* margin[r] = f_r . w */
-SIMD_CLONES static void margins(double *restrict margin, const float *restrict f, const double *restrict w, int rows, int d) {
+SIMD_CLONES static void margins(double *restrict margin, const float *restrict f, const double *restrict w, int rows,
+                                int d) {
     for (int r = 0; r < rows; r++, f += d) {
         double lane[LANES] = {0};
         int j = 0;
@@ -33,7 +30,8 @@ SIMD_CLONES static void margins(double *restrict margin, const float *restrict f
 }
 
 /* gradient += sum_r by[r] f_r, four rows at a time */
-SIMD_CLONES static void add_rows(double *restrict gradient, const float *restrict f, const double *restrict by, int rows, int d) {
+SIMD_CLONES static void add_rows(double *restrict gradient, const float *restrict f, const double *restrict by,
+                                 int rows, int d) {
     int r = 0;
     for (; r + 4 <= rows; r += 4, f += 4 * (size_t)d) {
         const float *f1 = f + d, *f2 = f1 + d, *f3 = f2 + d;

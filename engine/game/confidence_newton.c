@@ -1,12 +1,12 @@
 /* Newton's method over a ball: the one solver under the fit, the inner maximum and the curve (confidence_private.h).
  *
- * The function is convex and the ball is convex, so each step minimises the quadratic model over the ball exactly (Moré &
- * Sorensen 1983: a multiplier mu by Newton's method on 1/|v|) and searches the line to that point, which never leaves the
- * ball. This converges from any start, and the ball costs a few small factorisations instead of an outer loop.
+ * The function is convex and the ball is convex, so each step minimises the quadratic model over the ball exactly (Moré
+ * & Sorensen 1983: a multiplier mu by Newton's method on 1/|v|) and searches the line to that point, which never leaves
+ * the ball. This converges from any start, and the ball costs a few small factorisations instead of an outer loop.
  *
- * A Hessian costs as much as ten evaluations of the loss and its gradient or more, and changes little within a confidence
- * set. So a step uses whichever Hessian is there (the chord method), and a new one is computed where the old one fails the
- * line search, or would take longer at the rate just seen. */
+ * A Hessian costs as much as ten evaluations of the loss and its gradient or more, and changes little within a
+ * confidence set. So a step uses whichever Hessian is there (the chord method), and a new one is computed where the old
+ * one fails the line search, or would take longer at the rate just seen. */
 #include <float.h>
 #include <string.h>
 
@@ -15,8 +15,8 @@
 
 enum { MAX_STEPS = 500, MAX_HALVINGS = 60, MAX_SECULAR = 100 };
 
-/* Curvature below this share of the Hessian's trace is rounding: proximal damping of that size keeps steps finite there,
- * without moving the solution. */
+/* Curvature below this share of the Hessian's trace is rounding: proximal damping of that size keeps steps finite
+ * there, without moving the solution. */
 static const double FLAT = 1e-12;
 static const double ON_BALL = 1e-12;         /* relative distance from the sphere that counts as on it */
 static const double ROUND = 1e-13;           /* relative excess over the bound that is rounding of the norm */
@@ -85,8 +85,8 @@ void confidence_newton_factor(struct confidence *c, double beta, double shift) {
     c->factor_shift = shift;
 }
 
-/* c->offset, and the function's gradient in c->slope. Returns the norm of the part of the gradient that the ball does not
- * hold. */
+/* c->offset, and the function's gradient in c->slope. Returns the norm of the part of the gradient that the ball does
+ * not hold. */
 static double residual_at_now(struct confidence *c, const struct confidence_goal *goal) {
     const double norm = confidence_offset(c, c->now.w, c->offset);
     for (int j = 0; j < c->d; j++)
@@ -98,8 +98,8 @@ static double residual_at_now(struct confidence *c, const struct confidence_goal
     return vector_norm(c->vector, c->d);
 }
 
-/* c->step and c->vector = c->offset + c->step for this multiplier of the ball; c->derivative = -d vector / d mu. Returns
- * |c->vector|. */
+/* c->step and c->vector = c->offset + c->step for this multiplier of the ball; c->derivative = -d vector / d mu.
+ * Returns |c->vector|. */
 static double step_with(struct confidence *c, const struct confidence_goal *goal, double damping, double mu) {
     confidence_newton_factor(c, goal->beta, damping + mu);
     for (int j = 0; j < c->d; j++) c->step[j] = -(c->slope[j] + mu * c->offset[j]);
@@ -119,8 +119,8 @@ static void ball_step(struct confidence *c, const struct confidence_goal *goal) 
     for (int k = 0;; k++) {
         const double norm = step_with(c, goal, damping, c->mu);
         if (c->mu == 0 && norm <= bound) return;
-        /* 1/|v| is concave in mu and nearly straight: from the left Newton's method climbs, from the right it lands left, and
-         * from the left to the right only rounding leads. */
+        /* 1/|v| is concave in mu and nearly straight: from the left Newton's method climbs, from the right it lands
+         * left, and from the left to the right only rounding leads. */
         const double more = norm * norm / vector_dot(c->vector, c->derivative, c->d) * (norm - bound) / bound;
         const bool near = fabs(norm - bound) <= NEAR_BALL * bound && c->mu + more >= 0;
         if (near || (was_outside && norm < bound) || k == MAX_SECULAR) {
@@ -136,8 +136,8 @@ static void ball_step(struct confidence *c, const struct confidence_goal *goal) 
     }
 }
 
-/* A residual is small enough below `tolerance`; below `enough` when rounding keeps the method from more. Rounding of the
- * margins f . w and of w itself is felt through the Hessian. */
+/* A residual is small enough below `tolerance`; below `enough` when rounding keeps the method from more. Rounding of
+ * the margins f . w and of w itself is felt through the Hessian. */
 struct limits {
     double tolerance, enough;
 };
@@ -155,8 +155,8 @@ static void swap_points(struct confidence *c) {
     c->trial = p;
 }
 
-/* Step along c->step as far as the function falls enough. False, with c->now where it was, when that is nowhere, or not the
- * whole way though `whole` is asked for. */
+/* Step along c->step as far as the function falls enough. False, with c->now where it was, when that is nowhere, or not
+ * the whole way though `whole` is asked for. */
 static bool search_line(struct confidence *c, const struct confidence_goal *goal, bool whole) {
     const int d = c->d;
     const double fall = vector_dot(c->slope, c->step, d), along = goal->g ? vector_dot(goal->g, c->step, d) : 0;
@@ -194,7 +194,8 @@ static double steps_left(double residual, double before, double tolerance) {
     return residual < before ? log(residual / tolerance) / log(before / residual) : INFINITY;
 }
 
-bool confidence_newton_minimise(struct confidence *c, const struct confidence_goal *goal, double *residual, struct err *e) {
+bool confidence_newton_minimise(struct confidence *c, const struct confidence_goal *goal, double *residual,
+                                struct err *e) {
     bool fresh = false, contracted = false;
     double r = residual_at_now(c, goal);
     struct limits limit = limits_at_now(c, goal);
@@ -225,6 +226,7 @@ bool confidence_newton_minimise(struct confidence *c, const struct confidence_go
     }
     *residual = r;
     if (r <= limit.enough) return true;
-    return err_set(e, "confidence set: Newton's method stopped at a residual of %.3g after %d steps, expected at most %.3g", r,
-                   c->steps, limit.enough);
+    return err_set(
+        e, "confidence set: Newton's method stopped at a residual of %.3g after %d steps, expected at most %.3g", r,
+        c->steps, limit.enough);
 }

@@ -19,8 +19,9 @@ struct confidence {
     /* Pairs. */
     int n; /* 0: none */
     const float *feature;
-    double *label, *weight, *curvature; /* [max_pairs] o~; weight, summing to 1; weight * s'(f.w) where L was last evaluated */
-    double *centre;                     /* [d] */
+    /* [max_pairs] o~; weight, summing to 1; weight * s'(f.w) where L was last evaluated */
+    double *label, *weight, *curvature;
+    double *centre; /* [d] */
     double ridge, bound;
     double feature_scale; /* sum_i weight_i |f_i|: the gradient of L is never longer */
     double n_effective;
@@ -54,9 +55,7 @@ static inline double vector_dot(const double *a, const double *b, int n) {
     return s;
 }
 
-static inline double vector_norm(const double *a, int n) {
-    return sqrt(vector_dot(a, a, n));
-}
+static inline double vector_norm(const double *a, int n) { return sqrt(vector_dot(a, a, n)); }
 
 /* offset = w - w0; returns its norm. */
 static inline double confidence_offset(const struct confidence *c, const double *w, double *offset) {
@@ -76,9 +75,10 @@ struct confidence_goal {
 
 /* Begin at w, or at the nearest point of the ball. hessian: c->hessian_hat or NULL. */
 void confidence_newton_begin(struct confidence *c, const double *w, const double *hessian);
-/* From c->now to the minimiser, which c->now then is. May be called again with another goal. *residual: norm of the gradient
- * there, less its part that the ball holds. False when rounding keeps it from being small. */
-bool confidence_newton_minimise(struct confidence *c, const struct confidence_goal *goal, double *residual, struct err *e);
+/* From c->now to the minimiser, which c->now then is. May be called again with another goal. *residual: norm of the
+ * gradient there, less its part that the ball holds. False when rounding keeps it from being small. */
+bool confidence_newton_minimise(struct confidence *c, const struct confidence_goal *goal, double *residual,
+                                struct err *e);
 /* Move c->now to w and evaluate there. */
 void confidence_newton_move(struct confidence *c, const double *w);
 /* How far off c->now.loss may be. */

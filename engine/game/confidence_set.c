@@ -1,19 +1,20 @@
 /* The gap's extremes over the confidence set, its curve over beta, and their certificates: see confidence.h.
  *
- * With automatic beta the loss of the maximiser falls as beta grows. The root of L = L^ + zeta is found by the secant method
- * in (log beta, log(L - L^)), where the curve is nearly straight (for a quadratic loss L - L^ is proportional to beta^-2),
- * inside a bracket; each maximiser starts from the last, so that most cost a few steps. */
+ * With automatic beta the loss of the maximiser falls as beta grows. The root of L = L^ + zeta is found by the secant
+ * method in (log beta, log(L - L^)), where the curve is nearly straight (for a quadratic loss L - L^ is proportional to
+ * beta^-2), inside a bracket; each maximiser starts from the last, so that most cost a few steps. */
 #include <float.h>
 #include <string.h>
 
 #include "engine/game/confidence_private.h"
 #include "engine/math/spd.h"
 
-/* ---- Certificate ---------------------------------------------------------------------------------------------------- */
+/* ---- Certificate ------------------------------------------------------------------------------------------------- */
 
-/* The objective q(v) = G - beta (L - L^ - zeta) is concave, so over the ball q(v) <= q(w) + r.(v - w) <= q(w) + B |r| - r.u with
- * r the gradient of q at w: a bound on the maximum over the ball, hence on that over R, where q >= G. */
-void confidence_certify(struct confidence *c, const double *g, double zeta, double beta, const double *w, bool set, struct confidence_optimum *out) {
+/* The objective q(v) = G - beta (L - L^ - zeta) is concave, so over the ball q(v) <= q(w) + r.(v - w) <= q(w) + B |r| -
+ * r.u with r the gradient of q at w: a bound on the maximum over the ball, hence on that over R, where q >= G. */
+void confidence_certify(struct confidence *c, const double *g, double zeta, double beta, const double *w, bool set,
+                        struct confidence_optimum *out) {
     const int d = c->d;
     double *r = c->vector, *u = c->offset;
     const double loss = confidence_evaluate(c, w, r), norm = confidence_offset(c, w, u), bound = c->bound;
@@ -46,7 +47,7 @@ void confidence_certify(struct confidence *c, const double *g, double zeta, doub
                                        .norm_active = norm >= bound * (1 - 1e-9)};
 }
 
-/* ---- Fixed beta ----------------------------------------------------------------------------------------------------- */
+/* ---- Fixed beta -------------------------------------------------------------------------------------------------- */
 
 static bool all_finite(const double *x, int n, const char *what, struct err *e) {
     for (int j = 0; j < n; j++)
@@ -56,7 +57,8 @@ static bool all_finite(const double *x, int n, const char *what, struct err *e) 
 
 static bool check(const struct confidence *c, const double *g, double zeta, struct err *e) {
     if (!c->have_fit) return err_set(e, "confidence set: no fit, which the inner maximum needs");
-    if (!(zeta > 0) || !isfinite(zeta)) return err_set(e, "confidence set: zeta is %g, expected a positive finite number", zeta);
+    if (!(zeta > 0) || !isfinite(zeta))
+        return err_set(e, "confidence set: zeta is %g, expected a positive finite number", zeta);
     return all_finite(g, c->d, "gap direction", e);
 }
 
@@ -73,7 +75,8 @@ static bool ascend_from_now(struct confidence *c, const double *g, double beta, 
 }
 
 /* w and *out from c->now. */
-static void finish(struct confidence *c, const double *g, double zeta, double beta, double *w, bool set, int betas, struct confidence_optimum *out) {
+static void finish(struct confidence *c, const double *g, double zeta, double beta, double *w, bool set, int betas,
+                   struct confidence_optimum *out) {
     memcpy(w, c->now.w, (size_t)c->d * sizeof *w);
     confidence_certify(c, g, zeta, beta, w, set, out);
     out->steps = c->steps;
@@ -81,9 +84,11 @@ static void finish(struct confidence *c, const double *g, double zeta, double be
     out->betas = betas;
 }
 
-bool confidence_ascend(struct confidence *c, const double *g, double zeta, double beta, double *w, struct confidence_optimum *out, struct err *e) {
+bool confidence_ascend(struct confidence *c, const double *g, double zeta, double beta, double *w,
+                       struct confidence_optimum *out, struct err *e) {
     if (!check(c, g, zeta, e) || !all_finite(w, c->d, "start", e)) return false;
-    if (!(beta >= 0) || !isfinite(beta)) return err_set(e, "confidence set: beta is %g, expected a finite number of at least 0", beta);
+    if (!(beta >= 0) || !isfinite(beta))
+        return err_set(e, "confidence set: beta is %g, expected a finite number of at least 0", beta);
     if (beta == 0) farthest(c, g, w);
     confidence_newton_begin(c, w, c->hessian_hat);
     if (beta > 0 && !ascend_from_now(c, g, beta, e)) return false;
@@ -91,7 +96,7 @@ bool confidence_ascend(struct confidence *c, const double *g, double zeta, doubl
     return true;
 }
 
-/* ---- Automatic beta ------------------------------------------------------------------------------------------------- */
+/* ---- Automatic beta ---------------------------------------------------------------------------------------------- */
 
 /* The search for the root of y(x), x = log beta, y = log((L - L^) / target), falling. */
 struct search {
@@ -143,8 +148,10 @@ static void search_enter(struct search *s, double excess, double before) {
     const double slope = (y - s->y) / (x - before);
     s->slope = slope < -0.1 && slope > -20 && y > NO_EXCESS && s->y > NO_EXCESS ? slope : -2;
     s->y = y;
-    if (y > 0) s->lo = fmax(s->lo, x);
-    else s->hi = fmin(s->hi, x);
+    if (y > 0)
+        s->lo = fmax(s->lo, x);
+    else
+        s->hi = fmin(s->hi, x);
     s->x = search_next(s, x, y);
 }
 
@@ -157,8 +164,8 @@ static double model_beta(struct confidence *c, const double *g, double zeta) {
     return isfinite(beta) && beta > 0 ? beta : 1;
 }
 
-/* Where margins are large the loss is almost piecewise linear, and w leaps at one beta from one side of the bound to the
- * other. All points between maximise G - beta L then, to rounding: the one on the bound is the maximum. */
+/* Where margins are large the loss is almost piecewise linear, and w leaps at one beta from one side of the bound to
+ * the other. All points between maximise G - beta L then, to rounding: the one on the bound is the maximum. */
 static void bisect_segment(struct confidence *c, const struct search *s) {
     double near = 0, far = 1;
     for (int k = 0; k < MAX_SEGMENT; k++) {
@@ -167,8 +174,10 @@ static void bisect_segment(struct confidence *c, const struct search *s) {
         confidence_newton_move(c, c->vector);
         const double slack = c->now.loss - c->loss_hat - s->zeta;
         if (slack <= 0 && slack >= -s->tolerance) return;
-        if (slack > 0) far = t;
-        else near = t;
+        if (slack > 0)
+            far = t;
+        else
+            near = t;
     }
     for (int j = 0; j < c->d; j++) c->vector[j] = c->inside[j] + near * (c->outside[j] - c->inside[j]);
     confidence_newton_move(c, c->vector);
@@ -191,13 +200,15 @@ static bool find_beta(struct confidence *c, const double *g, struct search *s, d
         before = x;
     }
     if (isinf(s->lo) || isinf(s->hi))
-        return err_set(e, "confidence set: no beta around %.3g brings the loss to zeta = %.3g above its minimum", *beta, s->zeta);
+        return err_set(e, "confidence set: no beta around %.3g brings the loss to zeta = %.3g above its minimum", *beta,
+                       s->zeta);
     *beta = exp(s->hi);
     bisect_segment(c, s);
     return true;
 }
 
-bool confidence_maximise(struct confidence *c, const double *g, double zeta, double *w, struct confidence_optimum *out, struct err *e) {
+bool confidence_maximise(struct confidence *c, const double *g, double zeta, double *w, struct confidence_optimum *out,
+                         struct err *e) {
     const double start = out->beta;
     if (!check(c, g, zeta, e)) return false;
     const bool warm = start > 0 && isfinite(start);
@@ -217,10 +228,10 @@ bool confidence_maximise(struct confidence *c, const double *g, double zeta, dou
     return true;
 }
 
-/* ---- Interval and curve --------------------------------------------------------------------------------------------- */
+/* ---- Interval and curve ------------------------------------------------------------------------------------------ */
 
-bool confidence_interval(struct confidence *c, const double *g, double zeta, double *w_min, struct confidence_optimum *min,
-                         double *w_max, struct confidence_optimum *max, struct err *e) {
+bool confidence_interval(struct confidence *c, const double *g, double zeta, double *w_min,
+                         struct confidence_optimum *min, double *w_max, struct confidence_optimum *max, struct err *e) {
     if (!confidence_maximise(c, g, zeta, w_max, max, e)) return false;
     for (int j = 0; j < c->d; j++) c->reverse[j] = -g[j];
     if (!(min->beta > 0) && max->beta > 0) {
@@ -237,12 +248,15 @@ static bool check_betas(const double *beta, int n, struct err *e) {
     if (n < 1) return err_set(e, "confidence set: a curve of %d points, expected at least 1", n);
     for (int k = 0; k < n; k++) {
         if (!(beta[k] > (k ? beta[k - 1] : 0)) || !isfinite(beta[k]))
-            return err_set(e, "confidence set: beta[%d] of the curve is %g, expected positive, finite and above the one before", k, beta[k]);
+            return err_set(
+                e, "confidence set: beta[%d] of the curve is %g, expected positive, finite and above the one before", k,
+                beta[k]);
     }
     return true;
 }
 
-bool confidence_curve(struct confidence *c, const double *g, const double *beta, int n, double *gap, double *excess, double *w, struct err *e) {
+bool confidence_curve(struct confidence *c, const double *g, const double *beta, int n, double *gap, double *excess,
+                      double *w, struct err *e) {
     if (!check(c, g, 1, e) || !check_betas(beta, n, e)) return false;
     confidence_newton_begin(c, c->w_hat, c->hessian_hat);
     for (int k = n - 1; k >= 0; k--) {

@@ -1,5 +1,5 @@
-/* Cross-entropy on teacher outputs within a run: the phase SFT (the baseline sft, and the first training of a raw student), and the term that a
- * descent may add. The step itself and the stand-alone job are in sft.c. */
+/* Cross-entropy on teacher outputs within a run: the phase SFT (the baseline sft, and the first training of a raw
+ * student), and the term that a descent may add. The step itself and the stand-alone job are in sft.c. */
 #include <stdlib.h>
 
 #include "engine/base/mem.h"
@@ -7,7 +7,8 @@
 #include "engine/game/game_private.h"
 #include "engine/game/sft.h"
 
-/* Steps of the sft phase: as many student steps as the game would take, or the initial training of the first iteration. */
+/* Steps of the sft phase: as many student steps as the game would take, or the initial training of the first
+ * iteration. */
 int64_t game_sft_steps(const struct game *g) {
     return algorithm_info(g->o)->trains == PHASE_SFT ? game_student_steps(g) : g->o->sft_steps;
 }

@@ -1,12 +1,14 @@
 /* Student descent (step 4b): one training step on fresh samples of the student.
  *
- *   exact    on the states of sampled responses, maximise sum_a pi(a|s) r(s,a) over the whole vocabulary (level token only). White-box the states
- *            are those of the ascent, a share of game.off_policy from teacher outputs; there r = A_Q, whose mean over the expert cancels from the
- *            gradient, so that the expert is not asked. game.to_go adds the policy gradient on what follows each token
- *   sampled  clipped policy gradient, leave-one-out advantages over the K samples of a prompt, no division by their deviation; white-box on
- *            A_Q summed to go, at the student's own states only
- * Both may add alpha KL to the reference and gamma cross-entropy on teacher outputs. `exact` takes samples of any temperature as its states;
- * the ratios of `sampled` are right only for samples of the policy itself, at temperature 1 (options_check.c). */
+ *   exact    on the states of sampled responses, maximise sum_a pi(a|s) r(s,a) over the whole vocabulary (level token
+ *            only). White-box the states are those of the ascent, a share of game.off_policy from teacher outputs;
+ *            there r = A_Q, whose mean over the expert cancels from the gradient, so that the expert is not asked.
+ *            game.to_go adds the policy gradient on what follows each token
+ *   sampled  clipped policy gradient, leave-one-out advantages over the K samples of a prompt, no division by their
+ *            deviation; white-box on A_Q summed to go, at the student's own states only
+ * Both may add alpha KL to the reference and gamma cross-entropy on teacher outputs. `exact` takes samples of any
+ * temperature as its states; the ratios of `sampled` are right only for samples of the policy itself, at temperature 1
+ * (options_check.c). */
 #include <math.h>
 #include <stdlib.h>
 
@@ -15,12 +17,15 @@
 #include "engine/game/head_set.h"
 
 /* Packed (prompt, sample) sequences of n prompts with k samples each. */
-static void pack(struct sequences *s, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, bool last) {
+static void pack(struct sequences *s, const struct prompt *const *prompt, const struct gen_output *y, int n, int k,
+                 bool last) {
     sequences_clear(s);
     for (int i = 0; i < n * k; i++) sequences_add(s, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
 }
 
-struct reward *game_adversary(struct game *g) { return g->head ? &g->fitted : &g->adversary; }
+struct reward *game_adversary(struct game *g) {
+    return g->head ? &g->fitted : &g->adversary;
+}
 
 bool game_adversary_values(struct game *g, const struct sequences *s, double *value, struct err *e) {
     return g->head ? head_values(g, s, value, e) : reward_score(&g->adversary, s, false, value, e);
@@ -31,7 +36,8 @@ static void publish(struct game *g, enum series_id id, int figure, double value)
     watch_figure(g, figure, value);
 }
 
-/* to_go: weights of -log pi of the sampled tokens that are minimised along, from the adversary's scores of this very batch; or NULL. */
+/* to_go: weights of -log pi of the sampled tokens that are minimised along, from the adversary's scores of this very
+ * batch; or NULL. */
 static bool exact_gradient(struct game *g, int n_samples, const float *to_go, struct err *e) {
     struct trainee *t = &g->student;
     struct sequences *s = &g->seqs;
@@ -49,15 +55,16 @@ static bool exact_gradient(struct game *g, int n_samples, const float *to_go, st
     struct exact_terms terms;
     const struct model *ref = kl ? g->reference : NULL;
     const struct head_rows *ref_rows = kl ? &rf : NULL;
-    const bool ok = g->head ? head_scope_descent(&g->head->scope, t->model, &rs, r, &rr, ref, ref_rows, t->row_value, (float)g->o->game_kl,
-                                                 t->space, &terms, t->dhidden, t->grads, e)
-                            : head_exact_descent(t->model, &rs, r->t.model, &rr, r->bound, ref, ref_rows, t->row_value, (float)g->o->game_kl,
-                                                 t->space, &terms, t->dhidden, t->grads, e);
+    const bool ok = g->head ? head_scope_descent(&g->head->scope, t->model, &rs, r, &rr, ref, ref_rows, t->row_value,
+                                                 (float)g->o->game_kl, t->space, &terms, t->dhidden, t->grads, e)
+                            : head_exact_descent(t->model, &rs, r->t.model, &rr, r->bound, ref, ref_rows, t->row_value,
+                                                 (float)g->o->game_kl, t->space, &terms, t->dhidden, t->grads, e);
     if (!ok || (to_go && !head_nll_backward(t->model, &rs, to_go, t->space, NULL, NULL, t->dhidden, t->grads, e)) ||
         !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e))
         return false;
     const double rows = (double)r->scale * (double)rs.n / (double)n_samples; /* sum of the weights */
-    if (!r->expert) publish(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, terms.value); /* with b = pi_E it would cost the expert's forward pass */
+    /* with b = pi_E it would cost the expert's forward pass */
+    if (!r->expert) publish(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, terms.value);
     publish(g, SERIES_ENTROPY, STEP_ENTROPY, terms.entropy / rows);
     if (kl) publish(g, SERIES_KL, STEP_KL, terms.kl / rows);
     g->st.tokens += (kl ? 3.0 : 2.0) * s->n_tokens;
@@ -76,9 +83,10 @@ static void leave_one_out(struct game *g, double *r, int n, int k) {
     }
 }
 
-/* d objective / d log pi of every row, given its advantage: the clipped ratio's gradient, minus alpha times that of k3. */
-static void sampled_coefficients(struct game *g, const struct gen_output *y, const double *advantage, const float *log_prob,
-                                 const float *ref, float *weight, int n_samples) {
+/* d objective / d log pi of every row, given its advantage: the clipped ratio's gradient, minus alpha times that of
+ * k3. */
+static void sampled_coefficients(struct game *g, const struct gen_output *y, const double *advantage,
+                                 const float *log_prob, const float *ref, float *weight, int n_samples) {
     const double clip = g->o->game_clip, alpha = g->o->game_kl;
     const double unit = 1.0 / ((double)n_samples * (double)g->o->max_new_tokens);
     for (int i = 0, h = 0; i < n_samples; i++)
@@ -92,7 +100,8 @@ static void sampled_coefficients(struct game *g, const struct gen_output *y, con
         }
 }
 
-static bool sampled_gradient(struct game *g, const struct gen_output *y, const double *advantage, int n_samples, struct err *e) {
+static bool sampled_gradient(struct game *g, const struct gen_output *y, const double *advantage, int n_samples,
+                             struct err *e) {
     struct trainee *t = &g->student;
     struct sequences *s = &g->seqs;
     const struct batch b = sequences_batch(s);
@@ -102,7 +111,8 @@ static bool sampled_gradient(struct game *g, const struct gen_output *y, const d
     const bool kl = g->o->game_kl > 0;
     if (kl) {
         struct head_rows rf;
-        if (!game_reference_rows(g, s, &rf, e) || !head_log_prob(g->reference, &rf, t->space, ref, NULL, e)) return false;
+        if (!game_reference_rows(g, s, &rf, e) || !head_log_prob(g->reference, &rf, t->space, ref, NULL, e))
+            return false;
     }
     if (!trainee_prepare(t, s, e) || !model_forward(t->model, t->acts, &b, true, &hidden, e)) return false;
     const struct head_rows rows = sequences_rows(s, hidden);
@@ -116,32 +126,39 @@ static bool sampled_gradient(struct game *g, const struct gen_output *y, const d
 
 /* One step on the gradient accumulated so far, with cross-entropy on n teacher outputs where it is asked for. */
 static bool finish_step(struct game *g, int n, struct err *e) {
-    return (g->o->game_sft <= 0 || game_add_cross_entropy(g, n, e)) && game_student_step(g, g->o->game_policy_lr, g->st.policy_step, e);
+    return (g->o->game_sft <= 0 || game_add_cross_entropy(g, n, e)) &&
+           game_student_step(g, g->o->game_policy_lr, g->st.policy_step, e);
 }
 
 static enum game_result descend_exact(struct game *g, struct err *e) {
     const int n = g->o->game_policy_batch;
-    const enum game_result r = game_draw_states(g, &g->seqs, n, game_adversary(g)->expert ? 1.0 - g->o->game_off_policy : 1.0, e);
+    const enum game_result r =
+        game_draw_states(g, &g->seqs, n, game_adversary(g)->expert ? 1.0 - g->o->game_off_policy : 1.0, e);
     if (r != GAME_OK) return r;
     return exact_gradient(g, n, NULL, e) && finish_step(g, n, e) ? GAME_OK : GAME_FAILED;
 }
 
-/* The exact gradient knows what an action is worth at its state, not where it leads: game.to_go times the policy gradient on the rewards after each
- * token adds that. The samples are the policy's own and used once, so that every importance ratio is 1 and nothing is clipped. */
-static bool train_exact_to_go(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, struct err *e) {
+/* The exact gradient knows what an action is worth at its state, not where it leads: game.to_go times the policy
+ * gradient on the rewards after each token adds that. The samples are the policy's own and used once, so that every
+ * importance ratio is 1 and nothing is clipped. */
+static bool train_exact_to_go(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n,
+                              int k, struct err *e) {
     const int n_samples = n * k;
     pack(&g->seqs, prompt, y, n, k, false);
-    double *value = mem_small((size_t)n_samples * sizeof *value), *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage);
+    double *value = mem_small((size_t)n_samples * sizeof *value),
+           *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage);
     bool ok = game_reserve_rows(g, g->seqs.n_rows, e) && game_adversary_values(g, &g->seqs, value, e);
     if (ok) advantages_to_go(g, &g->seqs, y, n, k, true, advantage);
-    for (int h = 0; ok && h < g->seqs.n_rows; h++) g->row_policy[h] = (float)(g->o->game_to_go * advantage[h] / n_samples);
+    for (int h = 0; ok && h < g->seqs.n_rows; h++)
+        g->row_policy[h] = (float)(g->o->game_to_go * advantage[h] / n_samples);
     ok = ok && exact_gradient(g, n_samples, g->row_policy, e) && finish_step(g, n_samples, e);
     free(advantage);
     free(value);
     return ok;
 }
 
-void advantages_to_go(const struct game *g, const struct sequences *s, const struct gen_output *y, int n, int k, bool after, double *advantage) {
+void advantages_to_go(const struct game *g, const struct sequences *s, const struct gen_output *y, int n, int k,
+                      bool after, double *advantage) {
     const struct reward *reward = &g->adversary;
     for (int i = 0; i < n * k; i++) {
         double sum = y[i].truncated ? -g->o->game_truncation_penalty : 0.0;
@@ -177,15 +194,19 @@ static void whole_advantages(struct game *g, const struct gen_output *y, int n, 
         for (int j = 0; j < y[i].n; j++) advantage[h++] = r[i];
 }
 
-static bool train_on_samples(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, struct err *e) {
+static bool train_on_samples(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n,
+                             int k, struct err *e) {
     const int n_samples = n * k;
     pack(&g->seqs, prompt, y, n, k, false);
     pack(&g->seqs_reward, prompt, y, n, k, game_adversary(g)->level == REWARD_SEQUENCE);
-    double *r = mem_small((size_t)n_samples * sizeof *r), *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage), mean = 0;
+    double *r = mem_small((size_t)n_samples * sizeof *r),
+           *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage), mean = 0;
     bool ok = game_adversary_values(g, &g->seqs_reward, r, e);
     for (int i = 0; ok && i < n_samples; i++) mean += r[i] / n_samples;
-    if (ok && game_adversary(g)->expert) advantages_to_go(g, &g->seqs_reward, y, n, k, false, advantage);
-    else if (ok) whole_advantages(g, y, n, k, r, advantage);
+    if (ok && game_adversary(g)->expert)
+        advantages_to_go(g, &g->seqs_reward, y, n, k, false, advantage);
+    else if (ok)
+        whole_advantages(g, y, n, k, r, advantage);
     for (int epoch = 0; ok && epoch < g->o->game_policy_epochs; epoch++)
         ok = sampled_gradient(g, y, advantage, n_samples, e) && finish_step(g, n, e);
     if (ok) publish(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, mean);
@@ -194,7 +215,8 @@ static bool train_on_samples(struct game *g, const struct prompt *const *prompt,
     return ok;
 }
 
-typedef bool train_fn(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n, int k, struct err *e);
+typedef bool train_fn(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n, int k,
+                      struct err *e);
 
 /* Train on samples_per_prompt fresh samples of each of n fresh prompts. */
 static enum game_result descend_in_groups(struct game *g, int n, train_fn *train, struct err *e) {
@@ -214,7 +236,9 @@ static enum game_result descend_in_groups(struct game *g, int n, train_fn *train
     return r;
 }
 
-static enum game_result descend_sampled(struct game *g, struct err *e) { return descend_in_groups(g, g->o->game_policy_batch, train_on_samples, e); }
+static enum game_result descend_sampled(struct game *g, struct err *e) {
+    return descend_in_groups(g, g->o->game_policy_batch, train_on_samples, e);
+}
 
 /* As many samples as without game.to_go, in whole groups. */
 static enum game_result descend_exact_to_go(struct game *g, struct err *e) {
@@ -227,7 +251,9 @@ enum game_result descent_step(struct game *g, bool *finished, struct err *e) {
     *finished = true;
     if (g->o->game_policy_steps == 0) return GAME_OK;
     const bool exact = g->o->game_descent == DESCENT_EXACT && game_adversary(g)->level == REWARD_TOKEN;
-    const enum game_result r = !exact ? descend_sampled(g, e) : g->o->game_to_go > 0 ? descend_exact_to_go(g, e) : descend_exact(g, e);
+    const enum game_result r = !exact                 ? descend_sampled(g, e)
+                               : g->o->game_to_go > 0 ? descend_exact_to_go(g, e)
+                                                      : descend_exact(g, e);
     if (r != GAME_OK) return r;
     watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);
     st->policy_step++;

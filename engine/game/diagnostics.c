@@ -29,7 +29,9 @@ static void count(struct diag_tally *t, double margin) {
     t->right += margin > 0 ? 1.0 : margin == 0 ? 0.5 : 0.0;
 }
 
-static int age_class(int age) { return age <= 0 ? DIAG_AGE_0 : age == 1 ? DIAG_AGE_1 : age <= 3 ? DIAG_AGE_2_3 : DIAG_AGE_4; }
+static int age_class(int age) {
+    return age <= 0 ? DIAG_AGE_0 : age == 1 ? DIAG_AGE_1 : age <= 3 ? DIAG_AGE_2_3 : DIAG_AGE_4;
+}
 
 static int length_class(const struct scored_pair *p) {
     const int more = p->o > 0.5 ? p->length0 - p->length1 : p->length1 - p->length0;
@@ -157,8 +159,14 @@ static void enlist(struct diag_pair *list, double *keys, int *n, const struct sc
         keys[i] = keys[i - 1];
     }
     keys[at] = key;
-    list[at] = (struct diag_pair){.id = p->id, .reward0 = p->reward0, .reward1 = p->reward1, .o = p->o, .loss = loss_of(p), .source = p->source,
-                                  .iteration = p->iteration, .heldout = p->heldout};
+    list[at] = (struct diag_pair){.id = p->id,
+                                  .reward0 = p->reward0,
+                                  .reward1 = p->reward1,
+                                  .o = p->o,
+                                  .loss = loss_of(p),
+                                  .source = p->source,
+                                  .iteration = p->iteration,
+                                  .heldout = p->heldout};
 }
 
 static void list_pairs(struct diagnostics *d, const struct scored_pair *pair, int n) {

@@ -1,4 +1,5 @@
-/* Reward diagnostics in a checkpoint: see diagnostics.h. One walk over the fields serves writing and reading, so the two cannot drift apart. */
+/* Reward diagnostics in a checkpoint: see diagnostics.h. One walk over the fields serves writing and reading, so the
+ * two cannot drift apart. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +32,10 @@ static double take(struct walk *w) {
 }
 
 static void real(struct walk *w, double *x) {
-    if (w->list) put(w, *x);
-    else *x = take(w);
+    if (w->list)
+        put(w, *x);
+    else
+        *x = take(w);
 }
 
 /* A whole number in [lo, hi]. */
@@ -46,7 +49,7 @@ static int64_t whole(struct walk *w, int64_t x, int64_t lo, int64_t hi) {
     return w->ok ? (int64_t)v : lo;
 }
 
-enum { MANY = 1 << 26 }; /* pairs, iterations: sums over all bins still fit an int */
+enum { MANY = 1 << 26 };                             /* pairs, iterations: sums over all bins still fit an int */
 static const int64_t HUGE_NUMBER = (int64_t)1 << 53; /* ids, ticks: what a real holds exactly */
 
 static void small(struct walk *w, int *x, int hi) { *x = (int)whole(w, *x, 0, hi); }
@@ -116,10 +119,13 @@ cJSON *diagnostics_to_json(const struct diagnostics *d) {
 bool diagnostics_from_json(struct diagnostics *d, const cJSON *json, const char *where, struct err *e) {
     diagnostics_measure(d, NULL, 0, 0, 0);
     if (!json || cJSON_IsNull(json)) return true;
-    if (!cJSON_IsArray(json)) return err_set(e, "%s: \"diagnostics\" must be an array, found %s", where, json_type_name(json));
+    if (!cJSON_IsArray(json))
+        return err_set(e, "%s: \"diagnostics\" must be an array, found %s", where, json_type_name(json));
     struct walk w = {.next = json->child, .ok = true};
     walk_fields(&w, d);
     if (w.ok && !w.next) return true;
     diagnostics_measure(d, NULL, 0, 0, 0);
-    return err_set(e, "%s: \"diagnostics\" does not hold the figures of a fit: an entry is missing, too many, or out of range", where);
+    return err_set(
+        e, "%s: \"diagnostics\" does not hold the figures of a fit: an entry is missing, too many, or out of range",
+        where);
 }

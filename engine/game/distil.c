@@ -1,9 +1,10 @@
-/* Distillation on two distributions (algorithms.md section 9: fkl, rkl, jsd, skew_kl, tv): one training step on the mean divergence per token
- * of the student's next-token distribution from the teacher's, both at temperature 1, over the states of a mini-batch.
+/* Distillation on two distributions (algorithms.md section 9: fkl, rkl, jsd, skew_kl, tv): one training step on the
+ * mean divergence per token of the student's next-token distribution from the teacher's, both at temperature 1, over
+ * the states of a mini-batch.
  *
- * States are those of teacher outputs and of fresh student samples, mixed by distil.on_policy; the gradient goes through the student's distribution
- * at a state, never through which states its samples visit (as in GKD, arXiv 2306.13649). Teacher outputs that were cut count too: every
- * state of theirs has a full distribution to match. */
+ * States are those of teacher outputs and of fresh student samples, mixed by distil.on_policy; the gradient goes
+ * through the student's distribution at a state, never through which states its samples visit (as in GKD, arXiv
+ * 2306.13649). Teacher outputs that were cut count too: every state of theirs has a full distribution to match. */
 #include <math.h>
 
 #include "engine/game/algorithm.h"
@@ -24,8 +25,8 @@ static bool gradient(struct game *g, double *loss, struct err *e) {
     const struct divergence_pair pair = {g->expert, t->model, &rp, &rq};
     for (int i = 0; i < rq.n; i++) t->row_value[i] = 1.0f / (float)rq.n;
     g->st.tokens += 2.0 * s->n_tokens;
-    return divergence_backward(&pair, a->divergence, (float)own_or(g->o->distil_coef, a->coef), t->row_value, t->space, loss, NULL, t->dhidden,
-                               t->grads, e) &&
+    return divergence_backward(&pair, a->divergence, (float)own_or(g->o->distil_coef, a->coef), t->row_value, t->space,
+                               loss, NULL, t->dhidden, t->grads, e) &&
            model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e);
 }
 

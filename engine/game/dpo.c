@@ -2,15 +2,17 @@
  *
  *     l = -[o~ log s(b m) + (1-o~) log s(-b m)],   m = log pi(y0|x)/pi_0(y0|x) - log pi(y1|x)/pi_0(y1|x),   b = dpo.beta
  *
- * which is the preference likelihood of the game (pref_fit.h) with the implicit reward b log pi/pi_0 in the place of r: labels, flip rates, weights
- * and margins count as they do there, a person's too. pi_0 is the reference: the student at the start.
+ * which is the preference likelihood of the game (pref_fit.h) with the implicit reward b log pi/pi_0 in the place of r:
+ * labels, flip rates, weights and margins count as they do there, a person's too. pi_0 is the reference: the student at
+ * the start.
  *
- * The loss is content when both answers lose probability, the worse one more. With game.sft, cross-entropy on as many teacher outputs holds the good
- * ones up (arXiv 2404.19733). */
+ * The loss is content when both answers lose probability, the worse one more. With game.sft, cross-entropy on as many
+ * teacher outputs holds the good ones up (arXiv 2404.19733). */
 #include "engine/game/game_private.h"
 
 /* Sum over the answer of log pi - log pi_0 for every sequence; keeps the student's forward pass for backward. */
-static bool log_ratios(struct game *g, const struct sequences *s, double *ratio, struct head_rows *rows, struct err *e) {
+static bool log_ratios(struct game *g, const struct sequences *s, double *ratio, struct head_rows *rows,
+                       struct err *e) {
     struct trainee *t = &g->student;
     const struct batch b = sequences_batch(s);
     struct head_rows ref;
@@ -23,12 +25,14 @@ static bool log_ratios(struct game *g, const struct sequences *s, double *ratio,
     if (!head_log_prob(t->model, rows, t->space, g->row_policy, NULL, e)) return false;
     for (int i = 0; i < s->n_seq; i++) {
         ratio[i] = 0;
-        for (int h = s->row_start[i]; h < s->row_start[i + 1]; h++) ratio[i] += (double)g->row_policy[h] - (double)g->row_ref[h];
+        for (int h = s->row_start[i]; h < s->row_start[i + 1]; h++)
+            ratio[i] += (double)g->row_policy[h] - (double)g->row_ref[h];
     }
     return true;
 }
 
-/* dloss/dratio of every sequence from the ratios; returns the loss, and in *margin the mean of m in the direction of the labels. */
+/* dloss/dratio of every sequence from the ratios; returns the loss, and in *margin the mean of m in the direction of
+ * the labels. */
 static double pair_gradient(struct pref_space *p, int n, double beta, double *margin) {
     double weight = 0, loss = 0;
     *margin = 0;
@@ -73,7 +77,9 @@ enum game_result dpo_step(struct game *g, bool *finished, struct err *e) {
     const enum game_result r = game_await_pairs(g, e);
     if (r != GAME_OK) return r;
     const int n = game_draw_pairs(g, g->o->reward_batch);
-    if (!train(g, n, e) || (g->o->game_sft > 0 && !game_add_cross_entropy(g, n, e)) || !game_student_step(g, g->o->dpo_lr, step, e)) return GAME_FAILED;
+    if (!train(g, n, e) || (g->o->game_sft > 0 && !game_add_cross_entropy(g, n, e)) ||
+        !game_student_step(g, g->o->dpo_lr, step, e))
+        return GAME_FAILED;
     watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);
     return GAME_OK;
 }

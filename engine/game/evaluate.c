@@ -1,4 +1,5 @@
-/* Evaluation on held-out prompts, never on those just trained on: greedy accuracy where answers can be checked, and the performance gaps (gaps.c). */
+/* Evaluation on held-out prompts, never on those just trained on: greedy accuracy where answers can be checked, and the
+ * performance gaps (gaps.c). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,9 +43,10 @@ static enum game_result teacher_chunk(struct game *g, int chunk, int total, stru
     if (r != GAME_OK) return r;
     bool ok = db_begin(g->db, e);
     for (int i = 0; i < n; i++) {
-        if (first + i < g->n_eval_prompts) g->right_teacher[first + i] = game_check(g, out[i].text, &g->heldout.prompt[first + i]);
-        ok = ok && outputs_add(&g->outputs, g->db, g->st.tick, OUTPUT_HELDOUT, first + i, 0, out[i].text, out[i].truncated, g->tok, g->chat,
-                               g->o->max_new_tokens, e);
+        if (first + i < g->n_eval_prompts)
+            g->right_teacher[first + i] = game_check(g, out[i].text, &g->heldout.prompt[first + i]);
+        ok = ok && outputs_add(&g->outputs, g->db, g->st.tick, OUTPUT_HELDOUT, first + i, 0, out[i].text,
+                               out[i].truncated, g->tok, g->chat, g->o->max_new_tokens, e);
         free(out[i].text);
     }
     if (!ok) {
@@ -65,17 +67,17 @@ enum game_result evaluate_start_step(struct game *g, bool *finished, struct err 
     const int n_outputs = g->n_eval_prompts > g->n_gap_prompts ? g->n_eval_prompts : g->n_gap_prompts;
     const int n_teacher = chunks(n_outputs, CHUNK_TEACHER), n_student = chunks(g->n_eval_prompts, CHUNK_GREEDY);
     const int step = (int)st->step;
-    const enum game_result r = step < n_teacher ? teacher_chunk(g, step, n_outputs, e) : step < n_teacher + n_student
-                                                                                             ? student_accuracy_chunk(g, step - n_teacher, e)
-                                                                                             : GAME_OK;
+    const enum game_result r = step < n_teacher               ? teacher_chunk(g, step, n_outputs, e)
+                               : step < n_teacher + n_student ? student_accuracy_chunk(g, step - n_teacher, e)
+                                                              : GAME_OK;
     if (r != GAME_OK) return r;
     *finished = step + 1 >= n_teacher + n_student;
     if (*finished && g->n_eval_prompts > 0) {
         publish_accuracy(g);
         st->accuracy_before = st->accuracy_now;
         st->accuracy_teacher = stats_mean(g->right_teacher, (size_t)g->n_eval_prompts);
-        game_log(g, ALERT_INFO, "held-out accuracy at the start: student %.1f %%, teacher %.1f %%", 100 * st->accuracy_before,
-                 100 * st->accuracy_teacher);
+        game_log(g, ALERT_INFO, "held-out accuracy at the start: student %.1f %%, teacher %.1f %%",
+                 100 * st->accuracy_before, 100 * st->accuracy_teacher);
     }
     return GAME_OK;
 }
@@ -86,14 +88,17 @@ enum game_result evaluate_start_step(struct game *g, bool *finished, struct err 
 static void log_evaluation(struct game *g, bool gaps) {
     const struct game_state *st = &g->st;
     char accuracy[60] = "", gap[80] = "", set[60] = "";
-    if (g->n_eval_prompts > 0) snprintf(accuracy, sizeof accuracy, " held-out accuracy %.1f %%", 100 * st->accuracy_now);
+    if (g->n_eval_prompts > 0)
+        snprintf(accuracy, sizeof accuracy, " held-out accuracy %.1f %%", 100 * st->accuracy_now);
     if (gaps && game_has_worst(g))
-        snprintf(gap, sizeof gap, "%s worst-case gap %.3f [%.3f, %.3f]", accuracy[0] ? "," : "", st->worst_mean, st->worst_lo, st->worst_hi);
+        snprintf(gap, sizeof gap, "%s worst-case gap %.3f [%.3f, %.3f]", accuracy[0] ? "," : "", st->worst_mean,
+                 st->worst_lo, st->worst_hi);
     else if (gaps)
-        snprintf(gap, sizeof gap, "%s gap under the fitted reward %.3f [%.3f, %.3f]", accuracy[0] ? "," : "", st->fitted_mean, st->fitted_lo,
-                 st->fitted_hi);
+        snprintf(gap, sizeof gap, "%s gap under the fitted reward %.3f [%.3f, %.3f]", accuracy[0] ? "," : "",
+                 st->fitted_mean, st->fitted_lo, st->fitted_hi);
     if (g->head) snprintf(set, sizeof set, ", over the set [%.3f, %.3f]", g->gap_set.min, g->gap_set.max);
-    game_log(g, ALERT_INFO, "iteration %d:%s%s%s%s", (int)st->iteration, accuracy, gap, set, accuracy[0] || gap[0] ? "" : " done");
+    game_log(g, ALERT_INFO, "iteration %d:%s%s%s%s", (int)st->iteration, accuracy, gap, set,
+             accuracy[0] || gap[0] ? "" : " done");
 }
 
 enum game_result evaluate_step(struct game *g, bool *finished, struct err *e) {
@@ -102,8 +107,10 @@ enum game_result evaluate_step(struct game *g, bool *finished, struct err *e) {
     const bool last = step + 1 >= n_student + n_gap;
     enum game_result r = g->head && last ? head_refresh(g, e) : GAME_OK;
     if (r != GAME_OK) return r;
-    if (step < n_student) r = student_accuracy_chunk(g, step, e);
-    else if (step < n_student + n_gap) r = game_gap_chunk(g, step - n_student, e);
+    if (step < n_student)
+        r = student_accuracy_chunk(g, step, e);
+    else if (step < n_student + n_gap)
+        r = game_gap_chunk(g, step - n_student, e);
     if (r != GAME_OK) return r;
     if (last && g->head && !head_measure_set(g, e)) return GAME_FAILED;
     *finished = last;

@@ -1,7 +1,7 @@
 /* Maximum-likelihood fit of the reward (step 3 of the online game) and the figures that the gate looks at.
  *
- * The phase is reward.steps training steps, then an evaluation over training pairs (at most EVAL_PAIRS of them, evenly spread, so that its cost
- * does not grow with D_pref) and over all held-out pairs up to the same bound. */
+ * The phase is reward.steps training steps, then an evaluation over training pairs (at most EVAL_PAIRS of them, evenly
+ * spread, so that its cost does not grow with D_pref) and over all held-out pairs up to the same bound. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -15,7 +15,9 @@
 enum { EVAL_PAIRS = 1024 };
 
 /* The other half is that of r_held. The last digit of the hash decides the held-out tenth, so it is left out here. */
-static bool is_other_half(const struct game *g, const struct pref_pair *p) { return g->held.t.model && p->prompt_hash / 10 % 2 == 1; }
+static bool is_other_half(const struct game *g, const struct pref_pair *p) {
+    return g->held.t.model && p->prompt_hash / 10 % 2 == 1;
+}
 
 static bool trains(const struct pref_pair *p) { return p->active && !p->heldout && p->weight > 0; }
 
@@ -51,8 +53,10 @@ void game_refresh_groups(struct game *g) {
 /* Whole groups at random, from g->pairs.pair[have] on until there are n pairs; returns how many there are then. */
 static int draw_groups(struct game *g, const struct pair_groups *s, int have, int n, uint64_t stream) {
     for (uint64_t draw = 0; have < n && s->n > 0; draw++) {
-        const uint64_t at = rng_below((uint64_t)s->n, (uint64_t)g->o->seed, RNG_PAIRS, (uint64_t)g->st.tick, stream + draw);
-        for (int i = 0; i < s->group[at].count && have < n; i++) g->pairs.pair[have++] = &g->dpref.pair[s->group[at].first + i];
+        const uint64_t at =
+            rng_below((uint64_t)s->n, (uint64_t)g->o->seed, RNG_PAIRS, (uint64_t)g->st.tick, stream + draw);
+        for (int i = 0; i < s->group[at].count && have < n; i++)
+            g->pairs.pair[have++] = &g->dpref.pair[s->group[at].first + i];
     }
     return have;
 }
@@ -96,15 +100,24 @@ struct scored {
 static void keep_scores(struct scored *all, const struct pref_space *p, int n) {
     for (int i = 0; i < n; i++) {
         const struct pref_pair *q = p->pair[i];
-        all->pair[all->n++] = (struct scored_pair){.id = q->id, .reward0 = p->value[p->first[i]], .reward1 = p->value[p->second[i]],
-                                                   .length0 = q->n_y0, .length1 = q->n_y1, .o = q->o, .flip = q->flip, .weight = q->weight,
-                                                   .margin = p->margin * q->strength, .source = q->source, .iteration = q->iteration,
+        all->pair[all->n++] = (struct scored_pair){.id = q->id,
+                                                   .reward0 = p->value[p->first[i]],
+                                                   .reward1 = p->value[p->second[i]],
+                                                   .length0 = q->n_y0,
+                                                   .length1 = q->n_y1,
+                                                   .o = q->o,
+                                                   .flip = q->flip,
+                                                   .weight = q->weight,
+                                                   .margin = p->margin * q->strength,
+                                                   .source = q->source,
+                                                   .iteration = q->iteration,
                                                    .heldout = q->heldout};
     }
 }
 
 /* all: may be NULL. */
-static bool evaluate_pairs(struct game *g, struct reward *r, bool heldout, struct pref_sums *sums, struct scored *all, struct err *e) {
+static bool evaluate_pairs(struct game *g, struct reward *r, bool heldout, struct pref_sums *sums, struct scored *all,
+                           struct err *e) {
     choose_eval_pairs(g, heldout);
     if (all) all->pair = mem_grow(all->pair, (size_t)(all->n + g->n_eval_pair + 1) * sizeof *all->pair);
     int64_t tokens = 0;
@@ -136,7 +149,8 @@ static bool measure_fit(struct game *g, struct err *e) {
     struct game_state *st = &g->st;
     struct pref_sums train = {0}, heldout = {0};
     struct scored all = {0};
-    const bool ok = evaluate_pairs(g, &g->fitted, false, &train, &all, e) && evaluate_pairs(g, &g->fitted, true, &heldout, &all, e);
+    const bool ok =
+        evaluate_pairs(g, &g->fitted, false, &train, &all, e) && evaluate_pairs(g, &g->fitted, true, &heldout, &all, e);
     if (ok) diagnose(g, &all);
     free(all.pair);
     if (!ok) return false;
@@ -161,7 +175,8 @@ static bool fit_held(struct game *g, double lr, struct err *e) {
     pref_space_reserve(&g->pairs, g->o->reward_batch, 0);
     const int n = draw_groups(g, &g->held_groups, 0, g->o->reward_batch, 1ull << 32);
     if (n == 0) return true; /* no pair yet: it stays as it is */
-    if (!pref_fit_step(&g->held, &g->pairs, n, g->o->reward_center, lr, &nll, &tokens, e)) return err_wrap(e, "held reward");
+    if (!pref_fit_step(&g->held, &g->pairs, n, g->o->reward_center, lr, &nll, &tokens, e))
+        return err_wrap(e, "held reward");
     g->st.tokens += (double)tokens;
     return true;
 }
@@ -174,8 +189,8 @@ static bool measure_held(struct game *g, struct err *e) {
     return true;
 }
 
-/* A person labels, alone or beside others: there must be enough decided pairs before anything can be fitted, or as many as there are pairs to
- * decide. */
+/* A person labels, alone or beside others: there must be enough decided pairs before anything can be fitted, or as many
+ * as there are pairs to decide. */
 static bool enough_labels(const struct game *g) {
     if (!options_need_person(g->o)) return true;
     const int *n = g->dpref.n_by_source;
@@ -185,9 +200,13 @@ static bool enough_labels(const struct game *g) {
 /* Why nothing can be fitted. */
 static bool fail_no_pairs(const struct game *g, struct err *e) {
     if (g->dpref.n == 0 && g->st.identical > 0)
-        return err_set(e, "no training pairs: every answer is identical to the teacher output; raise temperature or samples_per_prompt");
-    return err_set(e, "no training pairs: of %d pairs, labelled by %s, none trains the reward (held out, undecided, or without weight); raise "
-                      "prompts.per_iteration or samples_per_prompt, or choose another labeller", g->dpref.n, g->o->labeller);
+        return err_set(e, "no training pairs: every answer is identical to the teacher output; raise temperature or "
+                          "samples_per_prompt");
+    return err_set(e,
+                   "no training pairs: of %d pairs, labelled by %s, none trains the reward (held out, undecided, or "
+                   "without weight); raise "
+                   "prompts.per_iteration or samples_per_prompt, or choose another labeller",
+                   g->dpref.n, g->o->labeller);
 }
 
 enum game_result game_await_pairs(struct game *g, struct err *e) {

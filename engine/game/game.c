@@ -53,13 +53,15 @@ static void begin_iteration(struct game *g) {
     enter(g, algorithm_first_phase(g->o, st->iteration));
 }
 
-/* The student has just been trained for the first time: it is the reference from here, and the reward starts from it unless it has a file. */
+/* The student has just been trained for the first time: it is the reference from here, and the reward starts from it
+ * unless it has a file. */
 static void adopt_first_student(struct game *g) {
     const struct model *m = g->student.model;
     struct reward *rewards[] = {&g->fitted, &g->adversary, &g->held};
     memcpy(g->reference->params, m->params, m->n_params * sizeof *m->params);
     for (int i = 0; i < 3; i++)
-        if (rewards[i]->t.model && !g->o->reward_model[0]) memcpy(rewards[i]->t.model->params, m->params, m->n_params * sizeof *m->params);
+        if (rewards[i]->t.model && !g->o->reward_model[0])
+            memcpy(rewards[i]->t.model->params, m->params, m->n_params * sizeof *m->params);
 }
 
 /* The adversary starts every iteration from the fitted reward; a linear one does so when its basis is made. */
@@ -75,20 +77,24 @@ static enum game_result gate(struct game *g, bool may_wait, bool *finished, stru
     enum { ANSWER_NONE, ANSWER_CONTINUE, ANSWER_TRAIN, ANSWER_STOP };
     const double accuracy = st->rm_heldout;
     if (isnan(accuracy) || accuracy >= g->o->reward_gate) {
-        if (isnan(accuracy)) game_log(g, ALERT_WARNING, "no held-out pairs: the reward could not be checked before the game");
+        if (isnan(accuracy))
+            game_log(g, ALERT_WARNING, "no held-out pairs: the reward could not be checked before the game");
         st->gate_answer = ANSWER_CONTINUE;
     } else if (st->gate_answer == ANSWER_NONE) {
         if (may_wait) return GAME_NEEDS_DECISION;
-        game_log(g, ALERT_WARNING, "reward accuracy %.3f on held-out pairs is below the gate %.2f (length alone: %.3f)", accuracy,
-                 g->o->reward_gate, st->rm_length);
-        if (g->o->reward_gate_action == GATE_STOP) st->gate_answer = ANSWER_STOP;
-        else st->gate_answer = g->o->reward_gate_action == GATE_TRAIN && st->gate_tries < 3 ? ANSWER_TRAIN : ANSWER_CONTINUE;
+        game_log(g, ALERT_WARNING, "reward accuracy %.3f on held-out pairs is below the gate %.2f (length alone: %.3f)",
+                 accuracy, g->o->reward_gate, st->rm_length);
+        if (g->o->reward_gate_action == GATE_STOP)
+            st->gate_answer = ANSWER_STOP;
+        else
+            st->gate_answer =
+                g->o->reward_gate_action == GATE_TRAIN && st->gate_tries < 3 ? ANSWER_TRAIN : ANSWER_CONTINUE;
     }
     const int64_t answer = st->gate_answer;
     st->gate_answer = ANSWER_NONE;
     if (answer == ANSWER_STOP) {
-        err_set(e, "reward accuracy %.3f on held-out pairs did not reach reward.gate %.2f (length alone: %.3f)", accuracy, g->o->reward_gate,
-                st->rm_length);
+        err_set(e, "reward accuracy %.3f on held-out pairs did not reach reward.gate %.2f (length alone: %.3f)",
+                accuracy, g->o->reward_gate, st->rm_length);
         return GAME_FAILED;
     }
     if (answer == ANSWER_TRAIN) {
@@ -155,7 +161,9 @@ static enum game_result undo_refused(struct game *g, const struct game_state *be
     t[which]->opt.norm = 0;
     g->st = *before;
     watch_step(g, g->st.tick);
-    err_set(e, "the gradient of %s at tick %lld is not finite; the step is undone. Lower game.policy_lr, game.reward_lr, reward.lr or sft.lr, then resume",
+    err_set(e,
+            "the gradient of %s at tick %lld is not finite; the step is undone. Lower game.policy_lr, game.reward_lr, "
+            "reward.lr or sft.lr, then resume",
             NAMES[which], (long long)g->st.tick);
     g->st.tick++;
     return GAME_REFUSED;
@@ -197,9 +205,11 @@ double game_phase_done(const struct game *g) {
     case PHASE_DISTIL:
     case PHASE_DPO: return ratio(step, (double)game_student_steps(g));
     case PHASE_ASCENT:
-    case PHASE_DESCENT: return ratio((double)st->round + ratio((double)st->round_step, g->o->game_policy_steps), g->o->game_rounds);
+    case PHASE_DESCENT:
+        return ratio((double)st->round + ratio((double)st->round_step, g->o->game_policy_steps), g->o->game_rounds);
     case PHASE_EVALUATE:
-        return ratio(step, (g->n_eval_prompts + CHUNK_GREEDY - 1) / CHUNK_GREEDY + (g->n_gap_prompts + CHUNK_SAMPLES - 1) / CHUNK_SAMPLES);
+        return ratio(step, (g->n_eval_prompts + CHUNK_GREEDY - 1) / CHUNK_GREEDY +
+                               (g->n_gap_prompts + CHUNK_SAMPLES - 1) / CHUNK_SAMPLES);
     case PHASE_END: return 1.0;
     default: return 0.0;
     }
@@ -209,12 +219,16 @@ double game_run_done(const struct game *g) {
     if (g->st.phase == PHASE_END || g->o->iterations == 0) return 1.0;
     if (g->st.iteration == 0) return 0.0;
     /* shares of an iteration's work, roughly: what a person needs from an eta */
-    static const double BEGIN[N_PHASES] = {[PHASE_SFT] = 0.05, [PHASE_SAMPLE] = 0.05, [PHASE_FIT] = 0.10, [PHASE_GATE] = 0.2,
-                                           [PHASE_ASCENT] = 0.2, [PHASE_DESCENT] = 0.2, [PHASE_EVALUATE] = 0.92, [PHASE_CHECKPOINT] = 0.99};
-    static const double LENGTH[N_PHASES] = {[PHASE_COLLECT] = 0.05, [PHASE_SFT] = 0.01, [PHASE_SAMPLE] = 0.05, [PHASE_FIT] = 0.1,
-                                            [PHASE_ASCENT] = 0.72, [PHASE_DESCENT] = 0.72, [PHASE_EVALUATE] = 0.07};
-    const bool trains = algorithm_info(g->o)->trains == g->st.phase; /* the bulk of the work, from the gate to the evaluation */
-    const double begin = trains ? BEGIN[PHASE_DESCENT] : BEGIN[g->st.phase], length = trains ? LENGTH[PHASE_DESCENT] : LENGTH[g->st.phase];
+    static const double BEGIN[N_PHASES] = {
+        [PHASE_SFT] = 0.05,   [PHASE_SAMPLE] = 0.05, [PHASE_FIT] = 0.10,      [PHASE_GATE] = 0.2,
+        [PHASE_ASCENT] = 0.2, [PHASE_DESCENT] = 0.2, [PHASE_EVALUATE] = 0.92, [PHASE_CHECKPOINT] = 0.99};
+    static const double LENGTH[N_PHASES] = {
+        [PHASE_COLLECT] = 0.05, [PHASE_SFT] = 0.01,     [PHASE_SAMPLE] = 0.05,  [PHASE_FIT] = 0.1,
+        [PHASE_ASCENT] = 0.72,  [PHASE_DESCENT] = 0.72, [PHASE_EVALUATE] = 0.07};
+    /* the bulk of the work, from the gate to the evaluation */
+    const bool trains = algorithm_info(g->o)->trains == g->st.phase;
+    const double begin = trains ? BEGIN[PHASE_DESCENT] : BEGIN[g->st.phase],
+                 length = trains ? LENGTH[PHASE_DESCENT] : LENGTH[g->st.phase];
     const double within = begin + length * game_phase_done(g);
     return fmin(1.0, ((double)g->st.iteration - 1 + within) / g->o->iterations);
 }
@@ -223,13 +237,15 @@ static void use_next(struct game *g, int64_t pair_id) {
     if (g->n_fresh < GAME_FRESH_LABELS) g->fresh[g->n_fresh++] = pair_id;
 }
 
-bool game_apply_label(struct game *g, const struct label_event *ev, double flip, double weight, bool again, struct err *e) {
+bool game_apply_label(struct game *g, const struct label_event *ev, double flip, double weight, bool again,
+                      struct err *e) {
     int first = 0, n = 0;
     if (!dpref_apply_event(&g->dpref, ev, flip, weight, e)) return false;
     if (ev->decision == DECISION_EDIT && !edit_make_pairs(g, ev, flip, weight, again, &first, &n, e)) return false;
     game_pairs_changed(g);
     if (again) return true;
-    if (ev->decision == DECISION_A || ev->decision == DECISION_B || ev->decision == DECISION_TIE) use_next(g, ev->pair_id);
+    if (ev->decision == DECISION_A || ev->decision == DECISION_B || ev->decision == DECISION_TIE)
+        use_next(g, ev->pair_id);
     for (int i = 0; i < n; i++) use_next(g, g->dpref.pair[first + i].id);
     return true;
 }

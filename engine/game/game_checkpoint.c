@@ -1,5 +1,5 @@
-/* The game as arrays and JSON, and back: what a checkpoint holds. Everything that a later micro-step reads is either here, in the options,
- * or in run.db. */
+/* The game as arrays and JSON, and back: what a checkpoint holds. Everything that a later micro-step reads is either
+ * here, in the options, or in run.db. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,9 @@ static void add_file(struct game_arrays *a, const char *name, const struct st_ar
 
 static void add_trainee(struct game_arrays *a, const char *name, struct trainee *t) {
     if (!t->model) return;
-    const struct st_array array[] = {
-        {"params", t->model->params, t->model->n_params}, {"adam_m", t->opt.m, t->opt.n}, {"adam_v", t->opt.v, t->opt.n}};
+    const struct st_array array[] = {{"params", t->model->params, t->model->n_params},
+                                     {"adam_m", t->opt.m, t->opt.n},
+                                     {"adam_v", t->opt.v, t->opt.n}};
     add_file(a, name, array, 3);
 }
 
@@ -96,8 +97,8 @@ static bool read_trainee(struct trainee *t, const char *folder, const char *name
     snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
     struct st_file *f = st_open(path, e);
     if (!f) return false;
-    const bool ok = st_read_f32(f, "params", t->model->params, t->model->n_params, e) && st_read_f32(f, "adam_m", t->opt.m, t->opt.n, e) &&
-                    st_read_f32(f, "adam_v", t->opt.v, t->opt.n, e);
+    const bool ok = st_read_f32(f, "params", t->model->params, t->model->n_params, e) &&
+                    st_read_f32(f, "adam_m", t->opt.m, t->opt.n, e) && st_read_f32(f, "adam_v", t->opt.v, t->opt.n, e);
     st_close(f);
     return ok || err_wrap(e, "%s", path);
 }
@@ -117,23 +118,29 @@ static bool read_head(struct game *g, const char *folder, struct err *e) {
     struct head_set *h = g->head;
     if (!h) return true;
     h->n_pairs = 0;
-    return read_array(folder, "head", "state", h->scope.state, h->scope.n_state, e) && head_scope_attach(&h->scope, g->fitted.t.model, e);
+    return read_array(folder, "head", "state", h->scope.state, h->scope.n_state, e) &&
+           head_scope_attach(&h->scope, g->fitted.t.model, e);
 }
 
 static bool read_state(struct game *g, const cJSON *root, struct err *e) {
     double steps[4], fresh[GAME_FRESH_LABELS];
     char *fields = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(root, "state"));
-    bool ok = fields ? game_state_from_json(&g->st, fields, "checkpoint", e) : err_set(e, "checkpoint: \"state\" is missing");
+    bool ok =
+        fields ? game_state_from_json(&g->st, fields, "checkpoint", e) : err_set(e, "checkpoint: \"state\" is missing");
     free(fields);
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "fresh");
     g->n_fresh = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
     ok = ok && (g->n_fresh <= GAME_FRESH_LABELS || err_set(e, "checkpoint: too many fresh labels"));
     ok = ok && read_reals(root, "fresh", fresh, g->n_fresh, e) && read_reals(root, "adam_steps", steps, 4, e) &&
-         read_reals(root, "gap_worst", g->gap_worst, g->n_gap_prompts, e) && read_reals(root, "gap_fitted", g->gap_fitted, g->n_gap_prompts, e) &&
-         read_reals(root, "gap_held", g->gap_held, g->n_gap_prompts, e) && read_reals(root, "right_student", g->right_student, g->n_eval_prompts, e) &&
+         read_reals(root, "gap_worst", g->gap_worst, g->n_gap_prompts, e) &&
+         read_reals(root, "gap_fitted", g->gap_fitted, g->n_gap_prompts, e) &&
+         read_reals(root, "gap_held", g->gap_held, g->n_gap_prompts, e) &&
+         read_reals(root, "right_student", g->right_student, g->n_eval_prompts, e) &&
          read_reals(root, "right_teacher", g->right_teacher, g->n_eval_prompts, e) &&
-         signature_history_from_json(&g->watch.history, cJSON_GetObjectItemCaseSensitive(root, "history"), "checkpoint", e) &&
-         signature_alerts_from_json(&g->watch.alerts, cJSON_GetObjectItemCaseSensitive(root, "alerts"), "checkpoint", e) &&
+         signature_history_from_json(&g->watch.history, cJSON_GetObjectItemCaseSensitive(root, "history"), "checkpoint",
+                                     e) &&
+         signature_alerts_from_json(&g->watch.alerts, cJSON_GetObjectItemCaseSensitive(root, "alerts"), "checkpoint",
+                                    e) &&
          gap_set_from_json(&g->gap_set, cJSON_GetObjectItemCaseSensitive(root, "gap_set"), "checkpoint", e) &&
          (!g->head || (read_reals(root, "head_w", g->head->w, g->head->n_features, e) &&
                        read_reals(root, "head_gap_sum", g->head->gap_sum, g->head->n_features, e))) &&
@@ -154,7 +161,8 @@ bool game_restore(struct game *g, const char *folder, const char *state_json, st
     cJSON_Delete(root);
     if (!ok || !read_trainee(&g->student, folder, "student", e) || !read_trainee(&g->fitted.t, folder, "fitted", e) ||
         !read_trainee(&g->adversary.t, folder, "adversary", e) || !read_trainee(&g->held.t, folder, "held", e) ||
-        !read_array(folder, "reference", "params", g->reference->params, g->reference->n_params, e) || !read_head(g, folder, e))
+        !read_array(folder, "reference", "params", g->reference->params, g->reference->n_params, e) ||
+        !read_head(g, folder, e))
         return false;
     /* rows of tick T were made by the micro-step that began at T; the checkpoint stands before it */
     const int64_t last = g->st.tick - 1;

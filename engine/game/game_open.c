@@ -1,4 +1,5 @@
-/* Bringing a game to life: models, prompts, recorded outputs, tables; and the frozen copies that the game measures against. */
+/* Bringing a game to life: models, prompts, recorded outputs, tables; and the frozen copies that the game measures
+ * against. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,8 @@ static bool open_reward(struct game *g, struct reward *r, const struct model *fr
     return m && reward_init(r, m, level, g->o->reward_bound, g->o->max_new_tokens, e);
 }
 
-/* The rewards that the algorithm needs, and their starting model: its own file, or the student. Both must speak the student's vocabulary. */
+/* The rewards that the algorithm needs, and their starting model: its own file, or the student. Both must speak the
+ * student's vocabulary. */
 static bool open_rewards(struct game *g, struct err *e) {
     const struct options *o = g->o;
     struct model *start = NULL;
@@ -56,7 +58,8 @@ static bool open_rewards(struct game *g, struct err *e) {
     }
     const struct model *from = start ? start : g->student.model;
     const bool linear = algorithm_linear_adversary(o);
-    const bool ok = (!algorithm_has_fitted(o) || open_reward(g, &g->fitted, from, e)) && (linear || open_reward(g, &g->adversary, from, e)) &&
+    const bool ok = (!algorithm_has_fitted(o) || open_reward(g, &g->fitted, from, e)) &&
+                    (linear || open_reward(g, &g->adversary, from, e)) &&
                     (o->reward_held == HELD_OFF || !algorithm_has_fitted(o) || open_reward(g, &g->held, from, e)) &&
                     (!linear || (g->head = head_set_new(o, from, e)) != NULL);
     model_free(start);
@@ -65,7 +68,8 @@ static bool open_rewards(struct game *g, struct err *e) {
 
 static bool open_prompts(struct game *g, struct err *e) {
     const struct options *o = g->o;
-    if (!prompt_set_load(&g->train, o->prompts_train, g->tok, g->chat, game_system(o), o->prompts_max_tokens, e)) return false;
+    if (!prompt_set_load(&g->train, o->prompts_train, g->tok, g->chat, game_system(o), o->prompts_max_tokens, e))
+        return false;
     if (o->prompts_heldout[0] &&
         !prompt_set_load(&g->heldout, o->prompts_heldout, g->tok, g->chat, game_system(o), o->prompts_max_tokens, e))
         return false;
@@ -86,23 +90,25 @@ static bool open_prompts(struct game *g, struct err *e) {
         }
     }
     if (g->n_descent_prompt == 0 || g->heldout.n < 2)
-        return err_set(e, "%s: too few prompts: %d for training, %d held out (at least 1 and 2 are needed)", o->prompts_train,
-                       g->n_descent_prompt, g->heldout.n);
+        return err_set(e, "%s: too few prompts: %d for training, %d held out (at least 1 and 2 are needed)",
+                       o->prompts_train, g->n_descent_prompt, g->heldout.n);
     for (int i = 0; i < g->train.n + g->heldout.n; i++) {
         const struct prompt *p = i < g->train.n ? &g->train.prompt[i] : &g->heldout.prompt[i - g->train.n];
         if (p->n + o->max_new_tokens > g->student.model->cfg.n_ctx)
-            return err_set(e, "a prompt of %d tokens and max_new_tokens %d do not fit the student's context of %d", p->n,
-                           o->max_new_tokens, g->student.model->cfg.n_ctx);
+            return err_set(e, "a prompt of %d tokens and max_new_tokens %d do not fit the student's context of %d",
+                           p->n, o->max_new_tokens, g->student.model->cfg.n_ctx);
     }
     if (g->train.n_skipped + g->heldout.n_skipped > 0)
-        game_log(g, ALERT_WARNING, "%d prompts longer than prompts.max_tokens were skipped", g->train.n_skipped + g->heldout.n_skipped);
+        game_log(g, ALERT_WARNING, "%d prompts longer than prompts.max_tokens were skipped",
+                 g->train.n_skipped + g->heldout.n_skipped);
     return true;
 }
 
 static bool add_recorded(void *ctx, const cJSON *obj, const char *where, struct err *e) {
     struct game *g = ctx;
     const char *prompt, *response;
-    if (!json_get_string(obj, "prompt", where, &prompt, e) || !json_get_string(obj, "response", where, &response, e)) return false;
+    if (!json_get_string(obj, "prompt", where, &prompt, e) || !json_get_string(obj, "response", where, &response, e))
+        return false;
     struct token_list x = {0};
     if (!chat_encode_prompt(g->tok, g->chat, game_system(g->o), prompt, &x, e)) return err_wrap(e, "%s", where);
     struct prompt_set *s = &g->recorded_prompts;
@@ -111,7 +117,8 @@ static bool add_recorded(void *ctx, const cJSON *obj, const char *where, struct 
         s->prompt = mem_grow(s->prompt, (size_t)s->cap * sizeof *s->prompt);
     }
     s->prompt[s->n++] = (struct prompt){.text = mem_strdup(prompt), .token = x.id, .n = (int)x.n};
-    return outputs_add(&g->outputs, NULL, 0, OUTPUT_RECORDED, s->n - 1, 0, response, false, g->tok, g->chat, g->o->max_new_tokens, e);
+    return outputs_add(&g->outputs, NULL, 0, OUTPUT_RECORDED, s->n - 1, 0, response, false, g->tok, g->chat,
+                       g->o->max_new_tokens, e);
 }
 
 /* Where the teacher's probabilities are needed, its model reads the student's tokens: they must mean the same to it. */
@@ -119,17 +126,18 @@ static bool adopt_expert(struct game *g, struct err *e) {
     const struct options *o = g->o;
     if (!algorithm_needs_expert(o)) return true;
     const struct model *m = teacher_model(g->teacher);
-    if (tokenizer_hash(teacher_tokenizer(g->teacher)) != tokenizer_hash(g->tok) || m->cfg.n_vocab != g->student.model->cfg.n_vocab)
-        return err_set(e, "the vocabularies of %s (%d rows) and %s (%d rows) differ", o->teacher_model, m->cfg.n_vocab, o->student_model,
-                       g->student.model->cfg.n_vocab);
+    if (tokenizer_hash(teacher_tokenizer(g->teacher)) != tokenizer_hash(g->tok) ||
+        m->cfg.n_vocab != g->student.model->cfg.n_vocab)
+        return err_set(e, "the vocabularies of %s (%d rows) and %s (%d rows) differ", o->teacher_model, m->cfg.n_vocab,
+                       o->student_model, g->student.model->cfg.n_vocab);
     if (teacher_chat(g->teacher) != g->chat)
-        return err_set(e, "%s dresses prompts as %s, %s as %s: set prompts.template", o->teacher_model, chat_kind_name(teacher_chat(g->teacher)),
-                       o->student_model, chat_kind_name(g->chat));
+        return err_set(e, "%s dresses prompts as %s, %s as %s: set prompts.template", o->teacher_model,
+                       chat_kind_name(teacher_chat(g->teacher)), o->student_model, chat_kind_name(g->chat));
     for (int i = 0; i < g->train.n + g->heldout.n; i++) {
         const struct prompt *p = i < g->train.n ? &g->train.prompt[i] : &g->heldout.prompt[i - g->train.n];
         if (p->n + o->max_new_tokens > m->cfg.n_ctx)
-            return err_set(e, "a prompt of %d tokens and max_new_tokens %d do not fit the teacher's context of %d", p->n, o->max_new_tokens,
-                           m->cfg.n_ctx);
+            return err_set(e, "a prompt of %d tokens and max_new_tokens %d do not fit the teacher's context of %d",
+                           p->n, o->max_new_tokens, m->cfg.n_ctx);
     }
     g->expert = m;
     g->expert_acts = activations_new();
@@ -146,7 +154,9 @@ static bool open_everything(struct game *g, bool resuming, struct err *e) {
     g->teacher = teacher_open(o->teacher_model, game_template(o), game_system(o), loading, g, e);
     if (!g->teacher) return err_wrap(e, "teacher");
     if (!adopt_expert(g, e)) return false;
-    g->n_eval_prompts = o->prompts_checker == CHECKER_NONE ? 0 : o->eval_prompts < g->heldout.n ? o->eval_prompts : g->heldout.n;
+    g->n_eval_prompts = o->prompts_checker == CHECKER_NONE ? 0
+                        : o->eval_prompts < g->heldout.n   ? o->eval_prompts
+                                                           : g->heldout.n;
     g->n_gap_prompts = o->eval_gap_prompts < g->heldout.n ? o->eval_gap_prompts : g->heldout.n;
     g->gap_worst = mem_small((size_t)g->n_gap_prompts * sizeof(double));
     g->gap_fitted = mem_small((size_t)g->n_gap_prompts * sizeof(double));
@@ -160,7 +170,8 @@ static bool open_everything(struct game *g, bool resuming, struct err *e) {
     return resuming || dpref_load(&g->dpref, g->db, e);
 }
 
-bool game_open(struct game *g, struct options *o, struct db *db, const struct game_observer *see, bool resuming, struct err *e) {
+bool game_open(struct game *g, struct options *o, struct db *db, const struct game_observer *see, bool resuming,
+               struct err *e) {
     *g = (struct game){.o = o, .db = db, .see = *see};
     game_state_init(&g->st);
     diagnostics_measure(&g->diagnostics, NULL, 0, 0, 0);

@@ -41,15 +41,15 @@ bool game_state_from_json(struct game_state *s, const char *json, const char *wh
     bool ok = cJSON_IsObject(obj) || err_set(e, "%s: expected an object, found %s", where, json_type_name(obj));
     const char *text;
     char *end;
-#define STATE_INT(name)                                                                                   \
-    if (ok && (ok = read_field(obj, #name, where, &text, e))) {                                            \
-        s->name = strtoll(text, &end, 10);                                                                  \
+#define STATE_INT(name)                                                                                                \
+    if (ok && (ok = read_field(obj, #name, where, &text, e))) {                                                        \
+        s->name = strtoll(text, &end, 10);                                                                             \
         if (*end || end == text) ok = err_set(e, "%s: \"" #name "\" must hold an integer, found \"%s\"", where, text); \
     }
-#define STATE_REAL(name)                                                                                  \
-    if (ok && (ok = read_field(obj, #name, where, &text, e))) {                                            \
-        s->name = strtod(text, &end);                                                                       \
-        if (*end || end == text) ok = err_set(e, "%s: \"" #name "\" must hold a real, found \"%s\"", where, text); \
+#define STATE_REAL(name)                                                                                               \
+    if (ok && (ok = read_field(obj, #name, where, &text, e))) {                                                        \
+        s->name = strtod(text, &end);                                                                                  \
+        if (*end || end == text) ok = err_set(e, "%s: \"" #name "\" must hold a real, found \"%s\"", where, text);     \
     }
     GAME_STATE_TABLE(STATE_INT, STATE_REAL)
 #undef STATE_INT

@@ -1,6 +1,6 @@
-/* Where the game stands, completely: with the weights, the moments, run.db and the options, these fields are everything that a resumed run
- * needs to continue to the same bytes. One table gives the struct and its JSON form; reals are written as C99 hexadecimal floats,
- * so no bit is lost. */
+/* Where the game stands, completely: with the weights, the moments, run.db and the options, these fields are everything
+ * that a resumed run needs to continue to the same bytes. One table gives the struct and its JSON form; reals are
+ * written as C99 hexadecimal floats, so no bit is lost. */
 #ifndef PBKD_GAME_GAME_STATE_H
 #define PBKD_GAME_GAME_STATE_H
 
@@ -9,6 +9,7 @@
 #include "engine/base/err.h"
 #include "engine/game/series.h"
 
+/* clang-format off */
 #define GAME_STATE_TABLE(INT, REAL)                                                                          \
     INT(tick)              /* micro-steps done */                                                            \
     INT(iteration)         /* 1-based; 0 before the first */                                                 \
@@ -50,6 +51,7 @@
     REAL(sum_kl) REAL(sum_entropy) REAL(sum_tokens) REAL(sum_reward) REAL(sum_cut) REAL(sum_same) REAL(sum_q) REAL(sum_rows)                                     \
     REAL(seconds)          /* of all sessions, for the record only */                                        \
     REAL(tokens)           /* through all models, for the record only */
+/* clang-format on */
 
 struct game_state {
 #define STATE_INT(name) int64_t name;

@@ -39,7 +39,8 @@ bool gap_set_from_json(struct gap_set *s, const cJSON *json, const char *where, 
         char *end;
         if (!cJSON_IsString(v)) return err_set(e, "%s: \"gap_set\" must hold reals as text", where);
         x[i] = strtod(v->valuestring, &end);
-        if (*end || end == v->valuestring) return err_set(e, "%s: \"gap_set\" must hold reals, found \"%.40s\"", where, v->valuestring);
+        if (*end || end == v->valuestring)
+            return err_set(e, "%s: \"gap_set\" must hold reals, found \"%.40s\"", where, v->valuestring);
     }
     memcpy(s, x, sizeof x);
     return true;

@@ -1,6 +1,6 @@
-/* The performance gap r(x, y_E) - mean_k r(x, y_k) on held-out prompts, under the adversary (worst case), the fitted reward and, where there is one,
- * the reward that was never played against, each with a bootstrap interval over prompts; and, where answers can be checked, the true one
- * (algorithms.md section 5). */
+/* The performance gap r(x, y_E) - mean_k r(x, y_k) on held-out prompts, under the adversary (worst case), the fitted
+ * reward and, where there is one, the reward that was never played against, each with a bootstrap interval over
+ * prompts; and, where answers can be checked, the true one (algorithms.md section 5). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +61,8 @@ static bool add_kl(struct game *g, const struct gen_output *y, int n, struct err
 }
 
 /* What the failure signatures want to know of the k samples y of each of n prompts. */
-static bool measure_samples(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int first, int n, int k, struct err *e) {
+static bool measure_samples(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int first,
+                            int n, int k, struct err *e) {
     struct game_state *st = &g->st;
     sequences_clear(&g->seqs);
     for (int i = 0; i < n * k; i++) {
@@ -90,7 +91,8 @@ static bool measure_chunk(struct game *g, int first, int n, int k, struct err *e
         if (!score_gaps(g, &g->adversary, n, k, g->gap_worst + first, e)) return false;
         if (g->adversary.expert) measure_advantages(g);
     }
-    if (!g->head && algorithm_has_fitted(g->o) && !score_gaps(g, &g->fitted, n, k, g->gap_fitted + first, e)) return false;
+    if (!g->head && algorithm_has_fitted(g->o) && !score_gaps(g, &g->fitted, n, k, g->gap_fitted + first, e))
+        return false;
     if (!g->held.t.model) return true;
     if (!score_gaps(g, &g->held, n, k, g->gap_held + first, e)) return false;
     for (int i = 0; i < n * k; i++) g->st.sum_reward += g->pairs.value[n + i];
@@ -98,7 +100,8 @@ static bool measure_chunk(struct game *g, int first, int n, int k, struct err *e
 }
 
 static void begin_sums(struct game_state *st) {
-    st->sum_kl = st->sum_entropy = st->sum_tokens = st->sum_reward = st->sum_cut = st->sum_same = st->sum_q = st->sum_rows = 0;
+    st->sum_kl = st->sum_entropy = st->sum_tokens = st->sum_reward = st->sum_cut = st->sum_same = st->sum_q =
+        st->sum_rows = 0;
 }
 
 enum game_result game_gap_chunk(struct game *g, int chunk, struct err *e) {
@@ -170,7 +173,8 @@ void game_publish_gaps(struct game *g) {
     if (game_has_worst(g)) publish_regret(g);
     /* What exact descent measures at every step, it measures better. */
     const bool exact = g->o->game_descent == DESCENT_EXACT && game_adversary(g)->level == REWARD_TOKEN;
-    if (g->o->temperature == 1.0 && !(exact && g->o->game_kl > 0)) game_series(g, SERIES_KL, st->sum_kl / st->sum_tokens);
+    if (g->o->temperature == 1.0 && !(exact && g->o->game_kl > 0))
+        game_series(g, SERIES_KL, st->sum_kl / st->sum_tokens);
     if (!exact) game_series(g, SERIES_ENTROPY, st->sum_entropy / st->sum_tokens);
 }
 

@@ -1,23 +1,29 @@
-/* Asking models for answers: the student, and whoever takes and gives text (the teacher, candidates of an offline D_pref). Random numbers follow from
- * the seed and the tick, and a person who pauses or quits ends a long generation at its next token. */
+/* Asking models for answers: the student, and whoever takes and gives text (the teacher, candidates of an offline
+ * D_pref). Random numbers follow from the seed and the tick, and a person who pauses or quits ends a long generation at
+ * its next token. */
 #include <stdlib.h>
 
 #include "engine/base/mem.h"
 #include "engine/game/game_private.h"
 
 static struct gen_config config(const struct game *g, double temperature) {
-    return (struct gen_config){.max_new_tokens = g->o->max_new_tokens, .temperature = (float)temperature, .seed = (uint64_t)g->o->seed,
-                               .tick = (uint64_t)g->st.tick, .safe_point = g->see.safe_point, .ctx = g->see.ctx};
+    return (struct gen_config){.max_new_tokens = g->o->max_new_tokens,
+                               .temperature = (float)temperature,
+                               .seed = (uint64_t)g->o->seed,
+                               .tick = (uint64_t)g->st.tick,
+                               .safe_point = g->see.safe_point,
+                               .ctx = g->see.ctx};
 }
 
-enum game_result game_generate(struct game *g, const struct prompt *const *prompt, int n, int k, int stream, double temperature,
-                               struct gen_output *out, struct err *e) {
+enum game_result game_generate(struct game *g, const struct prompt *const *prompt, int n, int k, int stream,
+                               double temperature, struct gen_output *out, struct err *e) {
     struct gen_config c = config(g, temperature);
     c.n_valid_vocab = tokenizer_n_vocab(g->tok);
     c.end_ids = g->end_ids;
     c.n_end_ids = g->n_end_ids;
     struct gen_request *req = mem_small((size_t)n * sizeof *req);
-    for (int i = 0; i < n; i++) req[i] = (struct gen_request){prompt[i]->token, prompt[i]->n, k, (uint64_t)i * 64 + (uint64_t)stream};
+    for (int i = 0; i < n; i++)
+        req[i] = (struct gen_request){prompt[i]->token, prompt[i]->n, k, (uint64_t)i * 64 + (uint64_t)stream};
     bool stopped = false;
     const bool ok = generate(g->student.model, &c, req, n, out, &stopped, e);
     free(req);
@@ -33,8 +39,8 @@ char *game_text(const struct game *g, const struct gen_output *y) {
     return strbuf_take(&b);
 }
 
-enum game_result game_ask(struct game *g, struct teacher *t, const struct prompt *const *prompt, int n, double temperature, uint64_t stream,
-                          struct teacher_text *out, struct err *e) {
+enum game_result game_ask(struct game *g, struct teacher *t, const struct prompt *const *prompt, int n,
+                          double temperature, uint64_t stream, struct teacher_text *out, struct err *e) {
     const struct gen_config c = config(g, temperature);
     const char **text = mem_small((size_t)n * sizeof *text);
     for (int i = 0; i < n; i++) text[i] = prompt[i]->text;

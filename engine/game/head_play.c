@@ -1,4 +1,5 @@
-/* The steps of scope `head`: ascent to the exact maximum, values, and the gap over the whole set at evaluations. See head_set.h. */
+/* The steps of scope `head`: ascent to the exact maximum, values, and the gap over the whole set at evaluations. See
+ * head_set.h. */
 #include <math.h>
 
 #include "engine/game/game_private.h"
@@ -23,7 +24,8 @@ static double gap_under_weights(const struct head_set *h, const double *gap) {
 
 static bool measure_answers(struct game *g, const struct sequences *s, struct err *e) {
     g->st.tokens += (double)s->n_tokens;
-    return head_reserve_answers(g->head, s->n_seq, e) && head_scope_features(&g->head->scope, &g->fitted, s, g->head->answer, e);
+    return head_reserve_answers(g->head, s->n_seq, e) &&
+           head_scope_features(&g->head->scope, &g->fitted, s, g->head->answer, e);
 }
 
 /* ---- ascent ---- */
@@ -36,15 +38,18 @@ static bool solve(struct game *g, struct confidence_optimum *best, struct err *e
     return confidence_ascend(h->set, h->gap, game_zeta(g), g->o->beta, h->w, best, e);
 }
 
-bool head_ascend(struct game *g, const struct teacher_output *const *out, const struct gen_output *y, int n, struct err *e) {
+bool head_ascend(struct game *g, const struct teacher_output *const *out, const struct gen_output *y, int n,
+                 struct err *e) {
     struct head_set *h = g->head;
     struct sequences *s = &g->seqs_reward;
     struct confidence_optimum best;
     sequences_clear(s);
     for (int i = 0; i < 2 * n; i++) {
         const struct prompt *x = &g->train.prompt[out[i % n]->prompt];
-        if (i < n) sequences_add(s, x->token, x->n, out[i]->token, out[i]->n, false);
-        else sequences_add(s, x->token, x->n, y[i - n].token, y[i - n].n, false);
+        if (i < n)
+            sequences_add(s, x->token, x->n, out[i]->token, out[i]->n, false);
+        else
+            sequences_add(s, x->token, x->n, y[i - n].token, y[i - n].n, false);
     }
     if (!measure_answers(g, s, e)) return false;
     for (int j = 0; j < h->n_features; j++) h->gap[j] = 0;
@@ -52,8 +57,12 @@ bool head_ascend(struct game *g, const struct teacher_output *const *out, const 
     const double before = gap_under_weights(h, h->gap);
     if (!solve(g, &best, e) || !head_scope_set_weights(&h->scope, h->w, e)) return false;
     g->st.solves++;
-    game_publish_ascent(g, &(struct ascent){.nll = best.loss, .nll_fitted = h->fit.loss, .beta = best.beta, .integral = g->st.beta_integral,
-                                            .before = before, .after = gap_under_weights(h, h->gap)});
+    game_publish_ascent(g, &(struct ascent){.nll = best.loss,
+                                            .nll_fitted = h->fit.loss,
+                                            .beta = best.beta,
+                                            .integral = g->st.beta_integral,
+                                            .before = before,
+                                            .after = gap_under_weights(h, h->gap)});
     return true;
 }
 

@@ -1,5 +1,5 @@
-/* Features, values and descent of scope `head`: see head_scope.h. The basis is made in head_scope_basis.c; what needs the
- * vocabulary lives in head_linear.h. */
+/* Features, values and descent of scope `head`: see head_scope.h. The basis is made in head_scope_basis.c; what needs
+ * the vocabulary lives in head_linear.h. */
 #include "engine/game/head_scope.h"
 
 #include <math.h>
@@ -40,20 +40,22 @@ void head_scope_free(struct head_scope *s) {
 
 bool head_scope_fits(const struct head_scope *s, const struct model *m, struct err *e) {
     if (m->cfg.d_model == s->d && m->cfg.n_vocab == s->n_vocab) return true;
-    return err_set(e, "scope head was made for width %d and vocabulary %d, the model has %d and %d", s->d, s->n_vocab, m->cfg.d_model,
-                   m->cfg.n_vocab);
+    return err_set(e, "scope head was made for width %d and vocabulary %d, the model has %d and %d", s->d, s->n_vocab,
+                   m->cfg.d_model, m->cfg.n_vocab);
 }
 
 static bool check(const struct head_scope *s, const struct reward *r, struct err *e) {
     if (r->level != REWARD_TOKEN) return err_set(e, "scope head needs a reward of level token");
-    return head_scope_fits(s, r->t.model, e) && (s->attached || err_set(e, "scope head: the basis has not been built or attached"));
+    return head_scope_fits(s, r->t.model, e) &&
+           (s->attached || err_set(e, "scope head: the basis has not been built or attached"));
 }
 
 static struct head_linear linear_of(const struct head_scope *s) {
     return (struct head_linear){.k = s->k, .a = s->a, .projected = s->projected, .space = s->space};
 }
 
-bool head_scope_row_features(struct head_scope *s, const struct reward *r, const struct head_rows *rows, float *feature, struct err *e) {
+bool head_scope_row_features(struct head_scope *s, const struct reward *r, const struct head_rows *rows, float *feature,
+                             struct err *e) {
     const struct head_linear l = linear_of(s);
     return check(s, r, e) && head_linear_features(r->t.model, rows, r->bound, &l, r->t.space, feature, e);
 }
@@ -68,7 +70,8 @@ static bool reserve_rows(struct head_scope *s, int n_rows, struct err *e) {
     return true;
 }
 
-bool head_scope_features(struct head_scope *s, struct reward *r, const struct sequences *q, float *feature, struct err *e) {
+bool head_scope_features(struct head_scope *s, struct reward *r, const struct sequences *q, float *feature,
+                         struct err *e) {
     if (!check(s, r, e) || !reserve_rows(s, q->n_rows, e)) return false;
     const struct batch b = sequences_batch(q);
     const float *hidden;
@@ -79,13 +82,15 @@ bool head_scope_features(struct head_scope *s, struct reward *r, const struct se
     for (int i = 0; i < q->n_seq; i++)
         for (size_t j = 0; j < n; j++) {
             double sum = 0;
-            for (int h = q->row_start[i]; h < q->row_start[i + 1]; h++) sum += (double)s->row_feature[(size_t)h * n + j];
+            for (int h = q->row_start[i]; h < q->row_start[i + 1]; h++)
+                sum += (double)s->row_feature[(size_t)h * n + j];
             feature[(size_t)i * n + j] = (float)(sum * (double)r->scale);
         }
     return true;
 }
 
-void head_scope_pairs(const struct head_scope *s, const float *feature, const int *first, const int *second, int n_pairs, float *difference) {
+void head_scope_pairs(const struct head_scope *s, const float *feature, const int *first, const int *second,
+                      int n_pairs, float *difference) {
     const size_t n = 1 + (size_t)s->k;
     for (int i = 0; i < n_pairs; i++) {
         const float *a = feature + (size_t)first[i] * n, *b = feature + (size_t)second[i] * n;
@@ -115,10 +120,11 @@ void head_scope_value(const struct head_scope *s, const float *feature, int n_se
     }
 }
 
-bool head_scope_descent(struct head_scope *s, const struct model *student, const struct head_rows *rs, const struct reward *r,
-                        const struct head_rows *rr, const struct model *ref, const struct head_rows *rf, const float *weight, float kl_coef,
-                        struct head_space *space, struct exact_terms *terms, float *dhidden, float *grads, struct err *e) {
+bool head_scope_descent(struct head_scope *s, const struct model *student, const struct head_rows *rs,
+                        const struct reward *r, const struct head_rows *rr, const struct model *ref,
+                        const struct head_rows *rf, const float *weight, float kl_coef, struct head_space *space,
+                        struct exact_terms *terms, float *dhidden, float *grads, struct err *e) {
     const struct head_linear l = linear_of(s);
-    return check(s, r, e) && head_linear_descent(student, rs, r->t.model, rr, r->bound, &l, s->w, ref, rf, weight, kl_coef, space, terms,
-                                                 dhidden, grads, e);
+    return check(s, r, e) && head_linear_descent(student, rs, r->t.model, rr, r->bound, &l, s->w, ref, rf, weight,
+                                                 kl_coef, space, terms, dhidden, grads, e);
 }

@@ -1,5 +1,6 @@
-/* The basis of scope `head`: see head_scope.h. Covariances and their eigenvectors are double; directions are rounded to f32 once, and the
- * scales are measured with the rounded directions, through the same code that makes features later. */
+/* The basis of scope `head`: see head_scope.h. Covariances and their eigenvectors are double; directions are rounded to
+ * f32 once, and the scales are measured with the rounded directions, through the same code that makes features
+ * later. */
 #include <math.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@
 #include "engine/math/matmul.h"
 #include "engine/math/spd.h"
 
-/* Deviations below this share of the largest count as rounding: a product of a thousand terms in f32 is good to 2e-6. */
+/* Deviations below this share of the largest count as rounding: a product of a thousand terms in f32 is good to
+ * 2e-6. */
 static const double NEGLIGIBLE = 1e-5;
 
 /* ---- Sample ---- */
@@ -77,7 +79,8 @@ static bool space_new(struct space *s, int d, int n, struct err *e) {
 }
 
 /* direction [k,d]: unit eigenvectors of the covariance of the rows of x [n,d], largest eigenvalue first. */
-static bool principal(const float *x, int n, int d, int k, struct space *s, float *direction, const char *what, struct err *e) {
+static bool principal(const float *x, int n, int d, int k, struct space *s, float *direction, const char *what,
+                      struct err *e) {
     const size_t width = (size_t)d;
     for (int i = 0; i < n; i++) s->weight[i] = 1.0 / n;
     spd_gram(s->cov, x, s->weight, n, d, s->gram);
@@ -86,7 +89,8 @@ static bool principal(const float *x, int n, int d, int k, struct space *s, floa
         for (size_t j = 0; j < width; j++) s->mean[j] += (double)x[i * width + j] / n;
     for (size_t i = 0; i < width; i++)
         for (size_t j = 0; j <= i; j++) s->cov[i * width + j] -= s->mean[i] * s->mean[j];
-    if (!eigen_symmetric(s->cov, d, s->value, s->vector, s->eigen)) return err_set(e, "scope head: %s are not finite", what);
+    if (!eigen_symmetric(s->cov, d, s->value, s->vector, s->eigen))
+        return err_set(e, "scope head: %s are not finite", what);
     for (size_t i = 0; i < (size_t)k * width; i++) direction[i] = (float)s->vector[i];
     return true;
 }
@@ -105,7 +109,8 @@ bool head_scope_attach(struct head_scope *s, const struct model *m, struct err *
     if (!head_scope_fits(s, m, e)) return false;
     const size_t n = (size_t)s->n_vocab, k = (size_t)s->k;
     matmul_nt(s->projected, m->params + m->head, s->b, s->n_vocab, s->k, s->d, false);
-    for (size_t j = 0; j < k; j++) { /* what all actions share cancels in every feature; without it the differences are sharper */
+    /* what all actions share cancels in every feature; without it the differences are sharper */
+    for (size_t j = 0; j < k; j++) {
         double mean = 0;
         for (size_t a = 0; a < n; a++) mean += (double)s->projected[a * k + j];
         for (size_t a = 0; a < n; a++) s->projected[a * k + j] -= (float)(mean / (double)n);
@@ -157,7 +162,8 @@ bool head_scope_build(struct head_scope *s, struct reward *r, const struct head_
     s->attached = false;
     head_scope_reset_weights(s);
     if (r->level != REWARD_TOKEN) return err_set(e, "scope head needs a reward of level token");
-    if (p->n < 2 || p->d != s->d) return err_set(e, "scope head: at least 2 rows of width %d are needed, found %d of %d", s->d, p->n, p->d);
+    if (p->n < 2 || p->d != s->d)
+        return err_set(e, "scope head: at least 2 rows of width %d are needed, found %d of %d", s->d, p->n, p->d);
     if (!head_scope_fits(s, r->t.model, e)) return false;
     return s->attached = directions(s, r->t.model, p, e) && head_scope_attach(s, r->t.model, e) && scales(s, r, p, e);
 }

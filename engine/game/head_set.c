@@ -17,7 +17,8 @@ struct head_set *head_set_new(const struct options *o, const struct model *m, st
     double **const vectors[] = {&h->centre, &h->w, &h->gap_sum, &h->gap, &h->w_hat, &h->w_min, &h->w_max, &h->truth};
     const size_t n_vectors = sizeof vectors / sizeof *vectors;
     h->n_features = (int)n;
-    if (!head_scope_init(&h->scope, o->head_rank, m, e) || !(h->vectors = mem_alloc(n_vectors * n, sizeof(double), "vectors of scope head", e))) {
+    if (!head_scope_init(&h->scope, o->head_rank, m, e) ||
+        !(h->vectors = mem_alloc(n_vectors * n, sizeof(double), "vectors of scope head", e))) {
         head_set_free(h);
         return NULL;
     }
@@ -41,7 +42,8 @@ void head_set_free(struct head_set *h) {
 }
 
 /* Room for n rows of features, of which `used` are kept. */
-static bool reserve(const struct head_set *h, float **rows, int *cap, int n, int used, const char *what, struct err *e) {
+static bool reserve(const struct head_set *h, float **rows, int *cap, int n, int used, const char *what,
+                    struct err *e) {
     if (n <= *cap) return true;
     const size_t width = (size_t)h->n_features;
     float *more = mem_alloc((size_t)n * 2 * width, sizeof *more, what, e);
@@ -87,7 +89,8 @@ static bool measure_chunk(struct game *g, int first, struct err *e) {
         !reserve(h, &h->difference, &h->cap_pairs, first + n, first, "features of pairs", e) ||
         !head_scope_features(&h->scope, &g->fitted, &g->pairs.seqs, h->answer, e))
         return false;
-    head_scope_pairs(&h->scope, h->answer, g->pairs.first, g->pairs.second, n, h->difference + (size_t)first * (size_t)h->n_features);
+    head_scope_pairs(&h->scope, h->answer, g->pairs.first, g->pairs.second, n,
+                     h->difference + (size_t)first * (size_t)h->n_features);
     g->st.tokens += (double)g->pairs.seqs.n_tokens;
     h->n_pairs = first + n;
     return true;
@@ -125,8 +128,14 @@ int head_keep_pairs(struct game *g, struct err *e) {
 
 bool head_fit_kept(struct game *g, int n, struct err *e) {
     struct head_set *h = g->head;
-    const struct confidence_pairs pairs = {.feature = h->kept, .label = h->label, .flip = h->flip, .weight = h->weight, .centre = h->centre,
-                                           .n_pairs = n, .ridge = g->o->head_ridge, .bound = g->o->head_bound};
+    const struct confidence_pairs pairs = {.feature = h->kept,
+                                           .label = h->label,
+                                           .flip = h->flip,
+                                           .weight = h->weight,
+                                           .centre = h->centre,
+                                           .n_pairs = n,
+                                           .ridge = g->o->head_ridge,
+                                           .bound = g->o->head_bound};
     if (n > h->cap_set) {
         confidence_free(h->set);
         h->cap_set = 0;
@@ -147,7 +156,8 @@ static void choose_radius(struct game *g) {
     struct err why;
     g->st.zeta = head_radius(g, &why);
     if (why.msg[0])
-        game_log(g, ALERT_WARNING, "no radius by Wilks' theorem (%s): the option zeta, %.6g, stands for it", why.msg, g->st.zeta);
+        game_log(g, ALERT_WARNING, "no radius by Wilks' theorem (%s): the option zeta, %.6g, stands for it", why.msg,
+                 g->st.zeta);
     else if (g->o->zeta_mode == ZETA_WILKS)
         game_series(g, SERIES_ZETA, g->st.zeta);
 }
@@ -170,7 +180,8 @@ enum game_result head_refresh(struct game *g, struct err *e) {
 
 /* ---- after a fit ---- */
 
-/* Directions and variances from this many rows of D_pref, or all: a few thousand settle the covariance of a few hundred dimensions. */
+/* Directions and variances from this many rows of D_pref, or all: a few thousand settle the covariance of a few hundred
+ * dimensions. */
 enum { SAMPLE_ROWS = 4096 };
 
 /* Pairs that train, at random, until there are rows enough. */

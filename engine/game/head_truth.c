@@ -1,8 +1,10 @@
-/* Coverage of the confidence set: where answers can be checked, is the true reward in it, and how often would it be? See head_set.h.
+/* Coverage of the confidence set: where answers can be checked, is the true reward in it, and how often would it be?
+ * See head_set.h.
  *
- * "Is it" has one answer a fit, which depends on how the run's labels fell and on how well the likelihood describes them: an oracle that errs on
- * 5 % of the pairs, whatever the reward's margin, scatters less than the logistic law says, so its truth is in the set nearly always. "How often"
- * asks what the level promises: labels drawn from the true reward by that very law, on the pairs that the game has collected. */
+ * "Is it" has one answer a fit, which depends on how the run's labels fell and on how well the likelihood describes
+ * them: an oracle that errs on 5 % of the pairs, whatever the reward's margin, scatters less than the logistic law
+ * says, so its truth is in the set nearly always. "How often" asks what the level promises: labels drawn from the true
+ * reward by that very law, on the pairs that the game has collected. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +23,13 @@ static void index_answers(struct head_set *h, const struct prompt_set *train) {
     if (h->checked) return;
     h->checked = mem_small(((size_t)train->n + 1) * sizeof *h->checked);
     for (int i = 0; i < train->n; i++)
-        if (train->prompt[i].answer) h->checked[h->n_checked++] = (struct checked){train->prompt[i].hash, &train->prompt[i]};
+        if (train->prompt[i].answer)
+            h->checked[h->n_checked++] = (struct checked){train->prompt[i].hash, &train->prompt[i]};
     qsort(h->checked, (size_t)h->n_checked, sizeof *h->checked, by_hash);
 }
 
-/* An oracle's labels of the kept pairs: the answer that is right, a tie where both are or neither. Pairs that cannot be checked weigh nothing.
- * Returns how many have a label. */
+/* An oracle's labels of the kept pairs: the answer that is right, a tie where both are or neither. Pairs that cannot be
+ * checked weigh nothing. Returns how many have a label. */
 static int label_by_oracle(struct game *g) {
     struct head_set *h = g->head;
     int n = 0, labelled = 0;
@@ -34,7 +37,8 @@ static int label_by_oracle(struct game *g) {
     for (int i = 0; i < g->dpref.n; i++) {
         const struct pref_pair *p = &g->dpref.pair[i];
         if (!game_pair_trains(g, p)) continue;
-        const struct checked key = {p->prompt_hash, NULL}, *x = bsearch(&key, h->checked, (size_t)h->n_checked, sizeof key, by_hash);
+        const struct checked key = {p->prompt_hash, NULL},
+                             *x = bsearch(&key, h->checked, (size_t)h->n_checked, sizeof key, by_hash);
         if (x) {
             const bool right0 = game_check(g, p->text0, x->prompt), right1 = game_check(g, p->text1, x->prompt);
             h->label[n] = right0 == right1 ? 0.5 : right0 ? 1.0 : 0.0;

@@ -15,10 +15,16 @@ static struct label_policy policy_of(const struct options *o) {
     struct label_policy p = {
         .noise = o->label_noise,
         .seed = (uint64_t)o->seed,
-        .flip = {[LABELLER_TEACHER] = o->label_flip, [LABELLER_HUMAN] = o->label_flip, [LABELLER_ORACLE] = o->label_flip_oracle,
-                 [LABELLER_SELF] = o->label_flip_self, [LABELLER_IMPORT] = o->label_flip_import},
-        .weight = {[LABELLER_TEACHER] = 1.0, [LABELLER_HUMAN] = 1.0, [LABELLER_ORACLE] = o->label_weight_oracle,
-                   [LABELLER_SELF] = o->label_weight_self, [LABELLER_IMPORT] = o->label_weight_import},
+        .flip = {[LABELLER_TEACHER] = o->label_flip,
+                 [LABELLER_HUMAN] = o->label_flip,
+                 [LABELLER_ORACLE] = o->label_flip_oracle,
+                 [LABELLER_SELF] = o->label_flip_self,
+                 [LABELLER_IMPORT] = o->label_flip_import},
+        .weight = {[LABELLER_TEACHER] = 1.0,
+                   [LABELLER_HUMAN] = 1.0,
+                   [LABELLER_ORACLE] = o->label_weight_oracle,
+                   [LABELLER_SELF] = o->label_weight_self,
+                   [LABELLER_IMPORT] = o->label_weight_import},
     };
     labeller_mix_parse(o->labeller, &p.mix, NULL); /* was checked when it was set */
     return p;
@@ -30,7 +36,8 @@ static char *final_answer(const struct game *g, const char *text, bool truncated
     return g->o->prompts_checker == CHECKER_NONE ? vote_text_answer(text) : checker_answer(g->o->prompts_checker, text);
 }
 
-void labelling_begin(struct labelling *l, const struct game *g, const struct teacher_output *y0, const struct gen_output *y, int k) {
+void labelling_begin(struct labelling *l, const struct game *g, const struct teacher_output *y0,
+                     const struct gen_output *y, int k) {
     *l = (struct labelling){.policy = policy_of(g->o), .x = &g->train.prompt[y0->prompt], .y0 = y0, .y = y, .k = k};
     l->needs = labeller_mix_needs(&l->policy.mix);
     l->text = mem_small((size_t)k * sizeof *l->text);
@@ -39,7 +46,8 @@ void labelling_begin(struct labelling *l, const struct game *g, const struct tea
     if (!(l->needs & NEEDS_SAMPLES)) return;
     l->answer0 = final_answer(g, y0->text, y0->truncated);
     for (int i = 0; i < k; i++) l->answer[i] = final_answer(g, l->text[i], y[i].truncated);
-    vote_count(&l->vote, (const char *const *)l->answer, answers_of_student(g)); /* they come first; other models have no vote */
+    /* they come first; other models have no vote */
+    vote_count(&l->vote, (const char *const *)l->answer, answers_of_student(g));
 }
 
 void labelling_end(struct labelling *l) {
@@ -58,14 +66,16 @@ static enum verdict verdict_of(const struct labelling *l, const struct game *g, 
     return game_check(g, text, l->x) ? VERDICT_RIGHT : VERDICT_WRONG;
 }
 
-enum label_outcome labelling_pair(const struct labelling *l, const struct game *g, int i, int j, uint64_t index, struct pref_pair *label) {
+enum label_outcome labelling_pair(const struct labelling *l, const struct game *g, int i, int j, uint64_t index,
+                                  struct pref_pair *label) {
     const bool others = i != LABELLING_TEACHER;
-    const struct label_case c = {.tick = g->st.tick,
-                                 .index = index,
-                                 .verdict = {verdict_of(l, g, others ? l->text[i] : l->y0->text), verdict_of(l, g, l->text[j])},
-                                 .answer = {others ? l->answer[i] : l->answer0, l->answer[j]},
-                                 .vote = &l->vote,
-                                 .others = others};
+    const struct label_case c = {
+        .tick = g->st.tick,
+        .index = index,
+        .verdict = {verdict_of(l, g, others ? l->text[i] : l->y0->text), verdict_of(l, g, l->text[j])},
+        .answer = {others ? l->answer[i] : l->answer0, l->answer[j]},
+        .vote = &l->vote,
+        .others = others};
     *label = (struct pref_pair){.tick = g->st.tick, .iteration = (int)g->st.iteration};
     return label_pair(&l->policy, &c, label);
 }
@@ -89,8 +99,14 @@ static bool add_responses(struct importer *i, const struct passage *x, const str
         y[k] = (struct passage){l->response[k], tokens[k].id, (int)tokens[k].n, cut, {ORIGIN_FILE, 0}};
         i->n_cut += cut;
     }
-    const struct pref_pair label = {.tick = g->st.tick, .iteration = (int)g->st.iteration, .source = SOURCE_IMPORT, .active = true, .o = l->o,
-                                    .weight = o->label_weight_import, .flip = o->label_flip_import, .strength = l->strength,
+    const struct pref_pair label = {.tick = g->st.tick,
+                                    .iteration = (int)g->st.iteration,
+                                    .source = SOURCE_IMPORT,
+                                    .active = true,
+                                    .o = l->o,
+                                    .weight = o->label_weight_import,
+                                    .flip = o->label_flip_import,
+                                    .strength = l->strength,
                                     .annotator = (char *)l->annotator}; /* pair_add copies it */
     const bool ok = pair_add(&g->dpref, &label, x, &y[0], &y[1], &made, e);
     i->n_same += ok && !made;
@@ -105,7 +121,8 @@ static bool add_label(void *ctx, const struct file_label *l, const char *where, 
     const struct options *o = g->o;
     struct token_list x = {0};
     bool ok = chat_encode_prompt(g->tok, g->chat, o->prompts_system[0] ? o->prompts_system : NULL, l->prompt, &x, e);
-    const size_t longest = (size_t)g->student.model->cfg.n_ctx - (size_t)o->max_new_tokens; /* a training prompt fits, so it is above 0 */
+    /* a training prompt fits, so it is above 0 */
+    const size_t longest = (size_t)g->student.model->cfg.n_ctx - (size_t)o->max_new_tokens;
     if (ok && (x.n > (size_t)o->prompts_max_tokens || x.n > longest)) {
         i->n_long++;
     } else if (ok) {
@@ -126,7 +143,8 @@ bool labelling_import(struct game *g, struct err *e) {
     bool ok = label_file_each(g->o->label_import, add_label, &i, e);
     const int n = g->dpref.n - before;
     if (ok && n == 0)
-        ok = err_set(e, "%s: no usable label (%d prompts are too long, %d times the responses are the same)", g->o->label_import, i.n_long, i.n_same);
+        ok = err_set(e, "%s: no usable label (%d prompts are too long, %d times the responses are the same)",
+                     g->o->label_import, i.n_long, i.n_same);
     if (!ok) {
         dpref_forget(&g->dpref, before);
         return false;
@@ -135,7 +153,9 @@ bool labelling_import(struct game *g, struct err *e) {
     g->st.first_pair = g->dpref.n; /* they are not the iteration's own */
     game_log(g, ALERT_INFO, "%d labels imported from %s", n, g->o->label_import);
     if (i.n_long + i.n_same + i.n_cut > 0)
-        game_log(g, ALERT_WARNING, "label.import: left out %d labels whose prompt is too long and %d whose responses are the same; cut %d responses",
+        game_log(g, ALERT_WARNING,
+                 "label.import: left out %d labels whose prompt is too long and %d whose responses are the same; cut "
+                 "%d responses",
                  i.n_long, i.n_same, i.n_cut);
     return true;
 }

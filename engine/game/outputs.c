@@ -6,13 +6,15 @@
 #include "engine/base/mem.h"
 
 bool outputs_create_table(struct db *db, struct err *e) {
-    return db_exec(db,
-                   "CREATE TABLE IF NOT EXISTS teacher_output(id INTEGER PRIMARY KEY, tick INTEGER NOT NULL, kind INTEGER NOT NULL,"
-                   " prompt INTEGER NOT NULL, iteration INTEGER NOT NULL, text TEXT NOT NULL, truncated INTEGER NOT NULL)",
-                   e);
+    return db_exec(
+        db,
+        "CREATE TABLE IF NOT EXISTS teacher_output(id INTEGER PRIMARY KEY, tick INTEGER NOT NULL, kind INTEGER NOT "
+        "NULL, prompt INTEGER NOT NULL, iteration INTEGER NOT NULL, text TEXT NOT NULL, truncated INTEGER NOT NULL)",
+        e);
 }
 
-void output_tokenise(struct tokenizer *tok, enum chat_kind chat, const char *text, int max_tokens, bool *truncated, struct token_list *y) {
+void output_tokenise(struct tokenizer *tok, enum chat_kind chat, const char *text, int max_tokens, bool *truncated,
+                     struct token_list *y) {
     chat_encode_response(tok, chat, text, y);
     if (*truncated && y->n > 1) y->n--; /* a cut response has no end token */
     if (y->n > (size_t)max_tokens) {
@@ -21,8 +23,8 @@ void output_tokenise(struct tokenizer *tok, enum chat_kind chat, const char *tex
     }
 }
 
-static void append(struct output_store *s, enum output_set set, int prompt, int iteration, const char *text, bool truncated,
-                   struct tokenizer *tok, enum chat_kind chat, int max_tokens) {
+static void append(struct output_store *s, enum output_set set, int prompt, int iteration, const char *text,
+                   bool truncated, struct tokenizer *tok, enum chat_kind chat, int max_tokens) {
     struct token_list y = {0};
     output_tokenise(tok, chat, text, max_tokens, &truncated, &y);
     if (s->n == s->cap) {
@@ -33,9 +35,11 @@ static void append(struct output_store *s, enum output_set set, int prompt, int 
 }
 
 bool outputs_add(struct output_store *s, struct db *db, int64_t tick, enum output_set set, int prompt, int iteration,
-                 const char *text, bool truncated, struct tokenizer *tok, enum chat_kind chat, int max_tokens, struct err *e) {
-    if (db && !db_run(db, e, "INSERT INTO teacher_output(tick,kind,prompt,iteration,text,truncated) VALUES(?,?,?,?,?,?)", "iiiisi",
-                      tick, (int64_t)set, (int64_t)prompt, (int64_t)iteration, text, (int64_t)truncated))
+                 const char *text, bool truncated, struct tokenizer *tok, enum chat_kind chat, int max_tokens,
+                 struct err *e) {
+    if (db &&
+        !db_run(db, e, "INSERT INTO teacher_output(tick,kind,prompt,iteration,text,truncated) VALUES(?,?,?,?,?,?)",
+                "iiiisi", tick, (int64_t)set, (int64_t)prompt, (int64_t)iteration, text, (int64_t)truncated))
         return false;
     append(s, set, prompt, iteration, text, truncated, tok, chat, max_tokens);
     return true;
@@ -44,7 +48,8 @@ bool outputs_add(struct output_store *s, struct db *db, int64_t tick, enum outpu
 bool outputs_load(struct output_store *s, struct db *db, int64_t after_tick, struct tokenizer *tok, enum chat_kind chat,
                   int max_tokens, struct err *e) {
     if (!db_run(db, e, "DELETE FROM teacher_output WHERE tick > ?", "i", after_tick)) return false;
-    sqlite3_stmt *q = db_prepare(db, e, "SELECT kind,prompt,iteration,text,truncated FROM teacher_output ORDER BY id", "");
+    sqlite3_stmt *q =
+        db_prepare(db, e, "SELECT kind,prompt,iteration,text,truncated FROM teacher_output ORDER BY id", "");
     if (!q) return false;
     bool ok = true, row = false;
     while ((ok = db_step(db, q, &row, e)) && row)

@@ -7,7 +7,8 @@
 #include "engine/base/mem.h"
 
 static bool are_identical(const struct passage *a, const struct passage *b) {
-    return strcmp(a->text, b->text) == 0 || (a->n == b->n && memcmp(a->token, b->token, (size_t)a->n * sizeof *a->token) == 0);
+    return strcmp(a->text, b->text) == 0 ||
+           (a->n == b->n && memcmp(a->token, b->token, (size_t)a->n * sizeof *a->token) == 0);
 }
 
 static int32_t *append(int32_t *to, const struct passage *from) {
@@ -15,8 +16,8 @@ static int32_t *append(int32_t *to, const struct passage *from) {
     return to + from->n;
 }
 
-bool pair_add(struct dpref *d, const struct pref_pair *label, const struct passage *x, const struct passage *y0, const struct passage *y1,
-              bool *made, struct err *e) {
+bool pair_add(struct dpref *d, const struct pref_pair *label, const struct passage *x, const struct passage *y0,
+              const struct passage *y1, bool *made, struct err *e) {
     *made = !are_identical(y0, y1);
     if (!*made) return true;
     struct pref_pair p = *label;

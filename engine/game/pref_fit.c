@@ -22,12 +22,14 @@ static bool same_teacher_output(const struct pref_pair *a, const struct pref_pai
            memcmp(a->tokens, b->tokens, (size_t)(a->n_x + a->n_y0) * sizeof *a->tokens) == 0;
 }
 
-void pref_sequences(struct sequences *s, const struct pref_pair *const *pair, int n, bool include_last, int *first, int *second) {
+void pref_sequences(struct sequences *s, const struct pref_pair *const *pair, int n, bool include_last, int *first,
+                    int *second) {
     for (int i = 0; i < n; i++) {
         const struct pref_pair *p = pair[i];
         const int32_t *x = p->tokens, *y0 = x + p->n_x, *y1 = y0 + p->n_y0;
-        first[i] = i > 0 && same_teacher_output(pair[i - 1], p) ? first[i - 1]
-                                                                : sequences_add(s, x, p->n_x, y0, p->n_y0, include_last);
+        first[i] = i > 0 && same_teacher_output(pair[i - 1], p)
+                       ? first[i - 1]
+                       : sequences_add(s, x, p->n_x, y0, p->n_y0, include_last);
         second[i] = sequences_add(s, x, p->n_x, y1, p->n_y1, include_last);
     }
 }
@@ -54,7 +56,8 @@ void pref_space_free(struct pref_space *p) {
     *p = (struct pref_space){0};
 }
 
-bool pref_fit_step(struct reward *r, struct pref_space *p, int n, double center, double lr, double *nll, int64_t *tokens, struct err *e) {
+bool pref_fit_step(struct reward *r, struct pref_space *p, int n, double center, double lr, double *nll,
+                   int64_t *tokens, struct err *e) {
     sequences_clear(&p->seqs);
     pref_sequences(&p->seqs, p->pair, n, r->level == REWARD_SEQUENCE, p->first, p->second);
     if (!reward_score(r, &p->seqs, true, p->value, e)) return false;
@@ -103,7 +106,8 @@ static void add_pair(struct pref_sums *s, const struct pref_pair *p, double marg
     }
 }
 
-bool pref_evaluate(struct reward *r, struct pref_space *p, int n, struct pref_sums *sums, double *delta, int64_t *tokens, struct err *e) {
+bool pref_evaluate(struct reward *r, struct pref_space *p, int n, struct pref_sums *sums, double *delta,
+                   int64_t *tokens, struct err *e) {
     sequences_clear(&p->seqs);
     pref_sequences(&p->seqs, p->pair, n, r->level == REWARD_SEQUENCE, p->first, p->second);
     if (!reward_score(r, &p->seqs, false, p->value, e)) return false;

@@ -98,27 +98,33 @@ static bool add_row(void *ctx, const cJSON *obj, const char *where, struct err *
         s->cap = s->cap ? s->cap * 2 : 256;
         s->prompt = mem_grow(s->prompt, (size_t)s->cap * sizeof *s->prompt);
     }
-    s->prompt[s->n++] = (struct prompt){.text = text, .answer = row_answer(obj), .hash = hash, .token = tokens.id,
-                                        .n = (int)tokens.n, .heldout = dpref_is_heldout(hash)};
+    s->prompt[s->n++] = (struct prompt){.text = text,
+                                        .answer = row_answer(obj),
+                                        .hash = hash,
+                                        .token = tokens.id,
+                                        .n = (int)tokens.n,
+                                        .heldout = dpref_is_heldout(hash)};
     return true;
 }
 
 static bool load_array(struct loader *l, const char *path, struct err *e) {
     cJSON *root = json_read_file(path, e);
     if (!root) return false;
-    bool ok = cJSON_IsArray(root) || err_set(e, "%s: expected an array of objects, found %s", path, json_type_name(root));
+    bool ok =
+        cJSON_IsArray(root) || err_set(e, "%s: expected an array of objects, found %s", path, json_type_name(root));
     int i = 0;
     for (const cJSON *row = ok ? root->child : NULL; ok && row; row = row->next, i++) {
         char where[512];
         snprintf(where, sizeof where, "%s: element %d", path, i + 1);
-        ok = cJSON_IsObject(row) ? add_row(l, row, where, e) : err_set(e, "%s: expected an object, found %s", where, json_type_name(row));
+        ok = cJSON_IsObject(row) ? add_row(l, row, where, e)
+                                 : err_set(e, "%s: expected an object, found %s", where, json_type_name(row));
     }
     cJSON_Delete(root);
     return ok;
 }
 
-bool prompt_set_load(struct prompt_set *s, const char *path, struct tokenizer *tok, enum chat_kind chat, const char *system,
-                     int max_tokens, struct err *e) {
+bool prompt_set_load(struct prompt_set *s, const char *path, struct tokenizer *tok, enum chat_kind chat,
+                     const char *system, int max_tokens, struct err *e) {
     *s = (struct prompt_set){0};
     struct loader l = {.set = s, .tok = tok, .chat = chat, .system = system, .max_tokens = max_tokens};
     const size_t len = strlen(path);

@@ -9,7 +9,7 @@ struct prompt {
     uint64_t hash;       /* hash_text(text) */
     int32_t *token;      /* as the student sees it */
     int n;
-    bool heldout;        /* its hash is in the held-out tenth */
+    bool heldout; /* its hash is in the held-out tenth */
 };
 
 struct prompt_set {
@@ -18,10 +18,11 @@ struct prompt_set {
     int n_skipped; /* longer than max_tokens */
 };
 
-/* A JSONL file of objects, or one JSON array of objects (*.json). The text is "prompt", or "question", or "instruction" (with a
- * non-empty "input" after a blank line); "answer" is optional. Repeated texts are taken once. At least one prompt must remain. */
-bool prompt_set_load(struct prompt_set *s, const char *path, struct tokenizer *tok, enum chat_kind chat, const char *system,
-                     int max_tokens, struct err *e);
+/* A JSONL file of objects, or one JSON array of objects (*.json). The text is "prompt", or "question", or "instruction"
+ * (with a non-empty "input" after a blank line); "answer" is optional. Repeated texts are taken once. At least one
+ * prompt must remain. */
+bool prompt_set_load(struct prompt_set *s, const char *path, struct tokenizer *tok, enum chat_kind chat,
+                     const char *system, int max_tokens, struct err *e);
 void prompt_set_free(struct prompt_set *s);
 
 #endif

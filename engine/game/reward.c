@@ -6,7 +6,8 @@
 
 #include "engine/base/mem.h"
 
-bool reward_init(struct reward *r, struct model *m, enum reward_level level, double bound, int max_new_tokens, struct err *e) {
+bool reward_init(struct reward *r, struct model *m, enum reward_level level, double bound, int max_new_tokens,
+                 struct err *e) {
     *r = (struct reward){.level = level, .bound = (float)bound, .scale = 1.0f / sqrtf((float)max_new_tokens)};
     return trainee_init(&r->t, m, e);
 }
@@ -35,8 +36,10 @@ bool reward_forward(struct reward *r, const struct sequences *s, bool keep, stru
            (!r->expert || model_forward(r->expert, r->expert_acts, &b, false, &r->expert_hidden, e));
 }
 
-static struct moment_models advantages(const struct reward *r, const struct head_rows *critic, const struct head_rows *expert) {
-    return (struct moment_models){.expert = r->expert, .critic = r->t.model, .expert_rows = expert, .critic_rows = critic, .bound = r->bound};
+static struct moment_models advantages(const struct reward *r, const struct head_rows *critic,
+                                       const struct head_rows *expert) {
+    return (struct moment_models){
+        .expert = r->expert, .critic = r->t.model, .expert_rows = expert, .critic_rows = critic, .bound = r->bound};
 }
 
 /* A_Q of every row into t.row_value. */
@@ -47,7 +50,8 @@ static bool measure_advantages(struct reward *r, const struct sequences *s, int 
     if (s->n_rows > r->cap_expert) {
         mem_free(r->row_expert);
         r->cap_expert = 0;
-        if (!(r->row_expert = mem_alloc((size_t)s->n_rows * 2, sizeof *r->row_expert, "values of the expert", e))) return false;
+        if (!(r->row_expert = mem_alloc((size_t)s->n_rows * 2, sizeof *r->row_expert, "values of the expert", e)))
+            return false;
         r->cap_expert = s->n_rows * 2;
     }
     float *q = r->t.row_value + s->row_start[from];
@@ -106,10 +110,12 @@ bool reward_head_backward(struct reward *r, const struct sequences *s, int from,
         return true;
     }
     for (int i = from; i < s->n_seq; i++)
-        for (int h = s->row_start[i]; h < s->row_start[i + 1]; h++) t->row_value[h] = (float)(dvalue[i] * (double)r->scale);
+        for (int h = s->row_start[i]; h < s->row_start[i + 1]; h++)
+            t->row_value[h] = (float)(dvalue[i] * (double)r->scale);
     const struct head_rows rows = sequences_rows_between(s, r->hidden, from, s->n_seq);
     const float *weight = t->row_value + s->row_start[from];
-    if (!r->expert) return head_token_reward_backward(t->model, &rows, r->bound, weight, t->space, NULL, t->dhidden, t->grads, e);
+    if (!r->expert)
+        return head_token_reward_backward(t->model, &rows, r->bound, weight, t->space, NULL, t->dhidden, t->grads, e);
     const struct head_rows expert_rows = sequences_rows_between(s, r->expert_hidden, from, s->n_seq);
     const struct moment_models m = advantages(r, &rows, &expert_rows);
     return moment_critic_backward(&m, NULL, weight, t->space, NULL, t->dhidden, t->grads, e);
@@ -117,7 +123,8 @@ bool reward_head_backward(struct reward *r, const struct sequences *s, int from,
 
 bool reward_backward(struct reward *r, const struct sequences *s, const double *dvalue, struct err *e) {
     const struct batch b = sequences_batch(s);
-    return reward_head_backward(r, s, 0, dvalue, e) && model_backward(r->t.model, r->t.acts, &b, r->t.dhidden, r->t.grads, e);
+    return reward_head_backward(r, s, 0, dvalue, e) &&
+           model_backward(r->t.model, r->t.acts, &b, r->t.dhidden, r->t.grads, e);
 }
 
 bool reward_step(struct reward *r, double lr, double *grad_norm, struct err *e) {

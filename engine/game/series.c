@@ -2,9 +2,10 @@
 #include "engine/game/series.h"
 
 const char *run_phase_name(enum run_phase p) {
-    static const char *const NAMES[N_PHASES] = {"loading", "first evaluation", "teacher outputs", "cross-entropy", "student samples",
-                                                "reward fit", "gate", "reward ascent", "student descent", "evaluation", "checkpoint", "done",
-                                                "distillation", "preference optimisation"};
+    static const char *const NAMES[N_PHASES] = {
+        "loading",      "first evaluation",       "teacher outputs", "cross-entropy", "student samples", "reward fit",
+        "gate",         "reward ascent",          "student descent", "evaluation",    "checkpoint",      "done",
+        "distillation", "preference optimisation"};
     return NAMES[p];
 }
 

@@ -1,5 +1,5 @@
-/* Cross-entropy steps and the stand-alone training job: see sft.h. Examples of a job are visited in a fresh counter-based
- * permutation per epoch. */
+/* Cross-entropy steps and the stand-alone training job: see sft.h. Examples of a job are visited in a fresh
+ * counter-based permutation per epoch. */
 #include "engine/game/sft.h"
 
 #include <stdlib.h>
@@ -58,7 +58,8 @@ static void job_data_free(struct job_data *d) {
 static bool read_row(void *ctx, const cJSON *obj, const char *where, struct err *e) {
     struct job_data *d = ctx;
     const char *prompt, *response;
-    if (!json_get_string(obj, "prompt", where, &prompt, e) || !json_get_string(obj, "response", where, &response, e)) return false;
+    if (!json_get_string(obj, "prompt", where, &prompt, e) || !json_get_string(obj, "response", where, &response, e))
+        return false;
     if (d->n == d->cap) {
         d->cap = d->cap ? d->cap * 2 : 1024;
         d->text = mem_grow(d->text, (size_t)d->cap * sizeof *d->text);
@@ -95,7 +96,8 @@ static bool encode_examples(struct job_data *d, struct tokenizer *tok, enum chat
         chat_encode_response(tok, chat, d->text[i].response, &d->tokens);
         d->offset[2 * i + 2] = d->tokens.n;
         if (d->tokens.n - d->offset[2 * i] > (size_t)n_ctx)
-            return err_set(e, "example %d has %zu tokens, the model takes %d", i + 1, d->tokens.n - d->offset[2 * i], n_ctx);
+            return err_set(e, "example %d has %zu tokens, the model takes %d", i + 1, d->tokens.n - d->offset[2 * i],
+                           n_ctx);
     }
     for (int i = 0; i < d->n; i++) {
         const int32_t *base = d->tokens.id;
@@ -108,7 +110,8 @@ static bool encode_examples(struct job_data *d, struct tokenizer *tok, enum chat
 static bool open_or_make(const struct sft_job *job, const struct job_data *d, struct model **m, struct tokenizer **tok,
                          struct err *e) {
     if (job->model_path) return model_open(job->model_path, m, tok, e);
-    *tok = job->tokenizer_path ? borrow_vocabulary(job->tokenizer_path, e) : learn_vocabulary(d, job->config.n_vocab, e);
+    *tok =
+        job->tokenizer_path ? borrow_vocabulary(job->tokenizer_path, e) : learn_vocabulary(d, job->config.n_vocab, e);
     if (!*tok) return false;
     struct model_config c = job->config;
     c.n_vocab = tokenizer_n_vocab(*tok);
@@ -137,8 +140,10 @@ static bool train(const struct sft_job *job, const struct job_data *d, struct tr
         double loss = 0;
         const double lr = schedule_lr(job->lr, step, job->n_steps, job->warmup, job->final_share);
         ok = sft_step(t, &seqs, ex, job->batch, lr, &loss, &tokens, e);
-        if (ok && progress) progress(ctx, step + 1, job->n_steps, loss, (double)tokens / (clock_seconds() - began + 1e-9));
-        if (ok && job->keep_going && !job->keep_going(ctx)) ok = err_set(e, "stopped at step %d; nothing was written", step + 1);
+        if (ok && progress)
+            progress(ctx, step + 1, job->n_steps, loss, (double)tokens / (clock_seconds() - began + 1e-9));
+        if (ok && job->keep_going && !job->keep_going(ctx))
+            ok = err_set(e, "stopped at step %d; nothing was written", step + 1);
     }
     free(order);
     free(ex);
@@ -146,7 +151,8 @@ static bool train(const struct sft_job *job, const struct job_data *d, struct tr
     return ok;
 }
 
-bool sft_train_file(const struct sft_job *job, void (*progress)(void *ctx, int step, int n_steps, double loss, double tokens_per_second),
+bool sft_train_file(const struct sft_job *job,
+                    void (*progress)(void *ctx, int step, int n_steps, double loss, double tokens_per_second),
                     void *ctx, struct err *e) {
     struct job_data d = {0};
     struct model *m = NULL;

@@ -1,4 +1,5 @@
-/* Failure signatures: the tables, the history's rings, and the alerts that detectors raise and clear. See signature.h. */
+/* Failure signatures: the tables, the history's rings, and the alerts that detectors raise and clear. See
+ * signature.h. */
 #include "engine/game/signature.h"
 
 #include <assert.h>
@@ -7,8 +8,9 @@
 
 #include "engine/game/signature_private.h"
 
-/* Checks in succession that must find a condition over before its alert goes. Two evaluations, because one is a single bootstrap draw;
- * sixteen steps, because that is twice the window over which steps are averaged, so the good values are not those that raised it. */
+/* Checks in succession that must find a condition over before its alert goes. Two evaluations, because one is a single
+ * bootstrap draw; sixteen steps, because that is twice the window over which steps are averaged, so the good values are
+ * not those that raised it. */
 enum { CLEAR_EVALUATIONS = 2, CLEAR_STEPS = 16 };
 
 static const struct {
@@ -130,7 +132,8 @@ static bool update(const struct signature_history *h, int d, struct signature_al
     return true;
 }
 
-int signature_check(const struct signature_history *h, struct signature_alerts *a, struct signature_finding finding[SIGNATURE_MAX_DETECTORS]) {
+int signature_check(const struct signature_history *h, struct signature_alerts *a,
+                    struct signature_finding finding[SIGNATURE_MAX_DETECTORS]) {
     const bool new_step = (double)h->n_steps > a->n_steps, new_evaluation = (double)h->n_evaluations > a->n_evaluations;
     int n = 0;
     a->n_steps = (double)h->n_steps;

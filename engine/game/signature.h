@@ -1,17 +1,19 @@
-/* Failure signatures: what can go wrong in the game, found in its own figures, named, and explained with what to do (algorithms.md section 10).
+/* Failure signatures: what can go wrong in the game, found in its own figures, named, and explained with what to do
+ * (algorithms.md section 10).
  *
- * The game keeps a short history of figures, one row per training step and one per evaluation. A detector is a pure function of that
- * history: no clock, no random numbers, no game. The set of alerts in force is the only memory beside it; both are flat arrays of doubles and go
- * into checkpoints, so a resumed run raises the same alerts at the same ticks.
+ * The game keeps a short history of figures, one row per training step and one per evaluation. A detector is a pure
+ * function of that history: no clock, no random numbers, no game. The set of alerts in force is the only memory beside
+ * it; both are flat arrays of doubles and go into checkpoints, so a resumed run raises the same alerts at the same
+ * ticks.
  *
- * A figure is NAN where it does not exist (no oracle, no KL term, no second reward): detectors that need it stay silent. A figure that was
- * computed and came out NaN or infinite is a failure of its own, so computed figures go through signature_measured, which makes
- * infinities of both; a row starts with signature_no_figures.
+ * A figure is NAN where it does not exist (no oracle, no KL term, no second reward): detectors that need it stay
+ * silent. A figure that was computed and came out NaN or infinite is a failure of its own, so computed figures go
+ * through signature_measured, which makes infinities of both; a row starts with signature_no_figures.
  *
  * WHO FEEDS WHAT
  *
- * A step row is pushed after every micro-step of ascent and of what trains the student: descent, distillation, dpo, or cross-entropy under
- * algorithm sft (watch.c); then signature_check is called:
+ * A step row is pushed after every micro-step of ascent and of what trains the student: descent, distillation, dpo, or
+ * cross-entropy under algorithm sft (watch.c); then signature_check is called:
  *   STEP_TICK, STEP_ITERATION    game_state tick, iteration
  *   STEP_GAP_DESCENT             ascend(): `before`, as SERIES_GAP_DESCENT
  *   STEP_GAP_ASCENT              ascend(): `after`, as SERIES_GAP_ASCENT
@@ -20,11 +22,12 @@
  *   STEP_ENTROPY                 exact_gradient(): terms.entropy / rows, as SERIES_ENTROPY; not known to sampled descent
  *   STEP_KL                      exact_gradient(): terms.kl / rows where game.kl > 0, as SERIES_KL
  *   STEP_GRADIENT_STUDENT        game_student_step(): the norm that adamw_step reports (of the last epoch)
- * A step that reward_step or adamw_step refused, because its norm is not finite, is pushed too: with that norm, before the run pauses. Other
- * steps are not pushed: the gradients of the reward fit and of the first training of a raw student are of another size.
+ * A step that reward_step or adamw_step refused, because its norm is not finite, is pushed too: with that norm, before
+ * the run pauses. Other steps are not pushed: the gradients of the reward fit and of the first training of a raw
+ * student are of another size.
  *
- * An evaluation row is pushed at the end of evaluate_step (evaluate.c), when it has finished, then signature_check is called. evaluate_start_step
- * pushes nothing: an iteration is what the detectors compare.
+ * An evaluation row is pushed at the end of evaluate_step (evaluate.c), when it has finished, then signature_check is
+ * called. evaluate_start_step pushes nothing: an iteration is what the detectors compare.
  *   EVAL_TICK, EVAL_ITERATION    game_state tick, iteration
  *   EVAL_GAP_WORST, _LO, _HI     publish_gaps(): worst
  *   EVAL_GAP_FITTED, _LO, _HI    publish_gaps(): fitted
@@ -56,6 +59,7 @@
 #include "engine/game/series.h"
 
 /* id, name, severity, what was seen, what to do */
+/* clang-format off */
 #define SIGNATURE_TABLE(X)                                                                                                                         \
     X(SIGNATURE_PLATEAU, "plateau", ALERT_WARNING, "The gap to the teacher has stopped falling although it can still be measured.",                \
       "Bring new pairs (prompts.per_iteration, samples_per_prompt), or let the game move more (game.rounds, game.policy_lr).")                     \
@@ -85,20 +89,23 @@
       "Lower game.reward_lr and game.reward_steps, raise beta, and fit Q longer to the preferences first (reward.steps).")                         \
     X(SIGNATURE_NON_FINITE, "non-finite values", ALERT_ERROR, "A figure came out infinite or not a number; the step is undone and the run pauses.", \
       "Lower game.policy_lr, game.reward_lr, reward.lr and sft.lr, then continue; if it comes back, go back to an earlier checkpoint.")
+/* clang-format on */
 
 enum signature_id {
 #define X(id, name, level, seen, advice) id,
     SIGNATURE_TABLE(X)
 #undef X
-    N_SIGNATURES
+        N_SIGNATURES
 };
 const char *signature_name(enum signature_id id);
 const char *signature_seen(enum signature_id id);   /* one sentence: what was seen */
 const char *signature_advice(enum signature_id id); /* one sentence: what to do, with names of options */
 enum alert_level signature_level(enum signature_id id);
 
-/* The figures of a row. Units: gaps and rewards in units of the reward (EVAL_GAP_TRUE: accuracy), entropy and KL in nats per token, slack,
- * zeta and truth excess in nats per pair, the rest shares in [0,1] or as the comment above says. _LO and _HI follow their mean. */
+/* The figures of a row. Units: gaps and rewards in units of the reward (EVAL_GAP_TRUE: accuracy), entropy and KL in
+ * nats per token, slack, zeta and truth excess in nats per pair, the rest shares in [0,1] or as the comment above says.
+ * _LO and _HI follow their mean. */
+/* clang-format off */
 #define SIGNATURE_EVALUATION_TABLE(X)                                                                                                              \
     X(EVAL_TICK, "tick") X(EVAL_ITERATION, "iteration")                                                                                            \
     X(EVAL_GAP_WORST, "gap_worst") X(EVAL_GAP_WORST_LO, "gap_worst_lo") X(EVAL_GAP_WORST_HI, "gap_worst_hi")                                       \
@@ -111,11 +118,14 @@ enum alert_level signature_level(enum signature_id id);
     X(EVAL_TRUNCATED, "truncated") X(EVAL_IDENTICAL, "identical") X(EVAL_ZERO_GROUPS, "zero_groups")                                               \
     X(EVAL_SLACK, "slack") X(EVAL_BETA, "beta") X(EVAL_BETA_FLOOR, "beta_floor") X(EVAL_ZETA, "zeta")                                              \
     X(EVAL_TRUTH_EXCESS, "truth_excess") X(EVAL_Q_NORM, "q_norm")
+/* clang-format on */
 
+/* clang-format off */
 #define SIGNATURE_STEP_TABLE(X)                                                                                                                    \
     X(STEP_TICK, "tick") X(STEP_ITERATION, "iteration")                                                                                            \
     X(STEP_GAP_ASCENT, "gap_ascent") X(STEP_GAP_DESCENT, "gap_descent") X(STEP_STUDENT_REWARD, "student_reward")                                   \
     X(STEP_KL, "kl") X(STEP_ENTROPY, "entropy") X(STEP_GRADIENT_STUDENT, "gradient_student") X(STEP_GRADIENT_REWARD, "gradient_reward")
+/* clang-format on */
 
 enum {
 #define X(id, name) id,
@@ -128,12 +138,13 @@ enum {
 #undef X
 };
 
-/* Rows kept. Sixteen iterations hold the slowest detector (a base and three evaluations after it) several times over; 256 steps are an
- * iteration or two of the usual game and make 50 KB of a checkpoint. */
+/* Rows kept. Sixteen iterations hold the slowest detector (a base and three evaluations after it) several times over;
+ * 256 steps are an iteration or two of the usual game and make 50 KB of a checkpoint. */
 enum { SIGNATURE_EVALUATIONS = 16, SIGNATURE_STEPS = 256 };
 
 struct signature_history {
-    double evaluation[SIGNATURE_EVALUATIONS][N_EVAL_FIGURES]; /* row i of all that were ever pushed is at i % SIGNATURE_EVALUATIONS */
+    /* row i of all that were ever pushed is at i % SIGNATURE_EVALUATIONS */
+    double evaluation[SIGNATURE_EVALUATIONS][N_EVAL_FIGURES];
     double step[SIGNATURE_STEPS][N_STEP_FIGURES];
     int64_t n_evaluations, n_steps; /* ever pushed */
 };
@@ -149,10 +160,10 @@ void signature_push_step(struct signature_history *h, const double figure[N_STEP
 enum { SIGNATURE_MAX_DETECTORS = 32, SIGNATURE_VALUES = 4 };
 
 struct signature_alert {
-    double active;                     /* 0 or 1 */
+    double active;                      /* 0 or 1 */
     double since_tick, since_iteration; /* of the row at which it was raised */
-    double clear;                      /* checks in succession that found it over */
-    double value[SIGNATURE_VALUES];    /* the figures of its text, from the last row at which the condition held */
+    double clear;                       /* checks in succession that found it over */
+    double value[SIGNATURE_VALUES];     /* the figures of its text, from the last row at which the condition held */
 };
 struct signature_alerts {
     struct signature_alert alert[SIGNATURE_MAX_DETECTORS];
@@ -169,14 +180,16 @@ struct signature_finding {
     char text[192]; /* the measured figures: "entropy fell from 1.20 to 0.04 nats/token within 40 steps" */
 };
 
-/* Look at the newest rows, bring the alerts up to date, and list all that stand, with those that have just been cleared. To be called after
- * each push; a detector whose kind of row has not been pushed since the last check keeps its alert as it was. An alert is raised by its
- * condition and cleared when a weaker one has failed at several checks in succession. Returns the number of findings. */
-int signature_check(const struct signature_history *h, struct signature_alerts *a, struct signature_finding finding[SIGNATURE_MAX_DETECTORS]);
+/* Look at the newest rows, bring the alerts up to date, and list all that stand, with those that have just been
+ * cleared. To be called after each push; a detector whose kind of row has not been pushed since the last check keeps
+ * its alert as it was. An alert is raised by its condition and cleared when a weaker one has failed at several checks
+ * in succession. Returns the number of findings. */
+int signature_check(const struct signature_history *h, struct signature_alerts *a,
+                    struct signature_finding finding[SIGNATURE_MAX_DETECTORS]);
 
-/* For checkpoints. Reals are written as C99 hexadecimal floats: reading back gives the same bits (NaNs: a NaN). The caller owns the object.
- * Reading: every column must be there, of the right length and type, with ticks that a run can have; else false with e filled,
- * `where` first, and the destination is as init leaves it. */
+/* For checkpoints. Reals are written as C99 hexadecimal floats: reading back gives the same bits (NaNs: a NaN). The
+ * caller owns the object. Reading: every column must be there, of the right length and type, with ticks that a run can
+ * have; else false with e filled, `where` first, and the destination is as init leaves it. */
 cJSON *signature_history_to_json(const struct signature_history *h);
 bool signature_history_from_json(struct signature_history *h, const cJSON *obj, const char *where, struct err *e);
 cJSON *signature_alerts_to_json(const struct signature_alerts *a);

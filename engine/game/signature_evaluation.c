@@ -1,31 +1,38 @@
-/* Detectors over evaluations. Held-out figures come with intervals, and a detector asks for what the intervals can carry: a difference that
- * they exclude, or the same answer several times in succession. Where the true gap is known, it has the last word. */
+/* Detectors over evaluations. Held-out figures come with intervals, and a detector asks for what the intervals can
+ * carry: a difference that they exclude, or the same answer several times in succession. Where the true gap is known,
+ * it has the last word. */
 #include "engine/game/signature_private.h"
 
-/* Plateau: a line through the gaps of five evaluations, the length of the usual run. It is flat when, with 95 % confidence by its own scatter
- * (Student's t, 3 degrees of freedom), the gap fell by at most a fifth over them: at that pace it takes a dozen iterations to halve. */
+/* Plateau: a line through the gaps of five evaluations, the length of the usual run. It is flat when, with 95 %
+ * confidence by its own scatter (Student's t, 3 degrees of freedom), the gap fell by at most a fifth over them: at that
+ * pace it takes a dozen iterations to halve. */
 enum { PLATEAU_WINDOW = 5 };
 static const double PLATEAU_FALL = 0.2, PLATEAU_T = 2.353;
-/* A gap that grows: the worst case must double, because a better reward sees more of the same gap; the true gap has no such excuse, but a quarter is
- * what a student may dip before it rises. Both beyond their intervals, and rising twice in succession. */
+/* A gap that grows: the worst case must double, because a better reward sees more of the same gap; the true gap has no
+ * such excuse, but a quarter is what a student may dip before it rises. Both beyond their intervals, and rising twice
+ * in succession. */
 static const double GROWTH_WORST = 2.0, GROWTH_TRUE = 1.25;
-/* Accuracy on the newest pairs, mean of two iterations against the best earlier two. As the student nears the teacher pairs get harder and 0.05 goes
- * of itself; a mean of two has a deviation of about 0.02 at 300 pairs, and the best of several is high by chance. */
+/* Accuracy on the newest pairs, mean of two iterations against the best earlier two. As the student nears the teacher
+ * pairs get harder and 0.05 goes of itself; a mean of two has a deviation of about 0.02 at 300 pairs, and the best of
+ * several is high by chance. */
 static const double NEWEST_FALL = 0.15, NEWEST_FALL_OVER = 0.08;
 /* Evaluations in succession that must agree on reward hacking (algorithms.md section 10). */
 enum { HACKING_EVALUATIONS = 3 };
-/* Prompts whose samples are all one answer that is not the teacher's: from one half on, most prompts teach the same pair K times. */
+/* Prompts whose samples are all one answer that is not the teacher's: from one half on, most prompts teach the same
+ * pair K times. */
 static const double IDENTICAL = 0.5, IDENTICAL_OVER = 0.35;
-/* A cut answer is judged and taught without its end: at a fifth, more than half of all prompts have one among K = 4 samples (1 - 0.8^4 = 0.59). */
+/* A cut answer is judged and taught without its end: at a fifth, more than half of all prompts have one among K = 4
+ * samples (1 - 0.8^4 = 0.59). */
 static const double TRUNCATED = 0.2, TRUNCATED_OVER = 0.1;
 /* At three quarters the gradient comes from a quarter of the samples: twice the deviation at the same price. */
 static const double ZERO_GROUPS = 0.75, ZERO_GROUPS_OVER = 0.6;
 /* Correlation of reward and length: at 0.5 a quarter of the reward's variance is length. */
 static const double LENGTH_CORRELATION = 0.5, LENGTH_CORRELATION_OVER = 0.35;
-/* Length alone: of consequence from 0.65 on, and then the reward must beat it by more than the noise of its accuracy. */
+/* Length alone: of consequence from 0.65 on, and then the reward must beat it by more than the noise of its
+ * accuracy. */
 static const double LENGTH_ALONE = 0.65, LENGTH_ALONE_OVER = 0.6, LENGTH_MARGIN = 0.02, LENGTH_MARGIN_OVER = 0.05;
-/* Advantages of half the bound, over all tokens: Q = R tanh(./R) of the tokens that are told apart lies where tanh has bent. Below a tenth of the
- * bound tanh is a straight line, and a Q that has tripled is one that has learnt. */
+/* Advantages of half the bound, over all tokens: Q = R tanh(./R) of the tokens that are told apart lies where tanh has
+ * bent. Below a tenth of the bound tanh is a straight line, and a Q that has tripled is one that has learnt. */
 static const double Q_SATURATED = 0.5, Q_SATURATED_OVER = 0.4, Q_JUMP = 3.0, Q_JUMP_OVER = 2.0, Q_HARMLESS = 0.1;
 /* The true reward is inside again when it is inside by a tenth of the radius. */
 static const double TRUTH_MARGIN = 0.1;
@@ -33,18 +40,21 @@ static const double TRUTH_MARGIN = 0.1;
 struct gap {
     double mean, lo, hi;
 };
-_Static_assert(EVAL_GAP_WORST_LO == EVAL_GAP_WORST + 1 && EVAL_GAP_WORST_HI == EVAL_GAP_WORST + 2 && EVAL_GAP_FITTED_LO == EVAL_GAP_FITTED + 1 &&
-                   EVAL_GAP_FITTED_HI == EVAL_GAP_FITTED + 2 && EVAL_GAP_HELD_LO == EVAL_GAP_HELD + 1 && EVAL_GAP_HELD_HI == EVAL_GAP_HELD + 2 &&
+_Static_assert(EVAL_GAP_WORST_LO == EVAL_GAP_WORST + 1 && EVAL_GAP_WORST_HI == EVAL_GAP_WORST + 2 &&
+                   EVAL_GAP_FITTED_LO == EVAL_GAP_FITTED + 1 && EVAL_GAP_FITTED_HI == EVAL_GAP_FITTED + 2 &&
+                   EVAL_GAP_HELD_LO == EVAL_GAP_HELD + 1 && EVAL_GAP_HELD_HI == EVAL_GAP_HELD + 2 &&
                    EVAL_GAP_TRUE_LO == EVAL_GAP_TRUE + 1 && EVAL_GAP_TRUE_HI == EVAL_GAP_TRUE + 2,
                "gap_at finds an interval behind its mean");
 
 /* The gap whose mean is `figure`; false when it or its interval does not exist there. */
 static bool gap_at(const struct signature_history *h, int back, int figure, struct gap *g) {
-    *g = (struct gap){evaluation_figure(h, back, figure), evaluation_figure(h, back, figure + 1), evaluation_figure(h, back, figure + 2)};
+    *g = (struct gap){evaluation_figure(h, back, figure), evaluation_figure(h, back, figure + 1),
+                      evaluation_figure(h, back, figure + 2)};
     return known(g->mean) && known(g->lo) && known(g->hi);
 }
 
-/* Half the width of the 95 % interval of a difference, the two as if independent: they share prompts, so it is on the safe side. */
+/* Half the width of the 95 % interval of a difference, the two as if independent: they share prompts, so it is on the
+ * safe side. */
 static double half_width(const struct gap *a, const struct gap *b) { return 0.5 * hypot(a->hi - a->lo, b->hi - b->lo); }
 
 /* A share that is bad when high. */
@@ -83,7 +93,8 @@ static enum verdict flat(const struct signature_history *h, int figure, double *
 
 /* Both gaps must be flat where both exist. */
 enum verdict signature_detect_plateau(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
-    const bool worst = known(evaluation_figure(h, 0, EVAL_GAP_WORST)), truth = known(evaluation_figure(h, 0, EVAL_GAP_TRUE));
+    const bool worst = known(evaluation_figure(h, 0, EVAL_GAP_WORST)),
+               truth = known(evaluation_figure(h, 0, EVAL_GAP_TRUE));
     v[2] = PLATEAU_WINDOW;
     v[3] = truth;
     if (!worst) return flat(h, EVAL_GAP_TRUE, &v[0], &v[1]);
@@ -98,7 +109,8 @@ enum verdict signature_detect_plateau(const struct signature_history *h, double 
 /* The newest gap against the smallest that is kept. */
 static enum verdict grows(const struct signature_history *h, int figure, double ratio, double *v, int *best_back) {
     struct gap now, last, before, best, g;
-    if (!gap_at(h, 0, figure, &now) || !gap_at(h, 1, figure, &last) || !gap_at(h, 2, figure, &before)) return VERDICT_CLEAR;
+    if (!gap_at(h, 0, figure, &now) || !gap_at(h, 1, figure, &last) || !gap_at(h, 2, figure, &before))
+        return VERDICT_CLEAR;
     best = last;
     *best_back = 1;
     for (int back = 2; back < SIGNATURE_EVALUATIONS; back++)
@@ -109,7 +121,8 @@ static enum verdict grows(const struct signature_history *h, int figure, double 
     v[2] = rise - half;
     v[3] = rise + half;
     if (now.lo <= best.hi) return VERDICT_CLEAR;
-    return now.mean >= ratio * best.mean && now.mean > last.mean && last.mean > before.mean ? VERDICT_RAISE : VERDICT_BETWEEN;
+    return now.mean >= ratio * best.mean && now.mean > last.mean && last.mean > before.mean ? VERDICT_RAISE
+                                                                                            : VERDICT_BETWEEN;
 }
 
 /* A reward that has become better sees a larger gap: where the true gap has fallen meanwhile, nothing diverges. */
@@ -132,7 +145,8 @@ enum verdict signature_detect_newest_pairs(const struct signature_history *h, do
     double best = 0;
     int from = 0;
     for (int back = 2; back < SIGNATURE_EVALUATIONS - 1; back++) {
-        const double mean = 0.5 * (evaluation_figure(h, back, EVAL_RM_NEWEST) + evaluation_figure(h, back + 1, EVAL_RM_NEWEST));
+        const double mean =
+            0.5 * (evaluation_figure(h, back, EVAL_RM_NEWEST) + evaluation_figure(h, back + 1, EVAL_RM_NEWEST));
         if (known(mean) && mean > best) best = mean, from = back;
     }
     v[0] = best;
@@ -141,10 +155,11 @@ enum verdict signature_detect_newest_pairs(const struct signature_history *h, do
     return level(from > 0 ? best - now : (double)NAN, NEWEST_FALL, NEWEST_FALL_OVER);
 }
 
-/* Since the evaluation at which the held reward saw the smallest gap (older than the last three), its gap has risen at each of the last
- * three beyond the interval of the change, while the gap that the student is trained on has fallen at each, and by now beyond its own. The
- * teacher's answers are fixed, so a gap that rises by d is a student's reward that falls by d; where that reward itself is known it must have
- * fallen too (a refit can stretch the gap), and where the true gap is known it must not have fallen. */
+/* Since the evaluation at which the held reward saw the smallest gap (older than the last three), its gap has risen at
+ * each of the last three beyond the interval of the change, while the gap that the student is trained on has fallen at
+ * each, and by now beyond its own. The teacher's answers are fixed, so a gap that rises by d is a student's reward that
+ * falls by d; where that reward itself is known it must have fallen too (a refit can stretch the gap), and where the
+ * true gap is known it must not have fallen. */
 static enum verdict hacking(const struct signature_history *h, int trained, double *v) {
     struct gap held[SIGNATURE_EVALUATIONS], on[SIGNATURE_EVALUATIONS];
     int base = 0;
@@ -161,14 +176,20 @@ static enum verdict hacking(const struct signature_history *h, int trained, doub
     v[2] = v[1] - half_width(&held[0], &held[base]);
     v[3] = base;
     for (int back = 0; back < HACKING_EVALUATIONS; back++)
-        if (held[back].mean - held[base].mean <= half_width(&held[back], &held[base]) || on[back].mean >= on[base].mean) return VERDICT_BETWEEN;
-    const bool likes_more = evaluation_figure(h, 0, EVAL_STUDENT_REWARD_HELD) >= evaluation_figure(h, base, EVAL_STUDENT_REWARD_HELD);
+        if (held[back].mean - held[base].mean <= half_width(&held[back], &held[base]) || on[back].mean >= on[base].mean)
+            return VERDICT_BETWEEN;
+    const bool likes_more =
+        evaluation_figure(h, 0, EVAL_STUDENT_REWARD_HELD) >= evaluation_figure(h, base, EVAL_STUDENT_REWARD_HELD);
     const bool better = evaluation_figure(h, 0, EVAL_GAP_TRUE) < evaluation_figure(h, base, EVAL_GAP_TRUE);
     return likes_more || better || v[0] <= half_width(&on[0], &on[base]) ? VERDICT_BETWEEN : VERDICT_RAISE;
 }
 
-enum verdict signature_detect_hacking_fitted(const struct signature_history *h, double v[SIGNATURE_VALUES]) { return hacking(h, EVAL_GAP_FITTED, v); }
-enum verdict signature_detect_hacking_worst(const struct signature_history *h, double v[SIGNATURE_VALUES]) { return hacking(h, EVAL_GAP_WORST, v); }
+enum verdict signature_detect_hacking_fitted(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+    return hacking(h, EVAL_GAP_FITTED, v);
+}
+enum verdict signature_detect_hacking_worst(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+    return hacking(h, EVAL_GAP_WORST, v);
+}
 
 /* ---- the confidence set ---- */
 
@@ -205,11 +226,12 @@ enum verdict signature_detect_truth_outside(const struct signature_history *h, d
 }
 
 static bool unseen_at(const struct signature_history *h, int back, struct gap *worst, struct gap *truth) {
-    return gap_at(h, back, EVAL_GAP_WORST, worst) && gap_at(h, back, EVAL_GAP_TRUE, truth) && worst->mean < 0 && truth->lo > 0;
+    return gap_at(h, back, EVAL_GAP_WORST, worst) && gap_at(h, back, EVAL_GAP_TRUE, truth) && worst->mean < 0 &&
+           truth->lo > 0;
 }
 
-/* The worst case is at least the gap under any reward of the set, the true one at any scale among them: it cannot be below 0 while the true gap
- * is above. Signs are all that rewards and accuracies have in common. */
+/* The worst case is at least the gap under any reward of the set, the true one at any scale among them: it cannot be
+ * below 0 while the true gap is above. Signs are all that rewards and accuracies have in common. */
 enum verdict signature_detect_truth_unseen(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     struct gap worst, truth, w, t;
     if (!unseen_at(h, 0, &worst, &truth)) return VERDICT_CLEAR;

@@ -1,5 +1,6 @@
-/* The history and the alerts as JSON and back, for checkpoints: a column of hexadecimal floats a figure, rows oldest first, no more than are
- * kept. Columns have names, so a checkpoint of another version fails with one instead of being read wrongly. */
+/* The history and the alerts as JSON and back, for checkpoints: a column of hexadecimal floats a figure, rows oldest
+ * first, no more than are kept. Columns have names, so a checkpoint of another version fails with one instead of being
+ * read wrongly. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +22,16 @@ static void add_reals(cJSON *to, const char *key, const double *x, int n) {
 
 static bool read_reals(const cJSON *obj, const char *key, const char *where, double *x, int n, struct err *e) {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(obj, key);
-    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != n) return err_set(e, "%s: \"%s\" must be an array of %d values", where, key, n);
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != n)
+        return err_set(e, "%s: \"%s\" must be an array of %d values", where, key, n);
     int i = 0;
     for (const cJSON *item = list->child; item; item = item->next) {
-        if (!cJSON_IsString(item)) return err_set(e, "%s: \"%s\" must hold strings, found %s", where, key, json_type_name(item));
+        if (!cJSON_IsString(item))
+            return err_set(e, "%s: \"%s\" must hold strings, found %s", where, key, json_type_name(item));
         char *end;
         x[i++] = strtod(item->valuestring, &end);
-        if (*end || end == item->valuestring) return err_set(e, "%s: \"%s\" must hold reals, found \"%s\"", where, key, item->valuestring);
+        if (*end || end == item->valuestring)
+            return err_set(e, "%s: \"%s\" must hold reals, found \"%s\"", where, key, item->valuestring);
     }
     return true;
 }
@@ -41,7 +45,8 @@ static bool read_count(const cJSON *obj, const char *key, const char *where, dou
 
 /* ---- the history ---- */
 
-/* One ring: `row` has `capacity` rows of n_figures, row i of `pushed` is at i % capacity. The first two figures are the tick and the iteration. */
+/* One ring: `row` has `capacity` rows of n_figures, row i of `pushed` is at i % capacity. The first two figures are the
+ * tick and the iteration. */
 struct ring {
     double *row;
     int capacity, n_figures;
@@ -71,7 +76,8 @@ static bool read_ring(const cJSON *obj, const char *key, const char *where, cons
     for (int f = 0; f < r->n_figures; f++) {
         if (!read_reals(columns, r->name(f), where, x, kept(r), e)) return false;
         for (int i = 0; i < kept(r); i++) {
-            if (f < 2 && !is_count(x[i])) return err_set(e, "%s: \"%s\" must hold counts, found %g", where, r->name(f), x[i]);
+            if (f < 2 && !is_count(x[i]))
+                return err_set(e, "%s: \"%s\" must hold counts, found %g", where, r->name(f), x[i]);
             *figure_at(r, i, f) = x[i];
         }
     }
@@ -79,14 +85,16 @@ static bool read_ring(const cJSON *obj, const char *key, const char *where, cons
 }
 
 static struct ring evaluations(struct signature_history *h) {
-    return (struct ring){h->evaluation[0], SIGNATURE_EVALUATIONS, N_EVAL_FIGURES, h->n_evaluations, signature_evaluation_name};
+    return (struct ring){h->evaluation[0], SIGNATURE_EVALUATIONS, N_EVAL_FIGURES, h->n_evaluations,
+                         signature_evaluation_name};
 }
 
 static struct ring steps(struct signature_history *h) {
     return (struct ring){h->step[0], SIGNATURE_STEPS, N_STEP_FIGURES, h->n_steps, signature_step_name};
 }
 
-_Static_assert(EVAL_TICK == 0 && EVAL_ITERATION == 1 && STEP_TICK == 0 && STEP_ITERATION == 1, "read_ring checks the first two columns");
+_Static_assert(EVAL_TICK == 0 && EVAL_ITERATION == 1 && STEP_TICK == 0 && STEP_ITERATION == 1,
+               "read_ring checks the first two columns");
 _Static_assert((int)SIGNATURE_EVALUATIONS <= (int)SIGNATURE_STEPS, "a column must fit");
 
 cJSON *signature_history_to_json(const struct signature_history *h) {
@@ -104,7 +112,8 @@ cJSON *signature_history_to_json(const struct signature_history *h) {
 bool signature_history_from_json(struct signature_history *h, const cJSON *obj, const char *where, struct err *e) {
     double n_evaluations, n_steps;
     signature_history_init(h);
-    if (!read_count(obj, "n_evaluations", where, &n_evaluations, e) || !read_count(obj, "n_steps", where, &n_steps, e)) return false;
+    if (!read_count(obj, "n_evaluations", where, &n_evaluations, e) || !read_count(obj, "n_steps", where, &n_steps, e))
+        return false;
     h->n_evaluations = (int64_t)n_evaluations;
     h->n_steps = (int64_t)n_steps;
     const struct ring evaluation = evaluations(h), step = steps(h);
@@ -116,7 +125,8 @@ bool signature_history_from_json(struct signature_history *h, const cJSON *obj, 
 /* ---- alerts ---- */
 
 enum { ALERT_REALS = sizeof(struct signature_alert) / sizeof(double) };
-_Static_assert(sizeof(struct signature_alert) == (4 + SIGNATURE_VALUES) * sizeof(double), "an alert is a flat array of doubles");
+_Static_assert(sizeof(struct signature_alert) == (4 + SIGNATURE_VALUES) * sizeof(double),
+               "an alert is a flat array of doubles");
 
 cJSON *signature_alerts_to_json(const struct signature_alerts *a) {
     cJSON *obj = cJSON_CreateObject();
@@ -132,7 +142,8 @@ cJSON *signature_alerts_to_json(const struct signature_alerts *a) {
 
 bool signature_alerts_from_json(struct signature_alerts *a, const cJSON *obj, const char *where, struct err *e) {
     signature_alerts_init(a);
-    bool ok = read_count(obj, "n_evaluations", where, &a->n_evaluations, e) && read_count(obj, "n_steps", where, &a->n_steps, e);
+    bool ok = read_count(obj, "n_evaluations", where, &a->n_evaluations, e) &&
+              read_count(obj, "n_steps", where, &a->n_steps, e);
     for (int d = 0; ok && d < N_DETECTORS; d++) {
         const char *name = signature_detector_name(d);
         struct signature_alert *alert = &a->alert[d];
@@ -140,7 +151,8 @@ bool signature_alerts_from_json(struct signature_alerts *a, const cJSON *obj, co
         ok = read_reals(obj, name, where, x, ALERT_REALS, e);
         if (!ok) break;
         memcpy(alert, x, sizeof x);
-        ok = (alert->active == 0 || alert->active == 1) && is_count(alert->since_tick) && is_count(alert->since_iteration) && is_count(alert->clear);
+        ok = (alert->active == 0 || alert->active == 1) && is_count(alert->since_tick) &&
+             is_count(alert->since_iteration) && is_count(alert->clear);
         if (!ok) err_set(e, "%s: \"%s\" must start with 0 or 1 and three counts", where, name);
     }
     if (!ok) signature_alerts_init(a);

@@ -6,14 +6,16 @@
 
 #include "engine/game/signature.h"
 
-/* What a detector says of the newest row. Between raise and clear lies what keeps an alert from flapping: there it stays as it is. A
- * figure that does not exist is clear. In ascending order, so that the smaller of two is what both agree on. */
+/* What a detector says of the newest row. Between raise and clear lies what keeps an alert from flapping: there it
+ * stays as it is. A figure that does not exist is clear. In ascending order, so that the smaller of two is what both
+ * agree on. */
 enum verdict { VERDICT_CLEAR, VERDICT_BETWEEN, VERDICT_RAISE };
 
 enum signature_row { ROW_EVALUATION, ROW_STEP };
 
-/* name (also in checkpoints), signature, the rows it looks at, and its text: a format with figures v[0..3], which signature_detect_NAME
- * fills when it raises */
+/* name (also in checkpoints), signature, the rows it looks at, and its text: a format with figures v[0..3], which
+ * signature_detect_NAME fills when it raises */
+/* clang-format off */
 #define DETECTOR_TABLE(X)                                                                                                                          \
     X(plateau, SIGNATURE_PLATEAU, ROW_EVALUATION, "%s gap went from %.3f to %.3f over %.0f evaluations", v[3] != 0 ? "true" : "worst-case",        \
       v[0], v[1], v[2])                                                                                                                            \
@@ -52,16 +54,18 @@ enum signature_row { ROW_EVALUATION, ROW_STEP };
     X(q_jump, SIGNATURE_Q_UNSTABLE, ROW_EVALUATION, "advantages A_Q rose from %.2f to %.2f of their bound", v[0], v[1])                            \
     X(non_finite_step, SIGNATURE_NON_FINITE, ROW_STEP, "%s was not finite in a training step", signature_step_name(v[0]))                          \
     X(non_finite_evaluation, SIGNATURE_NON_FINITE, ROW_EVALUATION, "%s was not finite in the evaluation", signature_evaluation_name(v[0]))
+/* clang-format on */
 
 enum {
 #define X(name, ...) DETECTOR_##name,
     DETECTOR_TABLE(X)
 #undef X
-    N_DETECTORS
+        N_DETECTORS
 };
 _Static_assert((int)N_DETECTORS <= (int)SIGNATURE_MAX_DETECTORS, "signature.h must leave room for all detectors");
 
-#define X(name, ...) enum verdict signature_detect_##name(const struct signature_history *h, double v[SIGNATURE_VALUES]);
+#define X(name, ...)                                                                                                   \
+    enum verdict signature_detect_##name(const struct signature_history *h, double v[SIGNATURE_VALUES]);
 DETECTOR_TABLE(X)
 #undef X
 

@@ -1,25 +1,29 @@
-/* Detectors over training steps. One step is noisy, so levels are medians of the newest few values: a single wild batch raises nothing. Steps
- * of the two players have different figures; a detector goes by the values that exist, however many rows lie between them. Detectors of the
- * same figures (KL, entropy) in evaluations stand beside those in steps. */
+/* Detectors over training steps. One step is noisy, so levels are medians of the newest few values: a single wild batch
+ * raises nothing. Steps of the two players have different figures; a detector goes by the values that exist, however
+ * many rows lie between them. Detectors of the same figures (KL, entropy) in evaluations stand beside those in
+ * steps. */
 #include "engine/game/signature_private.h"
 
 /* Values whose median is the present level: eight, so that three wild ones in succession do not move it. */
 enum { RECENT = 8 };
-/* Values whose median is the level to compare with, the oldest that are kept: at least two RECENT, or it is no steadier than what is
- * compared; at most 64, beyond which a median gains nothing here. */
+/* Values whose median is the level to compare with, the oldest that are kept: at least two RECENT, or it is no steadier
+ * than what is compared; at most 64, beyond which a median gains nothing here. */
 enum { BASE_MIN = 16, BASE_MAX = 64 };
 
-/* Gap after ascent beside its level of old, in absolute value. The median of eight is 0.43 deviations wide and the base 0.67 deviations where the gap
- * is all noise, so five times the base is eight deviations; a refit that doubles the reward's scale, and the drift of an iteration, stay below. */
+/* Gap after ascent beside its level of old, in absolute value. The median of eight is 0.43 deviations wide and the base
+ * 0.67 deviations where the gap is all noise, so five times the base is eight deviations; a refit that doubles the
+ * reward's scale, and the drift of an iteration, stay below. */
 static const double GAP_SURGE = 5.0, GAP_SURGE_OVER = 2.5;
-/* Gradients vary by a factor of two or three between batches and refits; ten times the old level, in the median, is none of these. Gradients are
- * clipped, so steps go on looking fine: the norm is the first to tell. */
+/* Gradients vary by a factor of two or three between batches and refits; ten times the old level, in the median, is
+ * none of these. Gradients are clipped, so steps go on looking fine: the norm is the first to tell. */
 static const double GRADIENT_SURGE = 10.0, GRADIENT_SURGE_OVER = 5.0;
-/* KL per token of a student that has left its reference: at 1 nat the reference gives its tokens e times less probability than it does
- * itself, so what the reference knew is gone. A prototype run that was destroyed stood at 3.3. */
+/* KL per token of a student that has left its reference: at 1 nat the reference gives its tokens e times less
+ * probability than it does itself, so what the reference knew is gone. A prototype run that was destroyed stood at
+ * 3.3. */
 static const double KL_LIMIT = 1.0, KL_LIMIT_OVER = 0.7;
-/* Entropy of a student that says one thing: at 0.05 nats/token an answer of 40 tokens is one of e^2 = 7. A student that is there from the start
- * (the built-in arithmetic, 0.02) has lost nothing: it must have come from five times that, one of e^10 answers, within the rows that are kept. */
+/* Entropy of a student that says one thing: at 0.05 nats/token an answer of 40 tokens is one of e^2 = 7. A student that
+ * is there from the start (the built-in arithmetic, 0.02) has lost nothing: it must have come from five times that, one
+ * of e^10 answers, within the rows that are kept. */
 static const double ENTROPY_COLLAPSED = 0.05, ENTROPY_OVER = 0.1, ENTROPY_VARIED = 0.25;
 
 /* Known values of a figure, newest first. */
@@ -76,7 +80,8 @@ enum verdict signature_detect_kl_evaluation(const struct signature_history *h, d
     return kl_verdict(v[0]);
 }
 
-/* The highest mean of RECENT values in succession, and how many steps ago the last such stretch (within a tenth of it) ended. */
+/* The highest mean of RECENT values in succession, and how many steps ago the last such stretch (within a tenth of it)
+ * ended. */
 static double highest(const double *x, int n, int *steps_ago) {
     double best = 0;
     for (int pass = 0; pass < 2; pass++)
@@ -117,7 +122,8 @@ static bool gap_fell_since(const struct signature_history *h, int back) {
     return false;
 }
 
-/* Over iterations a student that learns from greedy answers may well become sure of them, so here the gap must not have fallen meanwhile. */
+/* Over iterations a student that learns from greedy answers may well become sure of them, so here the gap must not have
+ * fallen meanwhile. */
 enum verdict signature_detect_entropy_evaluation(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     const double now = evaluation_figure(h, 0, EVAL_ENTROPY);
     if (!known(now) || now > ENTROPY_OVER) return VERDICT_CLEAR;
@@ -129,7 +135,8 @@ enum verdict signature_detect_entropy_evaluation(const struct signature_history 
     v[0] = evaluation_figure(h, from, EVAL_ENTROPY);
     v[1] = now;
     v[2] = from;
-    return now <= ENTROPY_COLLAPSED && v[0] >= ENTROPY_VARIED && !gap_fell_since(h, from) ? VERDICT_RAISE : VERDICT_BETWEEN;
+    return now <= ENTROPY_COLLAPSED && v[0] >= ENTROPY_VARIED && !gap_fell_since(h, from) ? VERDICT_RAISE
+                                                                                          : VERDICT_BETWEEN;
 }
 
 /* ---- values that are not finite ---- */

@@ -1,5 +1,5 @@
-/* What every way of training the student shares: teacher outputs and states to train on, the reference's view of them, and the optimiser step
- * on the schedule of the run. */
+/* What every way of training the student shares: teacher outputs and states to train on, the reference's view of them,
+ * and the optimiser step on the schedule of the run. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -19,7 +19,8 @@ static bool may_train(const struct game *g, const struct teacher_output *y) {
 int game_draw_outputs(const struct game *g, bool whole_only, const struct teacher_output **out, int n) {
     int have = 0;
     for (uint64_t draw = 0; have < n && g->outputs.n > 0 && draw < 64 * (uint64_t)n; draw++) {
-        const uint64_t at = rng_below((uint64_t)g->outputs.n, (uint64_t)g->o->seed, RNG_SHUFFLE, (uint64_t)g->st.tick, draw);
+        const uint64_t at =
+            rng_below((uint64_t)g->outputs.n, (uint64_t)g->o->seed, RNG_SHUFFLE, (uint64_t)g->st.tick, draw);
         const struct teacher_output *y = &g->outputs.output[at];
         if (may_train(g, y) && !(whole_only && y->truncated)) out[have++] = y;
     }
@@ -28,8 +29,10 @@ int game_draw_outputs(const struct game *g, bool whole_only, const struct teache
 
 void game_fresh_prompts(const struct game *g, const struct prompt **prompt, int n) {
     for (int i = 0; i < n; i++)
-        prompt[i] = &g->train.prompt[g->descent_prompt[rng_below((uint64_t)g->n_descent_prompt, (uint64_t)g->o->seed, RNG_PROMPTS,
-                                                                 (uint64_t)g->st.tick + (1ull << 41), (uint64_t)i)]];
+        prompt[i] =
+            &g->train
+                 .prompt[g->descent_prompt[rng_below((uint64_t)g->n_descent_prompt, (uint64_t)g->o->seed, RNG_PROMPTS,
+                                                     (uint64_t)g->st.tick + (1ull << 41), (uint64_t)i)]];
 }
 
 /* ---- states ---- */

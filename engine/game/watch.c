@@ -1,4 +1,5 @@
-/* Rows for the failure signatures, and what comes of them: see watch.h. Which figure is taken where is listed in signature.h. */
+/* Rows for the failure signatures, and what comes of them: see watch.h. Which figure is taken where is listed in
+ * signature.h. */
 #include "engine/game/watch.h"
 
 #include <math.h>
@@ -90,7 +91,8 @@ static void put_gap(double *row, int figure, bool has, double mean, double lo, d
 
 static void put_gaps(const struct game *g, double *row) {
     const struct game_state *st = &g->st;
-    const bool plays = algorithm_has_adversary(g->o), fitted = algorithm_has_fitted(g->o) && plays, held = g->held.t.model != NULL && plays;
+    const bool plays = algorithm_has_adversary(g->o), fitted = algorithm_has_fitted(g->o) && plays,
+               held = g->held.t.model != NULL && plays;
     put_gap(row, EVAL_GAP_WORST, plays && game_has_worst(g), st->worst_mean, st->worst_lo, st->worst_hi);
     put_gap(row, EVAL_GAP_FITTED, fitted, st->fitted_mean, st->fitted_lo, st->fitted_hi);
     put_gap(row, EVAL_GAP_HELD, held, st->held_mean, st->held_lo, st->held_hi);

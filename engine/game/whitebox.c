@@ -2,12 +2,14 @@
  *
  *     G - beta (L - L_hat - zeta),   G = sum over the states s of (V_E - V_pi)(s) = sum_a (pi_E - pi)(a|s) Q(s,a)
  *
- * which is the student's performance gap where the states are those it visits (the performance difference identity). A batch holds states of
- * student samples, with weight 1 - mu, and of teacher outputs (the off-policy twin), with weight mu = game.off_policy: by their shares
- * of the answers, as game_draw_states rounds them. G carries the reward's scale, so that beta means what it means in the black-box game.
+ * which is the student's performance gap where the states are those it visits (the performance difference identity). A
+ * batch holds states of student samples, with weight 1 - mu, and of teacher outputs (the off-policy twin), with weight
+ * mu = game.off_policy: by their shares of the answers, as game_draw_states rounds them. G carries the reward's scale,
+ * so that beta means what it means in the black-box game.
  *
- * The pairs of L ride in the same batch, behind the states: they are scored by the sum of A_Q, the states by their moments, and one backward pass
- * serves both. Without a fitted reward (algorithm moment) there are none, and the bound of Q alone keeps the game finite.
+ * The pairs of L ride in the same batch, behind the states: they are scored by the sum of A_Q, the states by their
+ * moments, and one backward pass serves both. Without a fitted reward (algorithm moment) there are none, and the bound
+ * of Q alone keeps the game finite.
  */
 #include <math.h>
 
@@ -19,18 +21,25 @@ struct state_rows {
     struct head_rows student, expert, critic;
 };
 
-static struct moment_models at_states(const struct game *g, int n, const float *student_hidden, struct state_rows *rows) {
+static struct moment_models at_states(const struct game *g, int n, const float *student_hidden,
+                                      struct state_rows *rows) {
     const struct sequences *s = &g->pairs.seqs;
     const struct reward *r = &g->adversary;
     rows->student = sequences_rows_between(s, student_hidden, 0, n);
     rows->expert = sequences_rows_between(s, r->expert_hidden, 0, n);
     rows->critic = sequences_rows_between(s, r->hidden, 0, n);
-    return (struct moment_models){.student = g->student.model, .expert = r->expert, .critic = r->t.model, .student_rows = &rows->student,
-                                  .expert_rows = &rows->expert, .critic_rows = &rows->critic, .bound = r->bound};
+    return (struct moment_models){.student = g->student.model,
+                                  .expert = r->expert,
+                                  .critic = r->t.model,
+                                  .student_rows = &rows->student,
+                                  .expert_rows = &rows->expert,
+                                  .critic_rows = &rows->critic,
+                                  .bound = r->bound};
 }
 
 /* Gradient of -G + beta L; returns false on errors; a gets what it measures before the step. */
-static bool accumulate(struct game *g, int n, int n_pairs, const float *student_hidden, struct ascent *a, struct err *e) {
+static bool accumulate(struct game *g, int n, int n_pairs, const float *student_hidden, struct ascent *a,
+                       struct err *e) {
     struct reward *r = &g->adversary;
     struct trainee *t = &r->t;
     struct pref_space *p = &g->pairs;
@@ -72,7 +81,8 @@ static bool ascend(struct game *g, int n, int n_pairs, struct ascent *a, struct 
     struct batch states = sequences_batch(s);
     const float *hidden;
     states.n_seq = n;
-    if (!reward_forward(r, s, true, e) || !model_forward(g->student.model, g->student.acts, &states, false, &hidden, e) ||
+    if (!reward_forward(r, s, true, e) ||
+        !model_forward(g->student.model, g->student.acts, &states, false, &hidden, e) ||
         !accumulate(g, n, n_pairs, hidden, a, e) || !reward_step(r, g->o->game_reward_lr, NULL, e) ||
         !measure_gap(g, n, hidden, &a->after, e))
         return false;

@@ -40,9 +40,7 @@ static struct head_view view_of(const struct attention_job *j, int i) {
     return v;
 }
 
-static int block_len(int len, int at) {
-    return len - at < BLOCK ? len - at : BLOCK;
-}
+static int block_len(int len, int at) { return len - at < BLOCK ? len - at : BLOCK; }
 
 static struct attention_job job_for(const struct attention_shape *s) {
     return (struct attention_job){.s = s,

@@ -49,9 +49,7 @@ static double upper_fraction(double x, double a) {
     return exp(log_kernel(x, a)) * h;
 }
 
-static bool defined(double x, double df) {
-    return df > 0 && isfinite(df) && !isnan(x);
-}
+static bool defined(double x, double df) { return df > 0 && isfinite(df) && !isnan(x); }
 
 double chi2_below(double x, double df) {
     if (!defined(x, df)) return NAN;
@@ -72,7 +70,8 @@ double chi2_above(double x, double df) {
 /* The standard normal quantile to 4.5e-4 (Abramowitz & Stegun 26.2.23): good enough to start from. */
 static double normal_quantile(double p) {
     const double t = sqrt(-2 * log(p < 0.5 ? p : 1 - p));
-    const double z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+    const double z =
+        t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
     return p < 0.5 ? -z : z;
 }
 
@@ -97,8 +96,10 @@ double chi2_quantile(double p, double df) {
         if (x == 0) return 0;
         const double value = upper ? chi2_above(x, df) : chi2_below(x, df);
         const bool too_far = upper ? value < tail : value > tail;
-        if (too_far) hi = y;
-        else lo = y;
+        if (too_far)
+            hi = y;
+        else
+            lo = y;
         /* Newton on log(tail probability), whose derivative in log x is the kernel over the value; the log keeps the
          * function nearly straight in either tail. */
         const double slope = exp(log_kernel(0.5 * x, a)) / value;

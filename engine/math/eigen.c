@@ -1,8 +1,8 @@
 /* The symmetric eigenproblem: see eigen.h.
  *
- * Householder reflections make the matrix tridiagonal, implicit QR steps with Wilkinson's shift make that diagonal (Golub and
- * Van Loan, Matrix Computations, sections 8.3.1 to 8.3.3). Eigenvectors are kept as rows, so that a rotation mixes two
- * consecutive rows. Written here, on BLAS, because LAPACK is not part of every system's OpenBLAS. */
+ * Householder reflections make the matrix tridiagonal, implicit QR steps with Wilkinson's shift make that diagonal
+ * (Golub and Van Loan, Matrix Computations, sections 8.3.1 to 8.3.3). Eigenvectors are kept as rows, so that a rotation
+ * mixes two consecutive rows. Written here, on BLAS, because LAPACK is not part of every system's OpenBLAS. */
 #include "engine/math/eigen.h"
 
 #include <cblas.h>
@@ -13,15 +13,11 @@
 #include "engine/math/simd.h"
 
 /* See matmul.c: two pools would fight, and OpenBLAS cuts by the number of threads. */
-__attribute__((constructor)) static void keep_blas_single_threaded(void) {
-    openblas_set_num_threads(1);
-}
+__attribute__((constructor)) static void keep_blas_single_threaded(void) { openblas_set_num_threads(1); }
 
 enum { MAX_STEPS_PER_VALUE = 60 };
 
-size_t eigen_scratch(int n) {
-    return 2 * (size_t)n;
-}
+size_t eigen_scratch(int n) { return 2 * (size_t)n; }
 
 /* v [n] becomes the unit vector with (I - 2 v v^T) v_before = (result, 0, .., 0). */
 static double reflector(double *v, int n) {
@@ -33,8 +29,8 @@ static double reflector(double *v, int n) {
     return to;
 }
 
-/* The upper triangle of a becomes tridiagonal, diag [n] and off [n-1]; the rest of row i, from column i+1, holds the reflector
- * that was applied from both sides to the block behind it. p: scratch [n]. */
+/* The upper triangle of a becomes tridiagonal, diag [n] and off [n-1]; the rest of row i, from column i+1, holds the
+ * reflector that was applied from both sides to the block behind it. p: scratch [n]. */
 static void tridiagonalise(double *a, int n, double *diag, double *off, double *p) {
     for (int i = 0; i + 1 < n; i++) {
         double *v = a + (size_t)i * (size_t)n + (size_t)i + 1, *block = v + n;
@@ -54,8 +50,8 @@ static void tridiagonalise(double *a, int n, double *diag, double *off, double *
     diag[n - 1] = a[(size_t)n * (size_t)n - 1];
 }
 
-/* vector = H_{n-3} .. H_0, the transpose of what tridiagonalised: from the last reflector to the first, whose part outside
- * its block is the identity. */
+/* vector = H_{n-3} .. H_0, the transpose of what tridiagonalised: from the last reflector to the first, whose part
+ * outside its block is the identity. */
 static void accumulate(const double *a, int n, double *vector, double *p) {
     memset(vector, 0, (size_t)n * (size_t)n * sizeof *vector);
     for (int i = 0; i < n; i++) vector[(size_t)i * (size_t)n + (size_t)i] = 1;
@@ -114,9 +110,7 @@ static bool diagonalise(double *diag, double *off, int n, double *vector) {
     return true;
 }
 
-static void swap_rows(double *x, double *y, int n) {
-    cblas_dswap(n, x, 1, y, 1);
-}
+static void swap_rows(double *x, double *y, int n) { cblas_dswap(n, x, 1, y, 1); }
 
 static void sort_and_sign(double *value, double *vector, int n) {
     for (int i = 0; i < n; i++) {

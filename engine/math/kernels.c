@@ -131,9 +131,7 @@ void rmsnorm_backward(float *dx, bool accumulate, float *dw, float *y, const flo
         for (int i = 0; i < d; i++) dw[i] += part[(size_t)p * (size_t)d + (size_t)i];
 }
 
-size_t rmsnorm_scratch(int n_rows, int d) {
-    return ((size_t)n_rows / NORM_GRAIN + 1) * (size_t)d;
-}
+size_t rmsnorm_scratch(int n_rows, int d) { return ((size_t)n_rows / NORM_GRAIN + 1) * (size_t)d; }
 
 /* ---- rotary positions ---- */
 

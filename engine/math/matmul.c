@@ -24,20 +24,17 @@ struct product {
 #define TILE_MIN_WORK 1.0e6
 enum { TILE_MAX_M = 512, TILE_MAX_N = 1024, TILES_WANTED = 8, TILE_STEP = 16 };
 
-static int half_up(int v) {
-    return ((v + 1) / 2 + TILE_STEP - 1) / TILE_STEP * TILE_STEP;
-}
+static int half_up(int v) { return ((v + 1) / 2 + TILE_STEP - 1) / TILE_STEP * TILE_STEP; }
 
-/* The tile that cuts n into as few equal parts as keep below `most`: a last tile of a few rows would leave processors idle. */
+/* The tile that cuts n into as few equal parts as keep below `most`: a last tile of a few rows would leave processors
+ * idle. */
 static int even_share(int n, int most) {
     const int parts = (n - 1) / most + 1;
     const int share = (n - 1) / parts + 1;
     return parts == 1 ? n : (share + TILE_STEP - 1) / TILE_STEP * TILE_STEP;
 }
 
-static int count(int n, int tile) {
-    return (n - 1) / tile + 1;
-}
+static int count(int n, int tile) { return (n - 1) / tile + 1; }
 
 static void choose_tiles(struct product *p) {
     p->tile_m = even_share(p->m, TILE_MAX_M);

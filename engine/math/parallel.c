@@ -36,11 +36,10 @@ static struct {
     pthread_cond_t wake, finished;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER};
 
-/* OpenBLAS brings a pool of its own: the two would fight for the processors, and it cuts products by its number of threads, which changes results.
- * A constructor, so that no program can forget it: whoever multiplies runs through this pool, so this file is linked. */
-__attribute__((constructor)) static void keep_blas_single_threaded(void) {
-    openblas_set_num_threads(1);
-}
+/* OpenBLAS brings a pool of its own: the two would fight for the processors, and it cuts products by its number of
+ * threads, which changes results. A constructor, so that no program can forget it: whoever multiplies runs through this
+ * pool, so this file is linked. */
+__attribute__((constructor)) static void keep_blas_single_threaded(void) { openblas_set_num_threads(1); }
 
 /* This thread runs a chunk: what it calls is not shared out again. */
 static _Thread_local bool inside;
@@ -128,9 +127,7 @@ void parallel_init(int n_threads) {
     }
 }
 
-int parallel_threads(void) {
-    return pool.n_workers + 1;
-}
+int parallel_threads(void) { return pool.n_workers + 1; }
 
 static void wait_until_done(int n) {
     for (int i = 0; i < SPINS; i++) {

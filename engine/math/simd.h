@@ -63,9 +63,7 @@ SIMD_INLINE float simd_tanh(float x) {
     return a < 0.625f ? small : signed_big;
 }
 
-SIMD_INLINE float simd_sigmoid(float x) {
-    return 1.0f / (1.0f + simd_exp(-x));
-}
+SIMD_INLINE float simd_sigmoid(float x) { return 1.0f / (1.0f + simd_exp(-x)); }
 
 /* Sum of the lanes, pairwise in a fixed order. */
 SIMD_INLINE float simd_lane_sum(const float *lane) {

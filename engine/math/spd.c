@@ -1,8 +1,8 @@
 /* Symmetric positive definite systems: see spd.h.
  *
- * The Gram matrix takes nearly all the time of a Newton step. Rows are cut into pieces, each with its own result, so that
- * pieces run in parallel and are added in a fixed order. Within a piece blocks of rows are scaled by the root of their
- * weight into a buffer that stays in the cache, and a rank-k update does the rest.
+ * The Gram matrix takes nearly all the time of a Newton step. Rows are cut into pieces, each with its own result, so
+ * that pieces run in parallel and are added in a fixed order. Within a piece blocks of rows are scaled by the root of
+ * their weight into a buffer that stays in the cache, and a rank-k update does the rest.
  *
  * The Cholesky factorisation is written here, on BLAS, because LAPACK is not part of every system's OpenBLAS. */
 #include "engine/math/spd.h"
@@ -16,17 +16,11 @@
 
 enum { PIECES = 16, BLOCK_ROWS = 128, BLOCK = 48, ALIGN = 8, SUM_ROWS = 16 };
 
-static size_t round_up(size_t n) {
-    return (n + ALIGN - 1) / ALIGN * ALIGN;
-}
+static size_t round_up(size_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
 
-static size_t piece_size(int n) {
-    return round_up((size_t)n * (size_t)n) + round_up((size_t)BLOCK_ROWS * (size_t)n);
-}
+static size_t piece_size(int n) { return round_up((size_t)n * (size_t)n) + round_up((size_t)BLOCK_ROWS * (size_t)n); }
 
-size_t spd_gram_scratch(int n) {
-    return PIECES * piece_size(n);
-}
+size_t spd_gram_scratch(int n) { return PIECES * piece_size(n); }
 
 struct gram {
     double *h;
@@ -52,7 +46,8 @@ static void gram_piece(void *ctx, int i) {
             const size_t at = (size_t)(from + r);
             scale_row(block + (size_t)r * n, g->f + at * n, sqrt(g->weight[at]), g->n);
         }
-        cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, g->n, rows, 1.0, block, g->n, from > begin ? 1.0 : 0.0, sum, g->n);
+        cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, g->n, rows, 1.0, block, g->n, from > begin ? 1.0 : 0.0, sum,
+                    g->n);
     }
 }
 
@@ -102,7 +97,8 @@ bool spd_factor(double *a, int n) {
         double *diagonal = a + (size_t)at * (size_t)n + (size_t)at, *panel = diagonal + (size_t)b * (size_t)n;
         if (!factor_block(diagonal, b, n)) return false;
         if (below == 0) break;
-        cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, below, b, 1.0, diagonal, n, panel, n);
+        cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, below, b, 1.0, diagonal, n, panel,
+                    n);
         cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, below, b, -1.0, panel, n, 1.0, panel + b, n);
     }
     return true;
@@ -124,7 +120,8 @@ double spd_trace_inverse(const double *l, int n, double *scratch) {
         const int rest = n - j;
         memset(scratch, 0, (size_t)rest * sizeof *scratch);
         scratch[0] = 1;
-        cblas_dtrsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, rest, l + (size_t)j * (size_t)n + (size_t)j, n, scratch, 1);
+        cblas_dtrsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, rest, l + (size_t)j * (size_t)n + (size_t)j,
+                    n, scratch, 1);
         for (int i = 0; i < rest; i++) trace += scratch[i] * scratch[i];
     }
     return trace;

@@ -1,14 +1,15 @@
-/* Symmetric positive definite systems in double: the normal equations of a Newton step. Matrices are row-major [n,n] and
- * only their lower triangle is read and written. Linking this file keeps OpenBLAS at one thread (as matmul.h does). */
+/* Symmetric positive definite systems in double: the normal equations of a Newton step. Matrices are row-major [n,n]
+ * and only their lower triangle is read and written. Linking this file keeps OpenBLAS at one thread (as matmul.h
+ * does). */
 #ifndef PBKD_MATH_SPD_H
 #define PBKD_MATH_SPD_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* h[n,n] = sum_i weight[i] f_i f_i^T over the rows of f[n_rows,n], f32 taken as exact and summed in double. weight >= 0.
- * scratch: spd_gram_scratch(n) doubles, 64-byte aligned. Rows are cut by n_rows and n alone and pieces added in order:
- * the same bits for any number of threads. */
+/* h[n,n] = sum_i weight[i] f_i f_i^T over the rows of f[n_rows,n], f32 taken as exact and summed in double. weight >=
+ * 0. scratch: spd_gram_scratch(n) doubles, 64-byte aligned. Rows are cut by n_rows and n alone and pieces added in
+ * order: the same bits for any number of threads. */
 void spd_gram(double *h, const float *f, const double *weight, int n_rows, int n, double *scratch);
 size_t spd_gram_scratch(int n);
 

@@ -128,20 +128,21 @@ struct interval stats_t_interval(const double *x, size_t n) {
     if (n < 2) return (struct interval){mean, mean, mean};
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += (x[i] - mean) * (x[i] - mean);
-    const double half = stats_t_two_sided(0.95, n > 100000 ? 100000 : (int)n - 1) * sqrt(sum / (double)(n - 1) / (double)n);
+    const double half =
+        stats_t_two_sided(0.95, n > 100000 ? 100000 : (int)n - 1) * sqrt(sum / (double)(n - 1) / (double)n);
     return (struct interval){mean, mean - half, mean + half};
 }
 
 struct interval stats_wilson(double yes, size_t n) {
     if (n == 0) return (struct interval){0, 0, 1};
-    const double z = 1.959963984540054, p = yes / (double)n, zz = z * z / (double)n; /* the normal distribution's 97.5 % */
-    const double middle = (p + zz / 2) / (1 + zz), half = z / (1 + zz) * sqrt(p * (1 - p) / (double)n + zz / (4 * (double)n));
+    /* the normal distribution's 97.5 % */
+    const double z = 1.959963984540054, p = yes / (double)n, zz = z * z / (double)n;
+    const double middle = (p + zz / 2) / (1 + zz),
+                 half = z / (1 + zz) * sqrt(p * (1 - p) / (double)n + zz / (4 * (double)n));
     return (struct interval){p, fmax(0, middle - half), fmin(1, middle + half)};
 }
 
-double stats_softplus(double x) {
-    return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x)));
-}
+double stats_softplus(double x) { return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x))); }
 
 double stats_sigmoid(double x) {
     if (x >= 0) return 1.0 / (1.0 + exp(-x));

@@ -11,15 +11,17 @@ struct interval {
 
 /* Percentile bootstrap over n independent units (prompts), n_boot resamples. */
 struct interval stats_bootstrap(const double *x, size_t n, int n_boot, uint64_t seed, uint64_t tick);
-/* Student's t interval of the mean of n independent, roughly normal values (runs that differ by their seed): unlike the bootstrap it reaches
- * beyond the values seen, and so it holds the mean in 95 % of cases from n = 2 on. */
+/* Student's t interval of the mean of n independent, roughly normal values (runs that differ by their seed): unlike the
+ * bootstrap it reaches beyond the values seen, and so it holds the mean in 95 % of cases from n = 2 on. */
 struct interval stats_t_interval(const double *x, size_t n);
-/* The x with P(|T| <= x) = p of Student's t with df >= 1 degrees of freedom, 0 <= p < 1; NaN otherwise. Relative error about 1e-12. */
+/* The x with P(|T| <= x) = p of Student's t with df >= 1 degrees of freedom, 0 <= p < 1; NaN otherwise. Relative error
+ * about 1e-12. */
 double stats_t_two_sided(double p, int df);
-/* Wilson's score interval of a share: of n independent yes or no, `yes` were yes. Unlike the others it is no point when all were the same. */
+/* Wilson's score interval of a share: of n independent yes or no, `yes` were yes. Unlike the others it is no point when
+ * all were the same. */
 struct interval stats_wilson(double yes, size_t n);
-/* A reliability diagram: predicted probabilities p against outcomes o in [0,1], in n_bins bins of equal count in the order of p (the counts differ
- * by at most one; with fewer values than bins some are empty, their means 0). */
+/* A reliability diagram: predicted probabilities p against outcomes o in [0,1], in n_bins bins of equal count in the
+ * order of p (the counts differ by at most one; with fewer values than bins some are empty, their means 0). */
 struct calibration_bin {
     int n;
     double p, o; /* means */

@@ -7,7 +7,8 @@
 
 bool buffer_reserve(struct buffer *b, size_t n, const char *what, struct err *e) {
     if (n <= b->cap) return true;
-    /* Batches of a run differ by a few tokens: an eighth of room, or every slightly longer one would touch all its memory for the first time. */
+    /* Batches of a run differ by a few tokens: an eighth of room, or every slightly longer one would touch all its
+     * memory for the first time. */
     const size_t roomy = n + n / 8;
     buffer_free(b); /* first, so that old and new are never held together */
     b->p = mem_alloc(roomy, sizeof *b->p, what, e);

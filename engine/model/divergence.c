@@ -10,9 +10,7 @@
 /* Shares of a mixture below this are refused: floats would no longer tell them from 0. */
 static const float MIN_SHARE = 1e-6f;
 
-static bool share_inside(float c) {
-    return c >= MIN_SHARE && c <= 1.0f - MIN_SHARE;
-}
+static bool share_inside(float c) { return c >= MIN_SHARE && c <= 1.0f - MIN_SHARE; }
 
 static bool check_coef(enum divergence kind, float c, struct err *e) {
     if (kind == DIVERGENCE_JSD && !share_inside(c))
@@ -37,12 +35,8 @@ static bool check_pair(const struct divergence_pair *pair, bool targets, struct 
 static struct divergence_mix mix_of(enum divergence kind, float c) {
     struct divergence_mix m = {.p_other = 1.0f, .q_other = 1.0f};
     switch (kind) {
-    case DIVERGENCE_FKL:
-        m.to_p = 1.0f;
-        break;
-    case DIVERGENCE_RKL:
-        m.to_q = 1.0f;
-        break;
+    case DIVERGENCE_FKL: m.to_p = 1.0f; break;
+    case DIVERGENCE_RKL: m.to_q = 1.0f; break;
     case DIVERGENCE_JSD:
         m = (struct divergence_mix){
             .to_p = c, .p_own = c, .p_other = 1.0f - c, .to_q = 1.0f - c, .q_own = 1.0f - c, .q_other = c};
@@ -58,9 +52,7 @@ static struct divergence_mix mix_of(enum divergence kind, float c) {
         m.q_other = 1.0f - c;
         break;
     case DIVERGENCE_TV:
-    default:
-        m.to_tv = 1.0f;
-        break;
+    default: m.to_tv = 1.0f; break;
     }
     return m;
 }

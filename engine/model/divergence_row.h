@@ -11,7 +11,8 @@ struct divergence_mix {
     float to_tv;
 };
 
-/* log softmax z = (z - top) - log_sum, in this order: the log-sum-exp of large logits as one float would lose digits. */
+/* log softmax z = (z - top) - log_sum, in this order: the log-sum-exp of large logits as one float would lose
+ * digits. */
 struct divergence_norm {
     float top;
     double log_sum;

@@ -106,8 +106,8 @@ static bool prefill(struct generation *g, const struct wave *w) {
         const struct gen_request *q = &g->req[r];
         if (q->n_samples == 0) continue;
         for (int pos = 0; pos < q->n_prompt; pos++) {
-            g->row[n++] = (struct kv_row){
-                .token = q->prompt[pos], .pos = pos, .n_shared = q->n_prompt, .shared = g->shared[r]};
+            g->row[n++] =
+                (struct kv_row){.token = q->prompt[pos], .pos = pos, .n_shared = q->n_prompt, .shared = g->shared[r]};
             if (n < KV_MAX_ROWS) continue;
             if (!prefill_step(g, n, &n_last)) return false;
             n = 0;
@@ -220,11 +220,11 @@ static bool lay_out_sequences(struct generation *g, int n_req, struct gen_output
         int left = g->m->cfg.n_ctx - g->req[r].n_prompt;
         int room = left < g->cfg->max_new_tokens ? left : g->cfg->max_new_tokens;
         for (int k = 0; k < g->req[r].n_samples; k++, s++) {
-            g->seq[s] = (struct sequence){
-                .request = r, .room = room, .stream = g->req[r].stream + (uint64_t)k, .out = &out[s]};
+            g->seq[s] =
+                (struct sequence){.request = r, .room = room, .stream = g->req[r].stream + (uint64_t)k, .out = &out[s]};
             out[s].token = mem_alloc((size_t)room, sizeof *out[s].token, "generated tokens", e);
-            out[s].log_prob = out[s].token ? mem_alloc((size_t)room, sizeof *out[s].log_prob, "log-probabilities", e)
-                                           : NULL;
+            out[s].log_prob =
+                out[s].token ? mem_alloc((size_t)room, sizeof *out[s].log_prob, "log-probabilities", e) : NULL;
             if (!out[s].log_prob) return false;
         }
     }

@@ -33,9 +33,7 @@ int head_chunk_rows(int n_vocab) {
     return fit < 32 ? 32 : fit > HEAD_MAX_ROWS ? HEAD_MAX_ROWS : fit;
 }
 
-int head_grain(int n_vocab) {
-    return n_vocab >= 4096 ? 1 : 4096 / n_vocab;
-}
+int head_grain(int n_vocab) { return n_vocab >= 4096 ? 1 : 4096 / n_vocab; }
 
 bool head_check_rows(const struct model *m, const struct head_rows *r, bool targets, struct err *e) {
     for (int i = 0; i < r->n; i++) {

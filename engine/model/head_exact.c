@@ -5,9 +5,9 @@
  *     loss = sum_a pi_a f_a,   dloss/dz_k = pi_k (f_k - sum_a pi_a f_a)
  * (the derivative of log pi_a inside f adds sum_a pi_a d log pi_a = 0).
  *
- * A linear reward (head_linear.h) puts w_0 q_a + c_a in the place of q_a, c the correction of its chunk. The mean under b
- * that is taken off r also centres the correction, so nothing else changes. The two forms are one piece of code that the
- * compiler sees twice, with `linear` known, so that the plain one pays nothing. */
+ * A linear reward (head_linear.h) puts w_0 q_a + c_a in the place of q_a, c the correction of its chunk. The mean under
+ * b that is taken off r also centres the correction, so nothing else changes. The two forms are one piece of code that
+ * the compiler sees twice, with `linear` known, so that the plain one pays nothing. */
 #include <math.h>
 
 #include "engine/math/kernels.h"
@@ -114,7 +114,8 @@ SIMD_CLONES static void gradient_row(float *z, const float *zr, const float *zf,
 }
 
 SIMD_CLONES static void gradient_linear_row(float *z, const float *zr, const float *zf, const float *zc, int n,
-                                            struct row_lse s, struct reward_form f, float kl_coef, float mean, float w) {
+                                            struct row_lse s, struct reward_form f, float kl_coef, float mean,
+                                            float w) {
     any_gradient_row(z, zr, zf, zc, n, s, f, kl_coef, mean, w, true);
 }
 

@@ -1,7 +1,7 @@
 /* Features of linear rewards, and their correction of a chunk: see head_linear.h.
  *
- * A chunk of logits becomes the distribution b in place while the reward's mean is summed, so that one product b P gives
- * the means that centre the features. The order of the sums is that of head_reward.c, for the same bits. */
+ * A chunk of logits becomes the distribution b in place while the reward's mean is summed, so that one product b P
+ * gives the means that centre the features. The order of the sums is that of head_reward.c, for the same bits. */
 #include "engine/model/head_linear.h"
 
 #include <math.h>
@@ -112,8 +112,8 @@ bool head_linear_features(const struct model *m, const struct head_rows *r, floa
     return true;
 }
 
-const float *head_linear_correction(const struct head_linear *l, const float *w, const float *x, int n, int d, int n_vocab,
-                                    struct err *e) {
+const float *head_linear_correction(const struct head_linear *l, const float *w, const float *x, int n, int d,
+                                    int n_vocab, struct err *e) {
     const size_t cap = (size_t)head_chunk_rows(n_vocab), k = (size_t)l->k;
     if (!buffer_reserve(&l->space->state, cap * k, "features of states", e) ||
         !buffer_reserve(&l->space->correction, cap * (size_t)n_vocab, "correction of the reward", e))

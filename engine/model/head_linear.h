@@ -24,22 +24,22 @@ struct head_linear {
 struct head_linear_space *head_linear_space_new(void);
 void head_linear_space_free(struct head_linear_space *s); /* NULL is fine */
 
-/* feature [n, 1+k]: F of every row and its target under the reward model m; R = bound. The first is what head_token_reward gives, bit
- * for bit. One pass over the vocabulary. Rows and columns that are not finite give NaN. Errors: bound not above 0, a row or
- * target out of range, memory. */
+/* feature [n, 1+k]: F of every row and its target under the reward model m; R = bound. The first is what
+ * head_token_reward gives, bit for bit. One pass over the vocabulary. Rows and columns that are not finite give NaN.
+ * Errors: bound not above 0, a row or target out of range, memory. */
 bool head_linear_features(const struct model *m, const struct head_rows *r, float bound, const struct head_linear *l,
                           struct head_space *s, float *feature, struct err *e);
 
-/* head_exact_descent (head.h) with r_w in the place of r, w [1+k]; terms->value is sum_i weight_i sum_a pi r_w. With w = (1, 0, .., 0)
- * the same bits as head_exact_descent. Lives in head_exact.c. */
+/* head_exact_descent (head.h) with r_w in the place of r, w [1+k]; terms->value is sum_i weight_i sum_a pi r_w. With w
+ * = (1, 0, .., 0) the same bits as head_exact_descent. Lives in head_exact.c. */
 bool head_linear_descent(const struct model *student, const struct head_rows *rs, const struct model *reward,
                          const struct head_rows *rr, float bound, const struct head_linear *l, const float *w,
                          const struct model *ref, const struct head_rows *rf, const float *weight, float kl_coef,
                          struct head_space *s, struct exact_terms *terms, float *dhidden, float *grads, struct err *e);
 
-/* [n, n_vocab]: U P^T of n hidden states x [n, d], not centred, for head_exact.c. Owned by l->space until the next call; NULL when
- * memory is short. n at most what one chunk of this vocabulary holds. */
-const float *head_linear_correction(const struct head_linear *l, const float *w, const float *x, int n, int d, int n_vocab,
-                                    struct err *e);
+/* [n, n_vocab]: U P^T of n hidden states x [n, d], not centred, for head_exact.c. Owned by l->space until the next
+ * call; NULL when memory is short. n at most what one chunk of this vocabulary holds. */
+const float *head_linear_correction(const struct head_linear *l, const float *w, const float *x, int n, int d,
+                                    int n_vocab, struct err *e);
 
 #endif

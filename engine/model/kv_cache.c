@@ -200,7 +200,8 @@ static size_t cache_row(const struct kv_row *r) {
     return r->pos < r->n_shared ? r->shared + (size_t)r->pos : r->own + (size_t)(r->pos - r->n_shared);
 }
 
-static void store_keys_values(struct kv_cache *c, const struct kv_row *row, int first, int n, float *keys, float *values) {
+static void store_keys_values(struct kv_cache *c, const struct kv_row *row, int first, int n, float *keys,
+                              float *values) {
     const struct model_config *f = &c->m->cfg;
     size_t kv = kv_dim(f), q = (size_t)f->n_head * (size_t)f->head_dim;
     for (int i = first; i < first + n; i++) {
@@ -247,8 +248,9 @@ static void layers_step(struct kv_cache *c, const struct kv_row *row, int first,
     rmsnorm_forward(hidden + (size_t)first * (size_t)d, NULL, x, NULL, m->params + m->out_norm, n, d, m->cfg.rms_eps);
 }
 
-/* A step of few rows through a small model is hundreds of products too small to share out. Its rows are shared out instead, a group of them to
- * a processor for the whole step. A large model stays with one group, whose products read every weight once. */
+/* A step of few rows through a small model is hundreds of products too small to share out. Its rows are shared out
+ * instead, a group of them to a processor for the whole step. A large model stays with one group, whose products read
+ * every weight once. */
 enum { GROUP_ROWS = 16, GROUP_MAX_PARAMS = 4 << 20 };
 
 static int count_groups(const struct model *m, int n) {

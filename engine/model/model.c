@@ -89,9 +89,7 @@ static size_t count_params(const struct model_config *c, bool with_value) {
     return m.n_params;
 }
 
-int model_n_tensors(const struct model *m) {
-    return 2 + TENSORS_PER_LAYER * m->cfg.n_layer + (m->cfg.tied ? 0 : 1);
-}
+int model_n_tensors(const struct model *m) { return 2 + TENSORS_PER_LAYER * m->cfg.n_layer + (m->cfg.tied ? 0 : 1); }
 
 static struct tensor_ref layer_tensor(const struct model *m, int layer, int which) {
     const struct model_config *c = &m->cfg;

@@ -36,8 +36,8 @@ struct sampler *sampler_new(const struct model *m, const struct sampler_config *
     s->chunk = rows < 1 ? 1 : rows < (size_t)max_rows ? (int)rows : max_rows;
     s->n_blocks = (c->n_valid + BLOCK - 1) / BLOCK;
     s->logits = mem_alloc((size_t)s->chunk * (size_t)c->n_valid, sizeof(float), "logits", e);
-    s->block_sum = s->logits ? mem_alloc((size_t)s->chunk * (size_t)s->n_blocks, sizeof(double), "sampling sums", e)
-                             : NULL;
+    s->block_sum =
+        s->logits ? mem_alloc((size_t)s->chunk * (size_t)s->n_blocks, sizeof(double), "sampling sums", e) : NULL;
     s->finite = s->block_sum ? mem_alloc((size_t)s->chunk, sizeof(bool), "sampling flags", e) : NULL;
     if (s->finite) return s;
     sampler_free(s);

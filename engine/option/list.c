@@ -1,4 +1,5 @@
-/* Options whose text is a list of items with commas between them, and those that name files, alone or as such a list. */
+/* Options whose text is a list of items with commas between them, and those that name files, alone or as such a
+ * list. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -42,9 +42,7 @@ const struct option_info *option_find(const char *name) {
     return NULL;
 }
 
-int option_index(const struct option_info *o) {
-    return (int)(o - OPTIONS);
-}
+int option_index(const struct option_info *o) { return (int)(o - OPTIONS); }
 
 const char *option_when_text(enum option_when w) {
     static const char *const TEXT[] = {
@@ -58,9 +56,7 @@ static int *int_at(struct options *o, const struct option_info *info) {
 static double *real_at(struct options *o, const struct option_info *info) {
     return (double *)(void *)((char *)o + info->offset);
 }
-static char *text_at(struct options *o, const struct option_info *info) {
-    return (char *)o + info->offset;
-}
+static char *text_at(struct options *o, const struct option_info *info) { return (char *)o + info->offset; }
 
 void options_default(struct options *o) {
     memset(o, 0, sizeof *o); /* also the padding: two equal sets of options compare and hash equal */
@@ -68,15 +64,9 @@ void options_default(struct options *o) {
         const struct option_info *info = &OPTIONS[i];
         switch (info->type) {
         case OPTION_INT:
-        case OPTION_ENUM:
-            *int_at(o, info) = (int)info->def;
-            break;
-        case OPTION_REAL:
-            *real_at(o, info) = info->def;
-            break;
-        case OPTION_TEXT:
-            snprintf(text_at(o, info), OPTION_TEXT_MAX, "%s", info->def_text);
-            break;
+        case OPTION_ENUM: *int_at(o, info) = (int)info->def; break;
+        case OPTION_REAL: *real_at(o, info) = info->def; break;
+        case OPTION_TEXT: snprintf(text_at(o, info), OPTION_TEXT_MAX, "%s", info->def_text); break;
         }
     }
 }
@@ -104,9 +94,7 @@ static int edit_distance(const char *a, const char *b) {
     return d[n][m];
 }
 
-static bool near_enough(int distance, const char *given) {
-    return distance <= 1 + (int)strlen(given) / 4;
-}
+static bool near_enough(int distance, const char *given) { return distance <= 1 + (int)strlen(given) / 4; }
 
 /* The known name that was probably meant: "rounds" for "game.rounds", or the one with the fewest typing errors. */
 static const char *nearest_option(const char *given) {
@@ -218,8 +206,7 @@ bool option_set(struct options *o, const char *name, const char *value, struct e
         *int_at(o, info) = index;
         return true;
     }
-    case OPTION_TEXT:
-        break;
+    case OPTION_TEXT: break;
     }
     if (!check_text(info, value, e) || !check_mix(info, value, e)) return false;
     const size_t n = strlen(value);
@@ -266,18 +253,10 @@ static void format_choice(const char *choices, int index, char *out, size_t size
 void option_format(const struct options *o, const struct option_info *info, char *out, size_t size) {
     struct options *at = (struct options *)(void *)o; /* only read */
     switch (info->type) {
-    case OPTION_INT:
-        snprintf(out, size, "%d", *int_at(at, info));
-        break;
-    case OPTION_REAL:
-        format_real(*real_at(at, info), out, size);
-        break;
-    case OPTION_ENUM:
-        format_choice(info->choices, *int_at(at, info), out, size);
-        break;
-    case OPTION_TEXT:
-        snprintf(out, size, "%s", text_at(at, info));
-        break;
+    case OPTION_INT: snprintf(out, size, "%d", *int_at(at, info)); break;
+    case OPTION_REAL: format_real(*real_at(at, info), out, size); break;
+    case OPTION_ENUM: format_choice(info->choices, *int_at(at, info), out, size); break;
+    case OPTION_TEXT: snprintf(out, size, "%s", text_at(at, info)); break;
     }
 }
 

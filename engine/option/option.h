@@ -72,9 +72,11 @@ int option_index(const struct option_info *o);
 bool option_is_path(const struct option_info *o); /* names a file: resolved beside the config, checked at the start */
 
 bool option_is_path_list(const struct option_info *o); /* names several, with commas between them */
-/* Every path written out in full, so that it means the same in any folder; false when a file is not there or its path is too long. */
+/* Every path written out in full, so that it means the same in any folder; false when a file is not there or its path
+ * is too long. */
 bool options_full_paths(struct options *o, struct err *e);
-/* A text that is a list with commas: how many items ("" has none), and item i without blanks around it; false when there is none. */
+/* A text that is a list with commas: how many items ("" has none), and item i without blanks around it; false when
+ * there is none. */
 int option_list_length(const char *list);
 bool option_list_item(const char *list, int i, char *out, size_t size);
 

@@ -28,40 +28,36 @@ const char *answer_origin_name(enum answer_origin o) {
     return NAMES[o];
 }
 
-bool dpref_is_heldout(uint64_t prompt_hash) {
-    return prompt_hash % 10 == 9;
-}
+bool dpref_is_heldout(uint64_t prompt_hash) { return prompt_hash % 10 == 9; }
 
 /* Large columns come last: a scan over the small ones then leaves the overflow pages alone. Label events refer to pairs
  * without a foreign key, because they outlive pairs that a resume makes again. */
 static bool create_tables(struct db *db, struct err *e) {
     return db_exec(
         db,
-        "CREATE TABLE IF NOT EXISTS prompt(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, text TEXT NOT NULL);"
-        "CREATE INDEX IF NOT EXISTS prompt_hash ON prompt(hash);"
-        "CREATE TABLE IF NOT EXISTS pair(id INTEGER PRIMARY KEY, tick INTEGER NOT NULL, iteration INTEGER NOT NULL,"
-        " prompt INTEGER NOT NULL REFERENCES prompt(id), pair_hash INTEGER NOT NULL, heldout INTEGER NOT NULL,"
-        " source INTEGER NOT NULL, active INTEGER NOT NULL, o REAL NOT NULL, weight REAL NOT NULL, flip REAL NOT NULL,"
-        " n_x INTEGER NOT NULL, n_y0 INTEGER NOT NULL, n_y1 INTEGER NOT NULL, truncated0 INTEGER NOT NULL,"
-        " truncated1 INTEGER NOT NULL, edit INTEGER NOT NULL, strength REAL NOT NULL, noise REAL NOT NULL,"
-        " flipped INTEGER NOT NULL, annotator TEXT, origin0 INTEGER NOT NULL, item0 INTEGER NOT NULL,"
-        " origin1 INTEGER NOT NULL, item1 INTEGER NOT NULL, text0 TEXT NOT NULL, text1 TEXT NOT NULL, tokens BLOB NOT NULL);"
-        "CREATE INDEX IF NOT EXISTS pair_prompt ON pair(prompt);"
-        "CREATE TABLE IF NOT EXISTS label_event(seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL,"
-        " annotator TEXT NOT NULL, pair_id INTEGER NOT NULL, pair_hash INTEGER NOT NULL, left INTEGER NOT NULL,"
-        " decision TEXT NOT NULL, strength REAL NOT NULL, dwell_ms INTEGER NOT NULL, seen_a REAL, seen_b REAL,"
-        " sampler TEXT NOT NULL, propensity REAL, reward_delta REAL, undo_of INTEGER NOT NULL, text TEXT);"
-        "CREATE INDEX IF NOT EXISTS label_event_pair ON label_event(pair_id);"
-        "CREATE UNIQUE INDEX IF NOT EXISTS label_event_undo ON label_event(undo_of) WHERE undo_of<>0;"
-        "CREATE TRIGGER IF NOT EXISTS label_event_no_update BEFORE UPDATE ON label_event"
-        " BEGIN SELECT RAISE(ABORT, 'label events are append-only'); END;"
-        "CREATE TRIGGER IF NOT EXISTS label_event_no_delete BEFORE DELETE ON label_event"
-        " BEGIN SELECT RAISE(ABORT, 'label events are append-only'); END;",
+        "CREATE TABLE IF NOT EXISTS prompt(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, text TEXT NOT NULL);CREATE "
+        "INDEX IF NOT EXISTS prompt_hash ON prompt(hash);CREATE TABLE IF NOT EXISTS pair(id INTEGER PRIMARY KEY, tick "
+        "INTEGER NOT NULL, iteration INTEGER NOT NULL, prompt INTEGER NOT NULL REFERENCES prompt(id), pair_hash "
+        "INTEGER NOT NULL, heldout INTEGER NOT NULL, source INTEGER NOT NULL, active INTEGER NOT NULL, o REAL NOT "
+        "NULL, weight REAL NOT NULL, flip REAL NOT NULL, n_x INTEGER NOT NULL, n_y0 INTEGER NOT NULL, n_y1 INTEGER NOT "
+        "NULL, truncated0 INTEGER NOT NULL, truncated1 INTEGER NOT NULL, edit INTEGER NOT NULL, strength REAL NOT "
+        "NULL, noise REAL NOT NULL, flipped INTEGER NOT NULL, annotator TEXT, origin0 INTEGER NOT NULL, item0 INTEGER "
+        "NOT NULL, origin1 INTEGER NOT NULL, item1 INTEGER NOT NULL, text0 TEXT NOT NULL, text1 TEXT NOT NULL, tokens "
+        "BLOB NOT NULL);CREATE INDEX IF NOT EXISTS pair_prompt ON pair(prompt);CREATE TABLE IF NOT EXISTS "
+        "label_event(seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, annotator TEXT NOT NULL, pair_id "
+        "INTEGER NOT NULL, pair_hash INTEGER NOT NULL, left INTEGER NOT NULL, decision TEXT NOT NULL, strength REAL "
+        "NOT NULL, dwell_ms INTEGER NOT NULL, seen_a REAL, seen_b REAL, sampler TEXT NOT NULL, propensity REAL, "
+        "reward_delta REAL, undo_of INTEGER NOT NULL, text TEXT);CREATE INDEX IF NOT EXISTS label_event_pair ON "
+        "label_event(pair_id);CREATE UNIQUE INDEX IF NOT EXISTS label_event_undo ON label_event(undo_of) WHERE "
+        "undo_of<>0;CREATE TRIGGER IF NOT EXISTS label_event_no_update BEFORE UPDATE ON label_event BEGIN SELECT "
+        "RAISE(ABORT, 'label events are append-only'); END;CREATE TRIGGER IF NOT EXISTS label_event_no_delete BEFORE "
+        "DELETE ON label_event BEGIN SELECT RAISE(ABORT, 'label events are append-only'); END;",
         e);
 }
 
 bool pair_check_columns(struct db *db, struct err *e) {
-    static const char *const NEWER[] = {"edit", "strength", "noise", "flipped", "annotator", "origin0", "item0", "origin1", "item1"};
+    static const char *const NEWER[] = {"edit",    "strength", "noise",   "flipped", "annotator",
+                                        "origin0", "item0",    "origin1", "item1"};
     for (size_t i = 0; i < sizeof NEWER / sizeof NEWER[0]; i++) {
         int64_t there;
         if (!db_get_int(db, e, &there, 1, "SELECT max(name=?) FROM pragma_table_info('pair')", "s", NEWER[i]))
@@ -74,9 +70,7 @@ bool pair_check_columns(struct db *db, struct err *e) {
     return true;
 }
 
-bool dpref_create_tables(struct db *db, struct err *e) {
-    return create_tables(db, e) && pair_check_columns(db, e);
-}
+bool dpref_create_tables(struct db *db, struct err *e) { return create_tables(db, e) && pair_check_columns(db, e); }
 
 static uint64_t hash_pair(const struct pref_pair *p) {
     uint64_t h = HASH_START;
@@ -242,7 +236,7 @@ static bool prompt_id(struct dpref *d, const struct pref_pair *p, int64_t *id, s
 
 #define INSERT_PAIR                                                                                                    \
     "INSERT INTO pair(id,tick,iteration,prompt,pair_hash,heldout,source,active,o,weight,flip,n_x,n_y0,n_y1,"           \
-    "truncated0,truncated1,edit,strength,noise,flipped,annotator,origin0,item0,origin1,item1,text0,text1,tokens)"                                  \
+    "truncated0,truncated1,edit,strength,noise,flipped,annotator,origin0,item0,origin1,item1,text0,text1,tokens)"      \
     " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *e) {
@@ -252,13 +246,14 @@ static bool insert_pair(struct dpref *d, const struct pref_pair *p, struct err *
         return err_set(e, "%s: %s", d->db->path, sqlite3_errmsg(d->db->h));
     const size_t bytes = (size_t)(p->n_x + p->n_y0 + p->n_y1) * sizeof *p->tokens;
     bool row;
-    const bool ok = db_bind(d->db, d->insert_pair, e, "iiiiiiiidddiiiiiiddisiiiissb", p->id, p->tick, (int64_t)p->iteration,
-                            prompt, (int64_t)p->pair_hash, (int64_t)p->heldout, (int64_t)p->source, (int64_t)p->active,
-                            p->o, p->weight, p->flip, (int64_t)p->n_x, (int64_t)p->n_y0, (int64_t)p->n_y1,
-                            (int64_t)p->truncated0, (int64_t)p->truncated1, p->edit, p->strength, p->noise,
-                            (int64_t)p->flipped, p->annotator, (int64_t)p->by0.origin, (int64_t)p->by0.item,
-                            (int64_t)p->by1.origin, (int64_t)p->by1.item, p->text0, p->text1, (const void *)p->tokens, bytes) &&
-                    db_step(d->db, d->insert_pair, &row, e);
+    const bool ok =
+        db_bind(d->db, d->insert_pair, e, "iiiiiiiidddiiiiiiddisiiiissb", p->id, p->tick, (int64_t)p->iteration, prompt,
+                (int64_t)p->pair_hash, (int64_t)p->heldout, (int64_t)p->source, (int64_t)p->active, p->o, p->weight,
+                p->flip, (int64_t)p->n_x, (int64_t)p->n_y0, (int64_t)p->n_y1, (int64_t)p->truncated0,
+                (int64_t)p->truncated1, p->edit, p->strength, p->noise, (int64_t)p->flipped, p->annotator,
+                (int64_t)p->by0.origin, (int64_t)p->by0.item, (int64_t)p->by1.origin, (int64_t)p->by1.item, p->text0,
+                p->text1, (const void *)p->tokens, bytes) &&
+        db_step(d->db, d->insert_pair, &row, e);
     sqlite3_reset(d->insert_pair);
     sqlite3_clear_bindings(d->insert_pair); /* do not hold copies of the texts until the next pair */
     return ok;
@@ -284,9 +279,7 @@ static struct pref_pair *find(const struct dpref *d, int64_t id) { /* ids run fr
     return id >= 1 && id <= d->n ? &d->pair[id - 1] : NULL;
 }
 
-const struct pref_pair *dpref_find(const struct dpref *d, int64_t id) {
-    return find(d, id);
-}
+const struct pref_pair *dpref_find(const struct dpref *d, int64_t id) { return find(d, id); }
 
 int dpref_find_edit(const struct dpref *d, int64_t edit, int *first) {
     int end = d->n; /* edits are mostly about pairs made lately: from the back */

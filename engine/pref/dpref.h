@@ -74,7 +74,7 @@ struct dpref {
     struct db *db; /* borrowed; the engine's connection */
     struct pref_pair *pair;
     int n, cap;
-    int n_heldout; /* of the n */
+    int n_heldout;                           /* of the n */
     int n_by_source[N_LABEL_SOURCES];        /* of the labels in force; withdrawn pairs have none */
     sqlite3_stmt *insert_pair, *find_prompt; /* private: prepared at the first use */
 };

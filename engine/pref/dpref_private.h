@@ -19,7 +19,8 @@
 /* Pairs as pair_from_row reads them. */
 #define PAIRS_IN_ORDER                                                                                                 \
     "SELECT p.id,p.tick,p.iteration,q.hash,p.pair_hash,p.heldout,p.source,p.active,p.o,p.weight,p.flip,p.n_x,p.n_y0,"  \
-    "p.n_y1,p.truncated0,p.truncated1,p.edit,q.text,p.text0,p.text1,p.tokens,p.strength,p.noise,p.flipped,p.annotator," \
+    "p.n_y1,p.truncated0,p.truncated1,p.edit,q.text,p.text0,p.text1,p.tokens,p.strength,p.noise,p.flipped,p."          \
+    "annotator,"                                                                                                       \
     "p.origin0,p.item0,p.origin1,p.item1"                                                                              \
     " FROM pair p LEFT JOIN prompt q ON q.id=p.prompt ORDER BY p.id"
 

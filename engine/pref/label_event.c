@@ -15,9 +15,7 @@ static const char *const DECISIONS[N_DECISIONS] = {
     [DECISION_BAD] = "bad",   [DECISION_SKIP] = "skip", [DECISION_FLAG] = "flag",
     [DECISION_NOTE] = "note", [DECISION_EDIT] = "edit", [DECISION_UNDO] = "undo"};
 
-const char *decision_name(enum decision d) {
-    return DECISIONS[d];
-}
+const char *decision_name(enum decision d) { return DECISIONS[d]; }
 
 static bool decision_parse(const char *name, enum decision *d) {
     for (int i = 0; name && i < N_DECISIONS; i++) {
@@ -155,16 +153,10 @@ void label_withdraw(struct pref_pair *p, int64_t undo) {
 
 static void fold(struct pref_pair *p, const struct label_event *ev, double human_flip, double human_weight) {
     switch (ev->decision) {
-    case DECISION_A:
-        p->o = ev->left == 0 ? 1.0 : 0.0;
-        break;
-    case DECISION_B:
-        p->o = ev->left == 0 ? 0.0 : 1.0;
-        break;
+    case DECISION_A: p->o = ev->left == 0 ? 1.0 : 0.0; break;
+    case DECISION_B: p->o = ev->left == 0 ? 0.0 : 1.0; break;
     case DECISION_TIE:
-    case DECISION_BAD:
-        p->o = 0.5;
-        break;
+    case DECISION_BAD: p->o = 0.5; break;
     case DECISION_FLAG:
         p->active = false;
         p->event = ev->seq;
@@ -173,8 +165,7 @@ static void fold(struct pref_pair *p, const struct label_event *ev, double human
     case DECISION_NOTE:
     case DECISION_EDIT:
     case DECISION_UNDO:
-    case N_DECISIONS:
-        return;
+    case N_DECISIONS: return;
     }
     p->source = SOURCE_HUMAN;
     p->active = ev->decision != DECISION_BAD;

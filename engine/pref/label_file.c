@@ -14,9 +14,7 @@ struct reader {
     int n;
 };
 
-static const cJSON *field(const cJSON *obj, const char *key) {
-    return cJSON_GetObjectItemCaseSensitive(obj, key);
-}
+static const cJSON *field(const cJSON *obj, const char *key) { return cJSON_GetObjectItemCaseSensitive(obj, key); }
 
 static bool read_preference(const cJSON *obj, const char *where, double *o, struct err *e) {
     static const struct {

@@ -107,9 +107,7 @@ enum labeller labeller_mix_draw(const struct labeller_mix *m, double u) {
 
 /* ---- the vote ---- */
 
-static bool agree(const char *a, const char *b) {
-    return a && b && strcmp(a, b) == 0;
-}
+static bool agree(const char *a, const char *b) { return a && b && strcmp(a, b) == 0; }
 
 static int votes_for(const struct vote *v, const char *answer) {
     int votes = 0;
@@ -202,17 +200,12 @@ static bool decide_self(const struct label_case *c, struct pref_pair *p) {
 /* False: it knows nothing about the pair. */
 static bool decide(enum labeller by, const struct label_case *c, struct pref_pair *p) {
     switch (by) {
-    case LABELLER_TEACHER:
-        p->o = 1.0;
-        return true;
-    case LABELLER_ORACLE:
-        return decide_oracle(c, p);
-    case LABELLER_SELF:
-        return decide_self(c, p);
+    case LABELLER_TEACHER: p->o = 1.0; return true;
+    case LABELLER_ORACLE: return decide_oracle(c, p);
+    case LABELLER_SELF: return decide_self(c, p);
     case LABELLER_HUMAN:
     case LABELLER_IMPORT:
-    case N_LABELLERS:
-        break;
+    case N_LABELLERS: break;
     }
     return false;
 }

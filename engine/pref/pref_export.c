@@ -52,9 +52,7 @@ static bool count_all(struct db *db, struct strbuf *b, struct err *e) {
 }
 
 /* A read transaction, so that all queries see the same moment. It has nothing to lose: ending it cannot fail us. */
-static bool begin_reading(struct db *db, struct err *e) {
-    return pair_check_columns(db, e) && db_exec(db, "BEGIN", e);
-}
+static bool begin_reading(struct db *db, struct err *e) { return pair_check_columns(db, e) && db_exec(db, "BEGIN", e); }
 
 char *dpref_stats_json(struct db *db, struct err *e) {
     if (!begin_reading(db, e)) return NULL;

@@ -1,5 +1,5 @@
-/* Commands and the journal: what a person's act does to the run, between two micro-steps, and the same acts brought back from the journal of an
- * earlier session at the ticks where they took effect. */
+/* Commands and the journal: what a person's act does to the run, between two micro-steps, and the same acts brought
+ * back from the journal of an earlier session at the ticks where they took effect. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,8 @@ static bool journal(struct session *s, const char *kind, const char *payload, st
     return true;
 }
 
-static bool set_option(struct session *s, const char *name, const char *value, char *message, size_t size, struct err *e) {
+static bool set_option(struct session *s, const char *name, const char *value, char *message, size_t size,
+                       struct err *e) {
     const struct option_info *info = option_find(name);
     char before[OPTION_TEXT_MAX], after[OPTION_TEXT_MAX];
     if (!info) return err_set(e, "unknown option \"%s\"", name);
@@ -49,7 +50,8 @@ bool commands_replay_label(struct session *s, const struct journal_entry *j, boo
     long long seq;
     double flip, weight;
     const int n_pairs = s->game.dpref.n;
-    if (sscanf(j->payload, "%lld %la %la", &seq, &flip, &weight) != 3) return err_set(e, "journal %lld: damaged", (long long)j->seq);
+    if (sscanf(j->payload, "%lld %la %la", &seq, &flip, &weight) != 3)
+        return err_set(e, "journal %lld: damaged", (long long)j->seq);
     if (!db_begin(&s->rd.db, e)) return false;
     if (!apply_label(s, seq, flip, weight, again, e)) {
         db_rollback(&s->rd.db);
@@ -70,7 +72,8 @@ bool commands_replay_due(struct session *s, struct err *e) {
         if (strcmp(j->kind, "set") == 0) {
             char name[64];
             const char *value = "";
-            if (!option_split(j->payload, name, sizeof name, &value, e) || !set_option(s, name, value, message, sizeof message, e))
+            if (!option_split(j->payload, name, sizeof name, &value, e) ||
+                !set_option(s, name, value, message, sizeof message, e))
                 return err_wrap(e, "journal %lld", (long long)j->seq);
         } else if (strcmp(j->kind, "label") == 0) {
             if (!commands_replay_label(s, j, false, e)) return false;
@@ -86,13 +89,15 @@ static bool apply_set(struct session *s, const struct queued_command *q, struct 
     char message[160], payload[OPTION_TEXT_MAX + 80];
     struct err refused = {0};
     snprintf(payload, sizeof payload, "%s=%s", q->c.name, q->c.value);
-    if (!options_check_set(&s->options, q->c.name, q->c.value, &refused)) { /* it fitted when it was sent; what was set since may not */
+    /* it fitted when it was sent; what was set since may not */
+    if (!options_check_set(&s->options, q->c.name, q->c.value, &refused)) {
         s->draft->pending_option = -1;
         publisher_ack(s, q->id, false, "%s is refused now: %s", payload, refused.msg);
         session_log(s, ALERT_WARNING, refused.msg);
         return true;
     }
-    if (!set_option(s, q->c.name, q->c.value, message, sizeof message, e) || !journal(s, "set", payload, e)) return false;
+    if (!set_option(s, q->c.name, q->c.value, message, sizeof message, e) || !journal(s, "set", payload, e))
+        return false;
     s->draft->pending_option = -1;
     publisher_ack(s, q->id, true, "%s at tick %lld", message, (long long)s->game.st.tick);
     return true;
@@ -106,7 +111,8 @@ static bool apply_label_command(struct session *s, const struct queued_command *
     struct err refused = {0};
     snprintf(payload, sizeof payload, "%lld %a %a", seq, s->options.label_flip_human, s->options.label_weight_human);
     if (!db_set_durable(&s->rd.db, true, e) || !db_begin(&s->rd.db, e)) return false;
-    const bool applied = apply_label(s, seq, s->options.label_flip_human, s->options.label_weight_human, false, &refused);
+    const bool applied =
+        apply_label(s, seq, s->options.label_flip_human, s->options.label_weight_human, false, &refused);
     const bool ok = !applied || (journal(s, "label", payload, e) && db_commit(&s->rd.db, e));
     db_rollback(&s->rd.db); /* of what was refused; nothing after the commit */
     if (!ok || !db_set_durable(&s->rd.db, false, e)) return false;
@@ -119,7 +125,9 @@ static bool apply_label_command(struct session *s, const struct queued_command *
     return true;
 }
 
-static bool at_iteration_start(const struct session *s) { return s->game.st.phase == PHASE_COLLECT && s->game.st.step == 0; }
+static bool at_iteration_start(const struct session *s) {
+    return s->game.st.phase == PHASE_COLLECT && s->game.st.step == 0;
+}
 
 /* Apply one command; false only on failures that end the run (disk). */
 static bool apply(struct session *s, const struct queued_command *q, struct err *e) {
@@ -135,8 +143,14 @@ static bool apply(struct session *s, const struct queued_command *q, struct err 
         }
         return apply_set(s, q, e);
     case COMMAND_PAUSE: s->paused = true; break;
-    case COMMAND_RESUME: s->paused = false; s->steps_left = 0; break;
-    case COMMAND_STEP: s->steps_left += c->value[0] ? atoll(c->value) : 1; s->paused = true; break;
+    case COMMAND_RESUME:
+        s->paused = false;
+        s->steps_left = 0;
+        break;
+    case COMMAND_STEP:
+        s->steps_left += c->value[0] ? atoll(c->value) : 1;
+        s->paused = true;
+        break;
     case COMMAND_CHECKPOINT:
         if (!session_write_checkpoint(s, e)) return false;
         break;
@@ -197,7 +211,8 @@ bool commands_process(struct session *s, struct err *e) {
     return true;
 }
 
-/* Sleep until a command comes or the interrupt flag is set (looked at ten times a second, since a signal handler cannot signal a condition). */
+/* Sleep until a command comes or the interrupt flag is set (looked at ten times a second, since a signal handler cannot
+ * signal a condition). */
 void commands_wait(struct session *s) {
     pthread_mutex_lock(&s->mutex);
     if (s->count == 0 && !atomic_load(&s->interrupt)) {

@@ -1,8 +1,10 @@
-/* The engine's side of the door: a loop that applies commands between micro-steps, plays the game, writes checkpoints, and publishes.
+/* The engine's side of the door: a loop that applies commands between micro-steps, plays the game, writes checkpoints,
+ * and publishes.
  *
- * Determinism: a command takes effect between two micro-steps and is journalled with the tick at which it did. A resumed run starts from the newest
- * checkpoint and applies the journal's later entries at their ticks, so it goes through the same states as the run that was cut off. When a
- * person pauses or quits inside a long generation, the micro-step is abandoned without a trace and done again later. */
+ * Determinism: a command takes effect between two micro-steps and is journalled with the tick at which it did. A
+ * resumed run starts from the newest checkpoint and applies the journal's later entries at their ticks, so it goes
+ * through the same states as the run that was cut off. When a person pauses or quits inside a long generation, the
+ * micro-step is abandoned without a trace and done again later. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -30,7 +32,8 @@ void session_log(void *ctx, enum alert_level level, const char *text) {
     static const char *const LEVELS[] = {"info", "warning", "error"};
     struct session *s = ctx;
     publisher_log(s, level, text);
-    struct err ignored; /* a log line that cannot be stored is still on the screen; the next checkpoint reports the disk */
+    /* a log line that cannot be stored is still on the screen; the next checkpoint reports the disk */
+    struct err ignored;
     log_add(&s->rd, s->game.st.tick, LEVELS[level], text, &ignored);
 }
 
@@ -87,14 +90,16 @@ static enum loop wait_at_gate(struct session *s) {
     char why[200];
     const struct game *g = &s->game;
     snprintf(why, sizeof why,
-             "the reward ranks %.0f %% of held-out pairs right, the gate is %.0f %% (length alone %.0f %%, always the same side %.0f %%): "
+             "the reward ranks %.0f %% of held-out pairs right, the gate is %.0f %% (length alone %.0f %%, always the "
+             "same side %.0f %%): "
              ":gate continue, :gate train or :gate stop",
-             100 * g->st.rm_heldout, 100 * s->options.reward_gate, 100 * g->st.rm_length, 100 * g->diagnostics.majority);
+             100 * g->st.rm_heldout, 100 * s->options.reward_gate, 100 * g->st.rm_length,
+             100 * g->diagnostics.majority);
     return wait_for_person(s, why);
 }
 
-/* Something is not finite: a person looks at it before the game goes on. Nobody is there in a headless run, unless it only repeats what a person's
- * journal says went on. */
+/* Something is not finite: a person looks at it before the game goes on. Nobody is there in a headless run, unless it
+ * only repeats what a person's journal says went on. */
 static enum loop stop_and_look(struct session *s, const char *why) {
     if (s->replay_at < s->replay.n) return LOOP_ON;
     if (s->headless) return LOOP_FAIL;
@@ -117,12 +122,14 @@ static enum loop one_step(struct session *s, struct err *e) {
         if (s->draft->state != RUN_RUNNING && !s->paused) publisher_state(s, RUN_RUNNING, "%s", "");
         publish(s, false);
         if (!flush_metrics(s, e)) return LOOP_FAIL;
-        if (s->game.watch.found_not_finite && !s->headless) return stop_and_look(s, "a figure is not finite: see the log (9), then resume");
+        if (s->game.watch.found_not_finite && !s->headless)
+            return stop_and_look(s, "a figure is not finite: see the log (9), then resume");
         return LOOP_ON;
     case GAME_ABANDONED: return LOOP_ON;
     case GAME_NEEDS_LABELS:
         if (!s->headless) return wait_for_person(s, "waiting for labels: open the Label view (2)");
-        err_set(e, "labeller %s: the run waits for a person's labels, and headless there is nobody to ask", s->options.labeller);
+        err_set(e, "labeller %s: the run waits for a person's labels, and headless there is nobody to ask",
+                s->options.labeller);
         return LOOP_FAIL;
     case GAME_NEEDS_DECISION: return wait_at_gate(s);
     case GAME_REFUSED: return stop_and_look(s, e->msg);
@@ -135,7 +142,8 @@ static enum loop turn(struct session *s, struct err *e) {
     if (!commands_replay_due(s, e) || !commands_process(s, e)) return LOOP_FAIL;
     if (s->quit || atomic_load(&s->interrupt)) return LOOP_END;
     if (s->paused && s->steps_left == 0) {
-        if (s->draft->state != RUN_PAUSED) publisher_state(s, RUN_PAUSED, "paused at tick %lld", (long long)s->game.st.tick);
+        if (s->draft->state != RUN_PAUSED)
+            publisher_state(s, RUN_PAUSED, "paused at tick %lld", (long long)s->game.st.tick);
         commands_wait(s);
         return LOOP_ON;
     }

@@ -91,9 +91,11 @@ bool log_add(struct rundir *r, int64_t tick, const char *level, const char *text
     return db_run(&r->db, e, "INSERT INTO log VALUES(?,?,?,?)", "isss", tick, now, level, text);
 }
 
-bool log_each(struct db *db, int newest, bool (*fn)(void *ctx, int64_t tick, const char *level, const char *text), void *ctx, struct err *e) {
+bool log_each(struct db *db, int newest, bool (*fn)(void *ctx, int64_t tick, const char *level, const char *text),
+              void *ctx, struct err *e) {
     sqlite3_stmt *s = db_prepare(db, e,
-                                 "SELECT tick,level,text FROM (SELECT rowid AS at,tick,level,text FROM log ORDER BY rowid DESC LIMIT ?) ORDER BY at",
+                                 "SELECT tick,level,text FROM (SELECT rowid AS at,tick,level,text FROM log ORDER BY "
+                                 "rowid DESC LIMIT ?) ORDER BY at",
                                  "i", (int64_t)newest);
     if (!s) return false;
     bool row = false, ok;

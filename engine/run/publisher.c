@@ -1,5 +1,6 @@
-/* Snapshots from the engine's side: one draft that the engine keeps up to date, copied into an immutable snapshot when it is published. Series
- * and the reward's report are copied only when they changed; everything else is one memcpy and at most 64 pairs of text. */
+/* Snapshots from the engine's side: one draft that the engine keeps up to date, copied into an immutable snapshot when
+ * it is published. Series and the reward's report are copied only when they changed; everything else is one memcpy and
+ * at most 64 pairs of text. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,7 +54,8 @@ static void refresh_alerts(struct session *s) {
     d->n_alerts = w->n_findings;
     for (int i = 0; i < d->n_alerts; i++) {
         const struct signature_finding *f = &w->finding[i];
-        d->alert[i] = (struct shown_alert){signature_name(f->id), signature_advice(f->id), signature_level(f->id), f->since_tick, ""};
+        d->alert[i] = (struct shown_alert){signature_name(f->id), signature_advice(f->id), signature_level(f->id),
+                                           f->since_tick, ""};
         snprintf(d->alert[i].text, sizeof d->alert[i].text, "%s", f->text);
     }
 }
@@ -75,7 +77,8 @@ static void refresh(struct session *s) {
     d->phase_done = game_phase_done(&s->game);
     d->elapsed_seconds = st->seconds + now - s->began;
     const double done = game_run_done(&s->game), gained = done - s->done_at_start;
-    d->eta_seconds = gained > 0 && now - s->loop_began > 1.0 ? (now - s->loop_began) * (1.0 - done) / gained : (double)NAN;
+    d->eta_seconds =
+        gained > 0 && now - s->loop_began > 1.0 ? (now - s->loop_began) * (1.0 - done) / gained : (double)NAN;
     if (now - s->rate_time > 1.0) {
         d->tokens_per_second = (st->tokens - s->rate_tokens) / (now - s->rate_time);
         s->rate_time = now;
@@ -145,7 +148,8 @@ void publish(struct session *s, bool now) {
     pthread_mutex_unlock(&s->mutex);
     snapshot_release(old);
     const uint64_t one = 1;
-    if (write(s->event_fd, &one, sizeof one) < 0) return; /* full counter: the interface has not looked yet, which is fine */
+    /* full counter: the interface has not looked yet, which is fine */
+    if (write(s->event_fd, &one, sizeof one) < 0) return;
 }
 
 void publisher_state(struct session *s, enum run_state state, const char *fmt, ...) {
@@ -183,10 +187,14 @@ static void add_log(struct snapshot *d, int64_t tick, enum alert_level level, co
 
 static int64_t current_tick(const struct session *s) { return s->game_is_open ? s->game.st.tick : 0; }
 
-void publisher_log(struct session *s, enum alert_level level, const char *text) { add_log(s->draft, current_tick(s), level, text); }
+void publisher_log(struct session *s, enum alert_level level, const char *text) {
+    add_log(s->draft, current_tick(s), level, text);
+}
 
-/* The tokens of a text with their rewards; none where they do not spell the text, as after a template has trimmed it. */
-static struct shown_tokens show_tokens(const struct tokenizer *tok, const char *text, const int32_t *id, int n, const float *reward, double scale) {
+/* The tokens of a text with their rewards; none where they do not spell the text, as after a template has trimmed
+ * it. */
+static struct shown_tokens show_tokens(const struct tokenizer *tok, const char *text, const int32_t *id, int n,
+                                       const float *reward, double scale) {
     struct shown_tokens t = {0};
     if (!reward || n == 0) return t;
     struct strbuf b = {0};
@@ -211,13 +219,27 @@ void publisher_pair(struct session *s, const struct judged_pair *j) {
     if (d->n_shown == SHOWN_PAIRS) shown_pair_free_texts(&d->pair[--d->n_shown]);
     memmove(d->pair + 1, d->pair, (size_t)d->n_shown * sizeof *d->pair);
     d->n_shown++;
-    d->pair[0] = (struct shown_pair){.id = p->id, .pair_hash = p->pair_hash, .iteration = p->iteration, .heldout = p->heldout,
-                                     .prompt = mem_strdup(p->prompt), .teacher = mem_strdup(p->text0), .student = mem_strdup(p->text1),
-                                     .truncated0 = p->truncated0, .truncated1 = p->truncated1, .reward_teacher = j->reward[0], .reward_student = j->reward[1],
-                                     .tokens0 = show_tokens(tok, p->text0, y0, p->n_y0, j->token_reward[0], j->token_scale),
-                                     .tokens1 = show_tokens(tok, p->text1, y1, p->n_y1, j->token_reward[1], j->token_scale),
-                                     .source = p->source, .o = p->o, .event = p->event, .edit = p->edit, .by0 = p->by0, .by1 = p->by1,
-                                     .dropped = p->event && !p->active};
+    d->pair[0] =
+        (struct shown_pair){.id = p->id,
+                            .pair_hash = p->pair_hash,
+                            .iteration = p->iteration,
+                            .heldout = p->heldout,
+                            .prompt = mem_strdup(p->prompt),
+                            .teacher = mem_strdup(p->text0),
+                            .student = mem_strdup(p->text1),
+                            .truncated0 = p->truncated0,
+                            .truncated1 = p->truncated1,
+                            .reward_teacher = j->reward[0],
+                            .reward_student = j->reward[1],
+                            .tokens0 = show_tokens(tok, p->text0, y0, p->n_y0, j->token_reward[0], j->token_scale),
+                            .tokens1 = show_tokens(tok, p->text1, y1, p->n_y1, j->token_reward[1], j->token_scale),
+                            .source = p->source,
+                            .o = p->o,
+                            .event = p->event,
+                            .edit = p->edit,
+                            .by0 = p->by0,
+                            .by1 = p->by1,
+                            .dropped = p->event && !p->active};
 }
 
 void publisher_label(struct session *s, int64_t pair_id) {
@@ -254,7 +276,9 @@ void publisher_mark(struct session *s, const char *what) { add_mark(s->draft, cu
 /* ---- an earlier session ---- */
 
 static bool restore_log(void *ctx, int64_t tick, const char *level, const char *text) {
-    enum alert_level l = strcmp(level, "error") == 0 ? ALERT_ERROR : strcmp(level, "warning") == 0 ? ALERT_WARNING : ALERT_INFO;
+    enum alert_level l = strcmp(level, "error") == 0     ? ALERT_ERROR
+                         : strcmp(level, "warning") == 0 ? ALERT_WARNING
+                                                         : ALERT_INFO;
     add_log(ctx, tick, l, text);
     return true;
 }
@@ -265,7 +289,8 @@ static bool restore_marks(struct session *s, int64_t tick, struct err *e) {
     for (int i = 0; i < all.n && all.entry[i].tick < tick; i++) {
         char what[80];
         const bool label = strcmp(all.entry[i].kind, "label") == 0; /* its payload is for machines */
-        snprintf(what, sizeof what, "%s%s%.60s", all.entry[i].kind, label ? "" : " ", label ? "" : all.entry[i].payload);
+        snprintf(what, sizeof what, "%s%s%.60s", all.entry[i].kind, label ? "" : " ",
+                 label ? "" : all.entry[i].payload);
         add_mark(s->draft, all.entry[i].tick, what);
     }
     journal_list_free(&all);

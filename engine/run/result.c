@@ -1,4 +1,5 @@
-/* What a run says at its end: one line of JSON that scripts and studies read. Figures that were not measured are null. */
+/* What a run says at its end: one line of JSON that scripts and studies read. Figures that were not measured are
+ * null. */
 #include <math.h>
 #include <stdio.h>
 
@@ -6,8 +7,10 @@
 #include "engine/run/session_private.h"
 
 static void add_real(struct strbuf *b, const char *key, double v) {
-    if (isfinite(v)) strbuf_printf(b, "\"%s\":%.6g", key, v);
-    else strbuf_printf(b, "\"%s\":null", key);
+    if (isfinite(v))
+        strbuf_printf(b, "\"%s\":%.6g", key, v);
+    else
+        strbuf_printf(b, "\"%s\":null", key);
 }
 
 /* Several reals of one object, `n` keys and values in turn, without the braces. */
@@ -26,10 +29,14 @@ static void add_interval(struct strbuf *b, const char *key, double mean, double 
 
 /* nll, ece and brier are of held-out pairs, so that they can be compared; nll_train is L-hat. */
 static void add_reward(struct strbuf *b, const struct game_state *st, const struct diagnostics *d) {
+    /* clang-format off */
     static const char *const KEYS[] = {"accuracy_train", "accuracy_heldout", "accuracy_heldout_first", "length_only", "majority", "nll_train",
                                        "nll", "ece", "brier", "length_correlation", "accuracy_r_held", "accuracy_newest", "accuracy_human"};
-    const double v[] = {st->rm_train, st->rm_heldout, st->rm_heldout_first, st->rm_length, d->majority, st->nll_best,
-                        d->nll[DIAG_HELDOUT], d->ece, d->brier, d->length_correlation, st->rm_held, st->rm_newest, st->rm_human};
+    /* clang-format on */
+    const double v[] = {st->rm_train, st->rm_heldout,        st->rm_heldout_first, st->rm_length,
+                        d->majority,  st->nll_best,          d->nll[DIAG_HELDOUT], d->ece,
+                        d->brier,     d->length_correlation, st->rm_held,          st->rm_newest,
+                        st->rm_human};
     strbuf_puts(b, "\"reward\":{");
     add_reals(b, sizeof v / sizeof *v, KEYS, v);
     strbuf_putc(b, '}');
@@ -89,9 +96,11 @@ char *result_json(const struct session *s) {
     strbuf_puts(&b, ",\"regret\":{");
     add_reals(&b, 2, (const char *const[]){"total", "per_sqrt_t_log_t"}, (const double[]){st->regret, st->regret_rate});
     strbuf_puts(&b, "},\"student\":{");
-    add_reals(&b, 2, (const char *const[]){"accuracy_before", "accuracy_after"}, (const double[]){st->accuracy_before, st->accuracy_now});
+    add_reals(&b, 2, (const char *const[]){"accuracy_before", "accuracy_after"},
+              (const double[]){st->accuracy_before, st->accuracy_now});
     strbuf_printf(&b, "},\"pairs\":%d,\"labels_human\":%d,", s->game.dpref.n, s->game.dpref.n_by_source[SOURCE_HUMAN]);
-    add_reals(&b, 2, (const char *const[]){"seconds", "tokens_per_second"}, (const double[]){seconds, seconds > 0 ? st->tokens / seconds : 0});
+    add_reals(&b, 2, (const char *const[]){"seconds", "tokens_per_second"},
+              (const double[]){seconds, seconds > 0 ? st->tokens / seconds : 0});
     add_phases(&b, s);
     strbuf_printf(&b, ",\"weights_hash\":\"%016llx\"}", (unsigned long long)game_weights_hash(&s->game));
     return strbuf_take(&b);

@@ -1,5 +1,5 @@
-/* Checkpoints of a run, and going on from one: options and game as they were, rows made later forgotten, labels in force applied again, and the
- * rest of the journal made ready to be replayed. */
+/* Checkpoints of a run, and going on from one: options and game as they were, rows made later forgotten, labels in
+ * force applied again, and the rest of the journal made ready to be replayed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,8 @@
 static char *checkpoint_state(struct session *s) {
     char *game = game_state_json(&s->game), *options = options_to_json(&s->options, false);
     struct strbuf b = {0};
-    strbuf_printf(&b, "{\"journal_seq\":%lld,\"options\":%s,\"game\":%s}", (long long)s->last_journal_seq, options, game);
+    strbuf_printf(&b, "{\"journal_seq\":%lld,\"options\":%s,\"game\":%s}", (long long)s->last_journal_seq, options,
+                  game);
     cJSON_free(game);
     free(options);
     return strbuf_take(&b);
@@ -58,7 +59,9 @@ static bool reapply_labels(struct session *s, int64_t tick, int64_t seq, struct 
 /* Entries still ahead: later ticks, and those of the checkpoint's own tick that came after it. */
 static bool load_replay(struct session *s, int64_t tick, int64_t seq, struct err *e) {
     if (!journal_load(&s->rd, tick - 1, &s->replay, e)) return false;
-    while (s->replay_at < s->replay.n && s->replay.entry[s->replay_at].tick == tick && s->replay.entry[s->replay_at].seq <= seq) s->replay_at++;
+    while (s->replay_at < s->replay.n && s->replay.entry[s->replay_at].tick == tick &&
+           s->replay.entry[s->replay_at].seq <= seq)
+        s->replay_at++;
     return true;
 }
 
@@ -67,8 +70,9 @@ static bool restore_from(struct session *s, const char *folder, const char *stat
     if (!root) return false;
     double seq = 0;
     char *game = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(root, "game"));
-    bool ok = json_get_number(root, "journal_seq", "checkpoint", &seq, e) && (game || err_set(e, "checkpoint: \"game\" is missing")) &&
-              game_restore(&s->game, folder, game, e) && rundir_truncate_after(&s->rd, tick - 1, e);
+    bool ok = json_get_number(root, "journal_seq", "checkpoint", &seq, e) &&
+              (game || err_set(e, "checkpoint: \"game\" is missing")) && game_restore(&s->game, folder, game, e) &&
+              rundir_truncate_after(&s->rd, tick - 1, e);
     cJSON_free(game);
     cJSON_Delete(root);
     s->last_journal_seq = (int64_t)seq;
@@ -87,7 +91,8 @@ static bool redraw_metric(void *ctx, int64_t tick, int iteration, const char *na
 static bool checkpoint_options(struct session *s, const char *state, struct err *e) {
     cJSON *root = json_parse(state, strlen(state), "checkpoint", e);
     char *text = root ? cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(root, "options")) : NULL;
-    const bool ok = root && (text || err_set(e, "checkpoint: \"options\" is missing")) && options_from_json(&s->options, text, "checkpoint", e);
+    const bool ok = root && (text || err_set(e, "checkpoint: \"options\" is missing")) &&
+                    options_from_json(&s->options, text, "checkpoint", e);
     cJSON_free(text);
     cJSON_Delete(root);
     return ok;
@@ -100,11 +105,14 @@ bool session_open_game(struct session *s, const struct game_observer *see, struc
     bool ok = !s->resume || checkpoint_newest(&s->rd, &found, &tick, folder, sizeof folder, &state, e);
     if (ok && s->resume && !found)
         ok = dpref_create_tables(&s->rd.db, e) && outputs_create_table(&s->rd.db, e) &&
-             db_exec(&s->rd.db, "DELETE FROM pair; DELETE FROM teacher_output;", e) && rundir_truncate_after(&s->rd, -1, e);
+             db_exec(&s->rd.db, "DELETE FROM pair; DELETE FROM teacher_output;", e) &&
+             rundir_truncate_after(&s->rd, -1, e);
     ok = ok && (!found || checkpoint_options(s, state, e));
     if (ok) s->game_is_open = ok = game_open(&s->game, &s->options, &s->rd.db, see, found, e);
-    if (ok && found) ok = restore_from(s, folder, state, tick, e);
-    else if (ok && s->resume) ok = load_replay(s, 0, 0, e);
+    if (ok && found)
+        ok = restore_from(s, folder, state, tick, e);
+    else if (ok && s->resume)
+        ok = load_replay(s, 0, 0, e);
     if (ok && s->resume) ok = metric_each(&s->rd, redraw_metric, s, e) && publisher_restore(s, tick, e);
     free(state);
     return ok;

@@ -55,7 +55,8 @@ bool metric_each(struct rundir *r, bool (*fn)(void *ctx, int64_t tick, int itera
 /* ---- log lines for the Log view ---- */
 bool log_add(struct rundir *r, int64_t tick, const char *level, const char *text, struct err *e);
 /* The newest lines of an open run.db, oldest of them first. Stops early, without an error, when fn returns false. */
-bool log_each(struct db *db, int newest, bool (*fn)(void *ctx, int64_t tick, const char *level, const char *text), void *ctx, struct err *e);
+bool log_each(struct db *db, int newest, bool (*fn)(void *ctx, int64_t tick, const char *level, const char *text),
+              void *ctx, struct err *e);
 
 /* Forget metrics and log lines after tick (resume). */
 bool rundir_truncate_after(struct rundir *r, int64_t tick, struct err *e);

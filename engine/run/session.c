@@ -1,5 +1,5 @@
-/* The interface's side of the door: see session.h. Nothing here waits for training: the mutex guards a queue and a pointer and is held for
- * microseconds on both sides. */
+/* The interface's side of the door: see session.h. Nothing here waits for training: the mutex guards a queue and a
+ * pointer and is held for microseconds on both sides. */
 #include "engine/run/session.h"
 
 #include <stdio.h>
@@ -19,8 +19,8 @@ const struct command_info COMMANDS[N_COMMANDS] = {
 #undef X
 };
 
-/* Overrides of a resumed run are acts of a person like any other: checked now, journalled when they take effect. The number of threads shapes
- * nothing in a run, so it changes at once. */
+/* Overrides of a resumed run are acts of a person like any other: checked now, journalled when they take effect. The
+ * number of threads shapes nothing in a run, so it changes at once. */
 static bool take_overrides(struct session *s, const struct session_config *c, struct err *e) {
     s->override = mem_small((size_t)c->n_overrides * sizeof *s->override);
     for (int i = 0; i < c->n_overrides; i++) {
@@ -33,7 +33,8 @@ static bool take_overrides(struct session *s, const struct session_config *c, st
         if (!option_set(&s->options, o->name, value, e)) return false;
         option_format(&s->options, info, after, sizeof after);
         snprintf(o->value, sizeof o->value, "%s", value);
-        if (info->when != OPTION_START) s->n_overrides++;
+        if (info->when != OPTION_START)
+            s->n_overrides++;
         else if (strcmp(before, after) != 0 && strcmp(o->name, "threads") != 0)
             return err_set(e, "--resume: %s is fixed when a run starts (%s)", o->name, before);
     }
@@ -47,7 +48,8 @@ static bool open_run(struct session *s, const struct session_config *c, struct e
         if (!rundir_open(&s->rd, c->run_dir, &s->options, e)) return false;
     }
     if (c->resume && !take_overrides(s, c, e)) return false;
-    if (!options_check(&s->options, e) || !options_full_paths(&s->options, e)) return false; /* a run can be resumed from any folder */
+    /* a run can be resumed from any folder */
+    if (!options_check(&s->options, e) || !options_full_paths(&s->options, e)) return false;
     if (c->headless && options_need_person(&s->options))
         return err_set(e, "labeller: human needs the workbench; a headless run has nobody to ask");
     return c->resume || rundir_create(&s->rd, c->run_dir, &s->options, c->title, e);
@@ -71,7 +73,8 @@ struct session *session_start(const struct session_config *c, struct err *e) {
         s->options_start = s->options;
         publisher_init(s);
         publisher_state(s, RUN_LOADING, "loading models and prompts");
-        if (pthread_create(&s->thread, NULL, engine_thread, s) != 0) ok = err_errno(e, "cannot start the engine thread");
+        if (pthread_create(&s->thread, NULL, engine_thread, s) != 0)
+            ok = err_errno(e, "cannot start the engine thread");
     }
     if (ok) return s;
     const bool made = !c->resume && s->rd.db.h;
@@ -101,12 +104,14 @@ static bool validate(struct session *s, const struct command *c, struct err *e) 
     if (c->kind == COMMAND_SET) return validate_set(s, c, e);
     if (c->kind == COMMAND_QUIT && strcmp(c->value, "save") != 0 && strcmp(c->value, "discard") != 0)
         return err_set(e, "quit: expected save or discard, found \"%s\"", c->value);
-    if (c->kind == COMMAND_GATE && strcmp(c->value, "continue") != 0 && strcmp(c->value, "train") != 0 && strcmp(c->value, "stop") != 0)
+    if (c->kind == COMMAND_GATE && strcmp(c->value, "continue") != 0 && strcmp(c->value, "train") != 0 &&
+        strcmp(c->value, "stop") != 0)
         return err_set(e, "gate: expected continue, train or stop, found \"%s\"", c->value);
     if (c->kind == COMMAND_STEP && c->value[0]) {
         char *end;
         const long n = strtol(c->value, &end, 10);
-        if (*end || n < 1 || n > 1000000) return err_set(e, "step: expected a count from 1 to 1000000, found \"%s\"", c->value);
+        if (*end || n < 1 || n > 1000000)
+            return err_set(e, "step: expected a count from 1 to 1000000, found \"%s\"", c->value);
     }
     return true;
 }
@@ -149,15 +154,23 @@ bool session_undo(struct session *s, const char *annotator, char message[200], s
     if (!label_event_last(&s->label_db, annotator, &seq, e)) return false;
     if (seq == 0) return err_set(e, "nothing to undo");
     if (!label_event_read(&s->label_db, seq, &old, e)) return false;
-    struct label_event ev = {.pair_id = old.pair_id, .pair_hash = old.pair_hash, .left = old.left, .decision = DECISION_UNDO, .undo_of = seq};
+    struct label_event ev = {.pair_id = old.pair_id,
+                             .pair_hash = old.pair_hash,
+                             .left = old.left,
+                             .decision = DECISION_UNDO,
+                             .undo_of = seq};
     snprintf(ev.annotator, sizeof ev.annotator, "%s", annotator);
     snprintf(ev.sampler, sizeof ev.sampler, "undo");
     free(old.text);
-    if (!db_get_int(&s->label_db, e, &used, -1, "SELECT tick FROM journal WHERE kind='label' AND CAST(payload AS INTEGER)=?", "i", seq) ||
+    if (!db_get_int(&s->label_db, e, &used, -1,
+                    "SELECT tick FROM journal WHERE kind='label' AND CAST(payload AS INTEGER)=?", "i", seq) ||
         !session_label(s, &ev, e))
         return false;
-    if (used < 0) snprintf(message, 200, "label #%lld withdrawn; training had not used it", (long long)seq);
-    else snprintf(message, 200, "label #%lld retracted; training has used it since tick %lld", (long long)seq, (long long)used);
+    if (used < 0)
+        snprintf(message, 200, "label #%lld withdrawn; training had not used it", (long long)seq);
+    else
+        snprintf(message, 200, "label #%lld retracted; training has used it since tick %lld", (long long)seq,
+                 (long long)used);
     return true;
 }
 

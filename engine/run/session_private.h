@@ -55,15 +55,16 @@ struct session {
     int64_t last_journal_seq;
     struct queued_command deferred[32]; /* options that change at the next iteration */
     int n_deferred;
-    struct command *override; /* `--resume --set`: sent as commands once the journal of the earlier session is replayed */
+    /* `--resume --set`: sent as commands once the journal of the earlier session is replayed */
+    struct command *override;
     int n_overrides;
     struct snapshot *draft;
-    struct series *series;      /* [N_SERIES] */
+    struct series *series; /* [N_SERIES] */
     bool series_changed[N_SERIES];
     struct series_block *block[N_SERIES];
-    struct reward_block *report; /* of the newest measurement; NULL before */
-    double phase_seconds[N_PHASES]; /* of this session: where the time went, for the record only */
-    double began;                    /* of the stretch that the next checkpoint adds to the run's seconds */
+    struct reward_block *report;      /* of the newest measurement; NULL before */
+    double phase_seconds[N_PHASES];   /* of this session: where the time went, for the record only */
+    double began;                     /* of the stretch that the next checkpoint adds to the run's seconds */
     double loop_began, done_at_start; /* what the eta is estimated from */
     double published, tokens_before, rate_time, rate_tokens;
     struct metric_row *metric;
@@ -76,9 +77,10 @@ void *engine_thread(void *session);
 
 void session_log(void *session, enum alert_level level, const char *text);
 
-/* commands.c: acts of a person take effect. All are called between two micro-steps; false: the run cannot go on (disk). */
-bool commands_process(struct session *s, struct err *e); /* everything that waits in the queue */
-void commands_wait(struct session *s);                   /* until a command comes, at most a tenth of a second */
+/* commands.c: acts of a person take effect. All are called between two micro-steps; false: the run cannot go on
+ * (disk). */
+bool commands_process(struct session *s, struct err *e);    /* everything that waits in the queue */
+void commands_wait(struct session *s);                      /* until a command comes, at most a tenth of a second */
 bool commands_replay_due(struct session *s, struct err *e); /* entries of an earlier session whose tick has come */
 /* One label of an earlier session; `again`: its pairs exist already (see game_apply_label). */
 bool commands_replay_label(struct session *s, const struct journal_entry *j, bool again, struct err *e);
@@ -96,14 +98,17 @@ char *result_json(const struct session *s);
 void publisher_init(struct session *s);
 void publisher_free(struct session *s);
 void publish(struct session *s, bool now); /* at most 15 times a second unless now */
-void publisher_state(struct session *s, enum run_state state, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void publisher_state(struct session *s, enum run_state state, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void publisher_series(struct session *s, enum series_id id, int64_t tick, double value);
 void publisher_log(struct session *s, enum alert_level level, const char *text);
 void publisher_pair(struct session *s, const struct judged_pair *p);
 void publisher_label(struct session *s, int64_t pair_id);
-void publisher_ack(struct session *s, uint64_t id, bool applied, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void publisher_ack(struct session *s, uint64_t id, bool applied, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 void publisher_mark(struct session *s, const char *what);
-/* What an earlier session showed: newest pairs (not scored again), log lines, marks of what a person did before `tick`. */
+/* What an earlier session showed: newest pairs (not scored again), log lines, marks of what a person did before
+ * `tick`. */
 bool publisher_restore(struct session *s, int64_t tick, struct err *e);
 
 #endif

@@ -1,5 +1,6 @@
-/* The picture of a run that the interface draws: immutable once published, reference-counted, complete in itself (no pointer leads back
- * into the engine). The engine builds a new one and swaps it in; readers hold on to theirs as long as they like. */
+/* The picture of a run that the interface draws: immutable once published, reference-counted, complete in itself (no
+ * pointer leads back into the engine). The engine builds a new one and swaps it in; readers hold on to theirs as long
+ * as they like. */
 #ifndef PBKD_RUN_SNAPSHOT_H
 #define PBKD_RUN_SNAPSHOT_H
 
@@ -15,19 +16,21 @@
 enum run_state { RUN_LOADING, RUN_RUNNING, RUN_PAUSED, RUN_WAITING, RUN_DONE, RUN_FAILED };
 const char *run_state_name(enum run_state s); /* "LOADING", "RUN", "PAUSED", "WAITING", "DONE", "FAILED" */
 
-#define SERIES_POINTS 2048 /* when full, every second point of the older half is dropped (display only; run.db has all) */
+/* when full, every second point of the older half is dropped (display only; run.db has all) */
+#define SERIES_POINTS 2048
 struct series {
     int n;
     int64_t tick[SERIES_POINTS];
     float value[SERIES_POINTS]; /* may be non-finite: a gap in the chart */
 };
 
-struct shown_tokens { /* an answer token by token, where the reward judges tokens */
-    int n;                /* 0: unknown */
-    struct shown_token {
-        int end;     /* the token's last byte in the text is the one before; equal to the token before: a token without text, as the end is */
-        float reward; /* white-box: A_Q; they sum up to the answer's reward */
-    } *token;        /* owned by the snapshot */
+struct shown_token {
+    int end;      /* the byte after its last in the text; as of the token before: a token without text, as the end is */
+    float reward; /* white-box: A_Q; they sum up to the answer's reward */
+};
+struct shown_tokens {          /* an answer token by token, where the reward judges tokens */
+    int n;                     /* 0: unknown */
+    struct shown_token *token; /* owned by the snapshot */
 };
 
 struct shown_pair { /* a pair as a person sees it */
@@ -43,13 +46,15 @@ struct shown_pair { /* a pair as a person sees it */
     enum label_source source;
     double o;
     int64_t event; /* label in force, 0 automatic */
-    int64_t edit;  /* label whose written answer stands as `teacher`, beside one of the two that were there before; 0 none */
-    bool dropped;  /* out of training: both answers bad, flagged, or a written answer that was taken back */
+    /* label whose written answer stands as `teacher`, beside one of the two that were there before; 0 none */
+    int64_t edit;
+    bool dropped; /* out of training: both answers bad, flagged, or a written answer that was taken back */
 };
 
 struct reward_report { /* the fitted reward as it was measured after its last fit */
     struct diagnostics figures;
-    struct shown_pair uncertain[DIAG_LISTED], disputed[DIAG_LISTED]; /* the pairs that figures names, rewards and labels as measured */
+    /* the pairs that figures names, rewards and labels as measured */
+    struct shown_pair uncertain[DIAG_LISTED], disputed[DIAG_LISTED];
 };
 
 struct tick_mark { /* something a person did */
@@ -63,7 +68,7 @@ struct log_line {
     char text[200];
 };
 
-struct shown_alert { /* a failure signature that stands (engine/game/signature.h) */
+struct shown_alert {           /* a failure signature that stands (engine/game/signature.h) */
     const char *name, *advice; /* static text */
     enum alert_level level;
     int64_t since_tick;
@@ -77,46 +82,48 @@ struct acknowledgement { /* of a command: where it took effect, or why it did no
     char text[160]; /* "beta 10 -> 12 at tick 341" */
 };
 
-#define SHOWN_PAIRS 64   /* newest pairs */
+#define SHOWN_PAIRS 64 /* newest pairs */
 #define LOG_LINES 512
 #define TICK_MARKS 64
 #define ACKS 32
 #define ALERTS 32
 
 struct snapshot {
-    uint64_t version;       /* grows with every publication */
+    uint64_t version; /* grows with every publication */
     char run_name[128], run_path[1024];
     enum run_state state;
     enum run_phase phase;
-    char state_text[200];   /* why it waits, failed or ended; what to do about it */
-    int iteration;          /* 1-based; 0 before the first */
+    char state_text[200]; /* why it waits, failed or ended; what to do about it */
+    int iteration;        /* 1-based; 0 before the first */
     int64_t tick;
-    double phase_done;      /* 0..1 */
-    double eta_seconds;     /* to the end of the run; NAN when unknown */
+    double phase_done;  /* 0..1 */
+    double eta_seconds; /* to the end of the run; NAN when unknown */
     double elapsed_seconds;
     double tokens_per_second; /* recent, all models' trained and generated tokens */
     bool headless;
-    struct options options;         /* in force */
-    struct options options_start;   /* as the run started: "source" in Tune */
-    int pending_option;             /* index of the newest set that has not taken effect, -1 none */
+    struct options options;       /* in force */
+    struct options options_start; /* as the run started: "source" in Tune */
+    int pending_option;           /* index of the newest set that has not taken effect, -1 none */
     char pending_value[64];
     /* newest figures */
-    double accuracy_before, accuracy_now, teacher_accuracy; /* NAN without a checker */
+    double accuracy_before, accuracy_now, teacher_accuracy;    /* NAN without a checker */
     struct interval gap_worst, gap_fitted, gap_held, gap_true; /* mean NAN until measured */
     double beta, zeta;      /* in force: the option, or what automatic control or Wilks' theorem made of it */
     struct gap_set gap_set; /* scope head: what the confidence set allows; else NAN */
-    double coverage;        /* scope head with a checker: 1 where the set contains the true reward, 0 where not; NAN unknown */
-    double nll_best;        /* L-hat */
-    double slack;           /* L - L-hat */
+    /* scope head with a checker: 1 where the set contains the true reward, 0 where not; NAN unknown */
+    double coverage;
+    double nll_best;                                      /* L-hat */
+    double slack;                                         /* L - L-hat */
     int n_pairs, n_heldout, labels_human, labels_waiting; /* waiting: pairs that wait for a person */
     int n_by_source[N_LABEL_SOURCES];
-    const char *alert_now;  /* the most serious active alert in words, or NULL; lives as long as this snapshot */
+    const char *alert_now; /* the most serious active alert in words, or NULL; lives as long as this snapshot */
     struct shown_alert alert[ALERTS]; /* the most serious first */
     int n_alerts;
-    int n_series_points;    /* sum over series, to see quickly whether charts changed */
+    int n_series_points;                   /* sum over series, to see quickly whether charts changed */
     const struct series *series[N_SERIES]; /* shared between snapshots, immutable; NULL while empty */
-    const struct reward_report *reward;    /* shared between snapshots, immutable; NULL before the first fit is measured */
-    struct shown_pair pair[SHOWN_PAIRS];   /* newest first */
+    /* shared between snapshots, immutable; NULL before the first fit is measured */
+    const struct reward_report *reward;
+    struct shown_pair pair[SHOWN_PAIRS]; /* newest first */
     int n_shown;
     struct log_line log[LOG_LINES]; /* oldest first */
     int n_log;

@@ -13,7 +13,8 @@ struct series_block {
 struct series_block *series_block_new(const struct series *from);
 void series_block_release(struct series_block *b); /* NULL is fine */
 
-/* The texts and tokens of a pair, which its snapshot owns: free them; make copies of those that it was assigned from. */
+/* The texts and tokens of a pair, which its snapshot owns: free them; make copies of those that it was assigned
+ * from. */
 void shown_pair_free_texts(const struct shown_pair *p);
 void shown_pair_copy_texts(struct shown_pair *p);
 

@@ -25,7 +25,8 @@ struct teacher *teacher_open(const char *gguf_path, const char *template_name, c
     gguf_close(g);
     ok = ok && chat_kind_parse(template_name, t->tok, &t->chat, e);
     if (ok && t->model->cfg.n_vocab < tokenizer_n_vocab(t->tok))
-        ok = err_set(e, "%s: %d vocabulary rows for %d tokens", gguf_path, t->model->cfg.n_vocab, tokenizer_n_vocab(t->tok));
+        ok = err_set(e, "%s: %d vocabulary rows for %d tokens", gguf_path, t->model->cfg.n_vocab,
+                     tokenizer_n_vocab(t->tok));
     if (!ok) {
         teacher_close(t);
         return NULL;

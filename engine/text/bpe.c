@@ -13,9 +13,7 @@ struct bpe_scratch {
     size_t cap;
 };
 
-static uint64_t pair_key(int32_t left, int32_t right) {
-    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-}
+static uint64_t pair_key(int32_t left, int32_t right) { return (uint64_t)(uint32_t)left << 32 | (uint32_t)right; }
 
 static size_t pair_slot(uint64_t key, size_t n_slot) {
     key ^= key >> 29;

@@ -13,9 +13,7 @@
 #define MARK_START "<|im_start|>"
 #define MARK_END "<|im_end|>"
 
-const char *chat_kind_name(enum chat_kind k) {
-    return k == CHAT_CHATML ? "chatml" : "raw";
-}
+const char *chat_kind_name(enum chat_kind k) { return k == CHAT_CHATML ? "chatml" : "raw"; }
 
 static bool has_chatml_marks(const struct tokenizer *t, struct err *e) {
     static const char *const mark[] = {MARK_START, MARK_END};

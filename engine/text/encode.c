@@ -33,9 +33,7 @@ struct piece_cache *piece_cache_new(void) {
     return mem_small(sizeof(struct piece_cache));
 }
 
-void piece_cache_free(struct piece_cache *c) {
-    free(c);
-}
+void piece_cache_free(struct piece_cache *c) { free(c); }
 
 static void merge_piece(struct tokenizer *t, const char *s, size_t len) {
     t->piece.n = 0;

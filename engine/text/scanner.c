@@ -52,14 +52,11 @@ static enum char_class class_of(int32_t c) {
     case UTF8PROC_CATEGORY_LL:
     case UTF8PROC_CATEGORY_LT:
     case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-        return CLASS_LETTER;
+    case UTF8PROC_CATEGORY_LO: return CLASS_LETTER;
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO:
-        return CLASS_NUMBER;
-    default:
-        return CLASS_OTHER;
+    case UTF8PROC_CATEGORY_NO: return CLASS_NUMBER;
+    default: return CLASS_OTHER;
     }
 }
 
@@ -81,9 +78,7 @@ static size_t run_end(const struct text_view *t, size_t i, enum char_class want,
     return i;
 }
 
-static bool is_newline(unsigned char c) {
-    return c == '\r' || c == '\n';
-}
+static bool is_newline(unsigned char c) { return c == '\r' || c == '\n'; }
 
 static size_t match_contraction(const struct text_view *t) {
     static const char *const tail[] = {"s", "t", "re", "ve", "m", "ll", "d"};

@@ -200,34 +200,20 @@ bool tokenizer_finish(struct tokenizer *t, struct err *e) {
     return true;
 }
 
-int tokenizer_n_vocab(const struct tokenizer *t) {
-    return t->n_vocab;
-}
+int tokenizer_n_vocab(const struct tokenizer *t) { return t->n_vocab; }
 
-int32_t tokenizer_eos(const struct tokenizer *t) {
-    return t->eos;
-}
+int32_t tokenizer_eos(const struct tokenizer *t) { return t->eos; }
 
-int32_t tokenizer_bos(const struct tokenizer *t) {
-    return t->bos;
-}
+int32_t tokenizer_bos(const struct tokenizer *t) { return t->bos; }
 
-bool tokenizer_add_bos(const struct tokenizer *t) {
-    return t->add_bos;
-}
+bool tokenizer_add_bos(const struct tokenizer *t) { return t->add_bos; }
 
-bool tokenizer_is_end(const struct tokenizer *t, int32_t id) {
-    return id >= 0 && id < t->n_vocab && t->is_end[id];
-}
+bool tokenizer_is_end(const struct tokenizer *t, int32_t id) { return id >= 0 && id < t->n_vocab && t->is_end[id]; }
 
 bool tokenizer_is_special(const struct tokenizer *t, int32_t id) {
     return id >= 0 && id < t->n_vocab && (t->type[id] == TOKEN_CONTROL || t->type[id] == TOKEN_UNKNOWN);
 }
 
-const char *tokenizer_chat_template(const struct tokenizer *t) {
-    return t->chat_template;
-}
+const char *tokenizer_chat_template(const struct tokenizer *t) { return t->chat_template; }
 
-uint64_t tokenizer_hash(const struct tokenizer *t) {
-    return t->hash;
-}
+uint64_t tokenizer_hash(const struct tokenizer *t) { return t->hash; }

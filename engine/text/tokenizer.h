@@ -1,8 +1,8 @@
-/* Byte-level BPE tokenizers as GGUF files carry them (tokenizer.ggml.model = "gpt2"), with the gpt-2, smollm and llama-bpe
- * scanners, and the small trainer that makes the vocabulary of the embedded default.
+/* Byte-level BPE tokenizers as GGUF files carry them (tokenizer.ggml.model = "gpt2"), with the gpt-2, smollm and
+ * llama-bpe scanners, and the small trainer that makes the vocabulary of the embedded default.
  *
- * Text from people and data sets is never searched for special tokens (a prompt must not be able to close its own turn);
- * only chat templates ask for it. */
+ * Text from people and data sets is never searched for special tokens (a prompt must not be able to close its own
+ * turn); only chat templates ask for it. */
 #ifndef PBKD_TEXT_TOKENIZER_H
 #define PBKD_TEXT_TOKENIZER_H
 
@@ -27,9 +27,9 @@ struct tokenizer *tokenizer_from_gguf(const struct gguf *g, struct err *e);
 /* Write the same keys (tokens, token types, merges, pre, special ids, chat template if any). */
 void tokenizer_to_gguf(const struct tokenizer *t, struct gguf_writer *w);
 void tokenizer_free(struct tokenizer *t);
-/* Learn a vocabulary of at most n_vocab tokens (256 bytes + specials <|endoftext|>=0, <|im_start|>=1, <|im_end|>=2 + merges) from
- * the texts, with the smollm scanner (every digit its own token). Ties go to the pair seen first. No merge is learnt from a pair
- * seen fewer than 2 times. eos = <|im_end|>. */
+/* Learn a vocabulary of at most n_vocab tokens (256 bytes + specials <|endoftext|>=0, <|im_start|>=1, <|im_end|>=2 +
+ * merges) from the texts, with the smollm scanner (every digit its own token). Ties go to the pair seen first. No merge
+ * is learnt from a pair seen fewer than 2 times. eos = <|im_end|>. */
 struct tokenizer *tokenizer_train(const char *const *texts, size_t n_texts, int n_vocab, struct err *e);
 
 int tokenizer_n_vocab(const struct tokenizer *t);
@@ -39,8 +39,9 @@ bool tokenizer_add_bos(const struct tokenizer *t); /* whether encoding a documen
 /* End of generation: eos and any of <|im_end|>, <|eot_id|>, <|endoftext|>, ... present in the vocabulary. */
 bool tokenizer_is_end(const struct tokenizer *t, int32_t id);
 bool tokenizer_is_special(const struct tokenizer *t, int32_t id);
-int32_t tokenizer_find(const struct tokenizer *t, const char *piece); /* special or exact vocabulary entry; -1 when absent */
-const char *tokenizer_chat_template(const struct tokenizer *t);       /* "" when none */
+/* special or exact vocabulary entry; -1 when absent */
+int32_t tokenizer_find(const struct tokenizer *t, const char *piece);
+const char *tokenizer_chat_template(const struct tokenizer *t); /* "" when none */
 /* Two tokenizers are the same vocabulary when this 64-bit content hash is equal. */
 uint64_t tokenizer_hash(const struct tokenizer *t);
 

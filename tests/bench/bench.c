@@ -26,6 +26,7 @@ struct shape {
     int gen_prompt_len, gen_len, gen_runs;
 };
 
+/* clang-format off */
 static const struct shape SHAPES[] = {
     {.name = "demo",
      .model = {.n_vocab = 640, .d_model = 64, .n_layer = 4, .n_head = 4, .n_kv_head = 2, .head_dim = 16, .d_ff = 192,
@@ -38,6 +39,7 @@ static const struct shape SHAPES[] = {
      .train_seq = 1, .train_len = 512, .train_runs = 2,
      .gen_prompts = 1, .gen_samples = 32, .gen_prompt_len = 128, .gen_len = 16, .gen_runs = 2},
 };
+/* clang-format on */
 
 static int by_value(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;

@@ -71,8 +71,13 @@ static bool make_problem(struct bench *b, struct err *e) {
 }
 
 static bool fit(struct bench *b, struct err *e) {
-    const struct confidence_pairs p = {.feature = b->feature, .label = b->label, .flip = b->flip, .centre = b->centre,
-                                       .n_pairs = N, .ridge = RIDGE, .bound = BOUND};
+    const struct confidence_pairs p = {.feature = b->feature,
+                                       .label = b->label,
+                                       .flip = b->flip,
+                                       .centre = b->centre,
+                                       .n_pairs = N,
+                                       .ridge = RIDGE,
+                                       .bound = BOUND};
     memcpy(b->w_hat, b->centre, sizeof b->w_hat);
     return confidence_set_pairs(b->c, &p, e) && confidence_fit(b->c, b->w_hat, &b->fit, e);
 }
@@ -96,11 +101,10 @@ static bool warm(struct bench *b, struct err *e) {
     return confidence_maximise(b->c, g, ZETA, w, &o, e);
 }
 
-static bool all(struct bench *b, struct err *e) {
-    return fit(b, e) && interval(b, e) && curve(b, e);
-}
+static bool all(struct bench *b, struct err *e) { return fit(b, e) && interval(b, e) && curve(b, e); }
 
-static bool time_it(struct bench *b, const char *name, bool (*f)(struct bench *, struct err *), const char *what, struct err *e) {
+static bool time_it(struct bench *b, const char *name, bool (*f)(struct bench *, struct err *), const char *what,
+                    struct err *e) {
     double seconds[RUNS];
     for (int run = -1; run < RUNS; run++) {
         const double began = clock_seconds();
@@ -128,8 +132,8 @@ static bool time_betas(struct bench *b, struct err *e) {
         of_beta[k] = median(seconds, RUNS);
     }
     const double middle = median(of_beta, BETAS);
-    printf("confidence-beta %.1f ms  one fixed beta from the fit, median of beta* / 4 .. 4 beta*; slowest %.1f ms\n", 1e3 * middle,
-           1e3 * of_beta[BETAS - 1]);
+    printf("confidence-beta %.1f ms  one fixed beta from the fit, median of beta* / 4 .. 4 beta*; slowest %.1f ms\n",
+           1e3 * middle, 1e3 * of_beta[BETAS - 1]);
     return true;
 }
 
@@ -155,18 +159,20 @@ int main(int argc, char **argv) {
     struct err e = {""};
     parallel_init(argc > 1 ? atoi(argv[1]) : 0);
     printf("threads %d\n", parallel_threads());
-    const bool ok = make_problem(&b, &e) && time_it(&b, "confidence-fit", fit, "pairs taken, maximum-likelihood fit from w0", &e) &&
-                    time_it(&b, "confidence-interval", interval, "minimum and maximum of the gap, automatic beta", &e) &&
-                    time_it(&b, "confidence-curve", curve, "25 betas over two decades", &e) &&
-                    time_it(&b, "confidence-warm", warm, "the maximum again after the gap's direction moved by 2 %", &e) &&
-                    time_betas(&b, &e) && time_it(&b, "confidence-all", all, "fit, interval and curve", &e) &&
-                    (argc < 3 || write_problem(&b, argv[2], &e));
+    const bool ok =
+        make_problem(&b, &e) && time_it(&b, "confidence-fit", fit, "pairs taken, maximum-likelihood fit from w0", &e) &&
+        time_it(&b, "confidence-interval", interval, "minimum and maximum of the gap, automatic beta", &e) &&
+        time_it(&b, "confidence-curve", curve, "25 betas over two decades", &e) &&
+        time_it(&b, "confidence-warm", warm, "the maximum again after the gap's direction moved by 2 %", &e) &&
+        time_betas(&b, &e) && time_it(&b, "confidence-all", all, "fit, interval and curve", &e) &&
+        (argc < 3 || write_problem(&b, argv[2], &e));
     if (!ok) {
         fprintf(stderr, "bench_confidence: %s\n", e.msg);
         return 1;
     }
-    printf("gap [%.9g, %.9g], beta* %.6g and %.6g, duality gaps %.2g and %.2g, kkt %.2g and %.2g, d_eff %.1f\n", b.min.gap, b.max.gap, b.min.beta,
-           b.max.beta, b.min.duality_gap, b.max.duality_gap, b.min.kkt, b.max.kkt, b.fit.dimension);
+    printf("gap [%.9g, %.9g], beta* %.6g and %.6g, duality gaps %.2g and %.2g, kkt %.2g and %.2g, d_eff %.1f\n",
+           b.min.gap, b.max.gap, b.min.beta, b.max.beta, b.min.duality_gap, b.max.duality_gap, b.min.kkt, b.max.kkt,
+           b.fit.dimension);
     confidence_free(b.c);
     mem_free(b.feature);
     mem_free(b.label);

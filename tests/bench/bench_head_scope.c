@@ -1,11 +1,11 @@
-/* How long scope `head` takes: the basis, the features of responses, and a descent step's gradient under r_w beside the plain one. One line
- * a figure, `NAME N ms  what it is`, the median of RUNS.
+/* How long scope `head` takes: the basis, the features of responses, and a descent step's gradient under r_w beside the
+ * plain one. One line a figure, `NAME N ms  what it is`, the median of RUNS.
  *
  *     make bench-programs VARIANT=release
  *     build/release/tests/bench/bench_head_scope [THREADS [K [VOCAB WIDTH LAYERS RESPONSES]]]   (0 or nothing: one thread per processor)
  *
- * The reward has the built-in game's size unless told otherwise: width 128, 4 layers, 571 tokens; 1,000 responses of 75 tokens after prompts
- * of 25, 40 a batch. */
+ * The reward has the built-in game's size unless told otherwise: width 128, 4 layers, 571 tokens; 1,000 responses of 75
+ * tokens after prompts of 25, 40 a batch. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +51,17 @@ static void pack(struct bench *b, int first) {
 }
 
 static bool setup(struct bench *b, struct err *e) {
-    struct model_config c = {.n_vocab = b->n_vocab, .d_model = b->width, .n_layer = b->layers, .n_head = b->width / 32, .n_kv_head = b->width / 32,
-                             .head_dim = 32, .d_ff = b->width * 3, .n_ctx = 512, .rope_base = 10000, .rms_eps = 1e-5f, .tied = true};
+    struct model_config c = {.n_vocab = b->n_vocab,
+                             .d_model = b->width,
+                             .n_layer = b->layers,
+                             .n_head = b->width / 32,
+                             .n_kv_head = b->width / 32,
+                             .head_dim = 32,
+                             .d_ff = b->width * 3,
+                             .n_ctx = 512,
+                             .rope_base = 10000,
+                             .rms_eps = 1e-5f,
+                             .tied = true};
     struct model *m = model_new(&c, false, e);
     if (!m) return false;
     model_init(m, 1);
@@ -112,10 +121,12 @@ static bool bench_descent(struct bench *b, struct err *e) {
     const struct head_rows rs = sequences_rows(&b->q, hs), rr = sequences_rows(&b->q, hr);
     for (int i = -1; i < RUNS; i++) { /* the first time only grows buffers */
         const double start = clock_seconds();
-        if (!head_exact_descent(t->model, &rs, b->r.t.model, &rr, b->r.bound, NULL, NULL, b->weight, 0, t->space, &terms, t->dhidden, t->grads, e))
+        if (!head_exact_descent(t->model, &rs, b->r.t.model, &rr, b->r.bound, NULL, NULL, b->weight, 0, t->space,
+                                &terms, t->dhidden, t->grads, e))
             return false;
         const double mid = clock_seconds();
-        if (!head_scope_descent(&b->s, t->model, &rs, &b->r, &rr, NULL, NULL, b->weight, 0, t->space, &terms, t->dhidden, t->grads, e))
+        if (!head_scope_descent(&b->s, t->model, &rs, &b->r, &rr, NULL, NULL, b->weight, 0, t->space, &terms,
+                                t->dhidden, t->grads, e))
             return false;
         if (i >= 0) plain[i] = mid - start, linear[i] = clock_seconds() - mid;
     }
@@ -131,7 +142,8 @@ static bool bench_eigen(struct bench *b, struct err *e) {
     for (int i = 0; i < RUNS; i++) {
         for (size_t j = 0; j < n * n; j++) a[j] = rng_normal(1, RNG_TEST, 4, j);
         const double start = clock_seconds();
-        if (!eigen_symmetric(a, b->width, a + n * n, a + n * n + n, a + 2 * n * n + n)) return err_set(e, "eigenvalues: not found");
+        if (!eigen_symmetric(a, b->width, a + n * n, a + n * n + n, a + 2 * n * n + n))
+            return err_set(e, "eigenvalues: not found");
         t[i] = clock_seconds() - start;
     }
     report("eigen", t, "all eigenvectors of one matrix of the model's width");
@@ -139,20 +151,22 @@ static bool bench_eigen(struct bench *b, struct err *e) {
     return true;
 }
 
-static int number(char **argv, int argc, int at, int fallback) {
-    return argc > at ? atoi(argv[at]) : fallback;
-}
+static int number(char **argv, int argc, int at, int fallback) { return argc > at ? atoi(argv[at]) : fallback; }
 
 int main(int argc, char **argv) {
     struct err e = {""};
-    struct bench b = {.k = number(argv, argc, 2, 64), .n_vocab = number(argv, argc, 3, 571), .width = number(argv, argc, 4, 128),
-                      .layers = number(argv, argc, 5, 4), .responses = number(argv, argc, 6, 1000)};
+    struct bench b = {.k = number(argv, argc, 2, 64),
+                      .n_vocab = number(argv, argc, 3, 571),
+                      .width = number(argv, argc, 4, 128),
+                      .layers = number(argv, argc, 5, 4),
+                      .responses = number(argv, argc, 6, 1000)};
     if (b.k > 511 || b.width % 32 || b.width < 32) {
         fprintf(stderr, "K at most 511, WIDTH a multiple of 32\n");
         return 2;
     }
     parallel_init(number(argv, argc, 1, 0));
-    if (!setup(&b, &e) || !bench_basis(&b, &e) || !bench_features(&b, &e) || !bench_descent(&b, &e) || !bench_eigen(&b, &e)) {
+    if (!setup(&b, &e) || !bench_basis(&b, &e) || !bench_features(&b, &e) || !bench_descent(&b, &e) ||
+        !bench_eigen(&b, &e)) {
         fprintf(stderr, "%s\n", e.msg);
         return 1;
     }

@@ -1,6 +1,7 @@
-/* Does a reward step's time grow with D_pref? Pairs of the demonstration's size are made in memory, a thousand times the first number in the end,
- * and two things timed at each number: a maximum-likelihood step on a drawn batch, as the game takes thousands of; and the renewal of the list that
- * batches are drawn from, once per label or collection. (The evaluation after a fit looks at a bounded number of pairs: fit.c.)
+/* Does a reward step's time grow with D_pref? Pairs of the demonstration's size are made in memory, a thousand times
+ * the first number in the end, and two things timed at each number: a maximum-likelihood step on a drawn batch, as the
+ * game takes thousands of; and the renewal of the list that batches are drawn from, once per label or collection. (The
+ * evaluation after a fit looks at a bounded number of pairs: fit.c.)
  *
  * Usage: bench_pairs   One line per number of pairs; figures are medians. The last line sets the steps side by side. */
 #include <stdio.h>
@@ -16,8 +17,17 @@
 enum { STEPS = 30, SIZES = 3, MOST = 1000000, PROMPT = 28, ANSWER = 22, SAMPLES = 4 };
 static const int sizes[SIZES] = {10000, 100000, MOST};
 
-static const struct model_config SHAPE = {.n_vocab = 571, .d_model = 96, .n_layer = 4, .n_head = 4, .n_kv_head = 2, .head_dim = 24,
-                                          .d_ff = 288, .n_ctx = 160, .rope_base = 10000.0f, .rms_eps = 1e-5f, .tied = true};
+static const struct model_config SHAPE = {.n_vocab = 571,
+                                          .d_model = 96,
+                                          .n_layer = 4,
+                                          .n_head = 4,
+                                          .n_kv_head = 2,
+                                          .head_dim = 24,
+                                          .d_ff = 288,
+                                          .n_ctx = 160,
+                                          .rope_base = 10000.0f,
+                                          .rms_eps = 1e-5f,
+                                          .tied = true};
 
 static int by_value(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -35,8 +45,16 @@ static void make_pairs(struct dpref *d, int n) {
     for (d->n = 0; d->n < n; d->n++) {
         struct pref_pair *p = &d->pair[d->n];
         const uint64_t prompt = (uint64_t)(d->n / SAMPLES);
-        *p = (struct pref_pair){.id = d->n + 1, .iteration = 1, .n_x = PROMPT, .n_y0 = ANSWER, .n_y1 = ANSWER, .source = SOURCE_TEACHER,
-                                .active = true, .o = 1, .weight = 1, .flip = 0.05};
+        *p = (struct pref_pair){.id = d->n + 1,
+                                .iteration = 1,
+                                .n_x = PROMPT,
+                                .n_y0 = ANSWER,
+                                .n_y1 = ANSWER,
+                                .source = SOURCE_TEACHER,
+                                .active = true,
+                                .o = 1,
+                                .weight = 1,
+                                .flip = 0.05};
         p->prompt_hash = rng_below(UINT64_MAX, 1, RNG_PAIRS, 0, prompt);
         p->heldout = dpref_is_heldout(p->prompt_hash);
         p->tokens = mem_small((PROMPT + 2 * ANSWER) * sizeof *p->tokens);
@@ -88,7 +106,9 @@ int main(void) {
     if (ok) model_init(m, 1);
     ok = ok && reward_init(&g->fitted, m, REWARD_TOKEN, o->reward_bound, 40, &e);
     for (int i = 0; ok && i < SIZES; i++) ok = time_size(g, sizes[i], &step[i], &e);
-    if (ok) printf("a step at %d pairs takes %.2f times that at %d\n", sizes[SIZES - 1], step[SIZES - 1] / step[0], sizes[0]);
+    if (ok)
+        printf("a step at %d pairs takes %.2f times that at %d\n", sizes[SIZES - 1], step[SIZES - 1] / step[0],
+               sizes[0]);
     if (!ok) fprintf(stderr, "bench_pairs: %s\n", e.msg);
     reward_free(&g->fitted);
     pref_space_free(&g->pairs);

@@ -34,9 +34,7 @@ enum { DIED = 77 };
 
 static int steps_to_live; /* 0 = for ever */
 
-static bool last_step(void) {
-    return steps_to_live > 0 && --steps_to_live == 0;
-}
+static bool last_step(void) { return steps_to_live > 0 && --steps_to_live == 0; }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 #define DIE_BEFORE(result, name, parameters, arguments)                                                                \

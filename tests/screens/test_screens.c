@@ -22,9 +22,7 @@ static bool accept_label(void *ctx, struct label_event *ev) {
     ev->seq = 18;
     return true;
 }
-static void no_message(void *ctx, enum alert_level level, const char *text) {
-    (void)ctx, (void)level, (void)text;
-}
+static void no_message(void *ctx, enum alert_level level, const char *text) { (void)ctx, (void)level, (void)text; }
 
 /* One screen: a view at a size, after some keys. */
 struct shot {
@@ -217,7 +215,8 @@ static void test_written_and_dropped_pairs(void **state) {
     snapshot_release(s);
 }
 
-/* Answers of an offline D_pref are called what they are, by their source; two of one kind are the first and the second. */
+/* Answers of an offline D_pref are called what they are, by their source; two of one kind are the first and the
+ * second. */
 static void test_ranked_pairs(void **state) {
     (void)state;
     struct snapshot *s = make_snapshot(SNAPSHOT_PLAYING);
@@ -246,7 +245,8 @@ static void test_ranked_pairs(void **state) {
     snapshot_release(s);
 }
 
-/* The line on the vote before follows the run: taken back, given again. What is copied shows no more than the screen. */
+/* The line on the vote before follows the run: taken back, given again. What is copied shows no more than the
+ * screen. */
 static void test_label_taken_back(void **state) {
     (void)state;
     const struct view_ops *v = find_view("label");

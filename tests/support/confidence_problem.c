@@ -14,13 +14,9 @@
 #include "engine/base/rng.h"
 #include "tests/support/vector.h"
 
-double problem_uniform(struct problem *p) {
-    return rng_uniform(p->seed, RNG_TEST, 0, p->drawn++);
-}
+double problem_uniform(struct problem *p) { return rng_uniform(p->seed, RNG_TEST, 0, p->drawn++); }
 
-double problem_normal(struct problem *p) {
-    return rng_normal(p->seed, RNG_TEST, 1, p->drawn++);
-}
+double problem_normal(struct problem *p) { return rng_normal(p->seed, RNG_TEST, 1, p->drawn++); }
 
 static double log_uniform(struct problem *p, double from, double to) {
     return exp(log(from) + (log(to) - log(from)) * problem_uniform(p));
@@ -37,7 +33,11 @@ struct problem *problem_new(uint64_t seed, int n, int d) {
     for (int i = 0; i < n; i++) {
         for (int j = 0; j < d; j++) p->feature[i * d + j] = (float)(size * problem_normal(p));
         const double u = problem_uniform(p);
-        p->label[i] = hard ? (p->feature[i * d] > 0 ? 1 : 0) : u < 0.2 ? 0.5 : u < 0.6 ? problem_uniform(p) : u < 0.8 ? 1 : 0;
+        p->label[i] = hard      ? (p->feature[i * d] > 0 ? 1 : 0)
+                      : u < 0.2 ? 0.5
+                      : u < 0.6 ? problem_uniform(p)
+                      : u < 0.8 ? 1
+                                : 0;
         p->flip[i] = flips ? 0.3 * problem_uniform(p) : 0;
         p->weight[i] = i > 0 && problem_uniform(p) < 0.1 ? 0 : 3 * problem_uniform(p) + 0.01;
     }
@@ -78,9 +78,11 @@ void problem_fit(struct problem *p) {
     if (!confidence_fit(p->c, p->w_hat, &p->fit, &e)) fail_msg("seed %d: %s", (int)p->seed, e.msg);
 }
 
-void problem_interval(struct problem *p, double *w_min, struct confidence_optimum *min, double *w_max, struct confidence_optimum *max) {
+void problem_interval(struct problem *p, double *w_min, struct confidence_optimum *min, double *w_max,
+                      struct confidence_optimum *max) {
     struct err e = {""};
-    if (!confidence_interval(p->c, p->g, p->zeta, w_min, min, w_max, max, &e)) fail_msg("seed %d: %s", (int)p->seed, e.msg);
+    if (!confidence_interval(p->c, p->g, p->zeta, w_min, min, w_max, max, &e))
+        fail_msg("seed %d: %s", (int)p->seed, e.msg);
 }
 
 void problem_ascend(struct problem *p, double beta, double *w, struct confidence_optimum *out) {
@@ -98,13 +100,14 @@ double problem_loss(const struct problem *p, const double *w, double *gradient) 
         const double log_yes = z > 0 ? -log1p(exp(-z)) : z - log1p(exp(z)), log_no = log_yes - z;
         sum += p->weight[i] * -(o * log_yes + (1 - o) * log_no);
         weights += p->weight[i];
-        for (int j = 0; gradient && j < p->d; j++) gradient[j] += p->weight[i] * (exp(log_yes) - o) * (double)p->feature[i * p->d + j];
+        for (int j = 0; gradient && j < p->d; j++)
+            gradient[j] += p->weight[i] * (exp(log_yes) - o) * (double)p->feature[i * p->d + j];
     }
     for (int j = 0; gradient && j < p->d; j++) gradient[j] /= weights;
     return sum / weights;
 }
 
-/* ---- The extremes by brute force ------------------------------------------------------------------------------------ */
+/* ---- The extremes by brute force --------------------------------------------------------------------------------- */
 
 /* How far from `from`, inside the set, along the unit vector u to its boundary. */
 static double exit_distance(const struct problem *p, const double *from, const double *u) {
@@ -132,7 +135,8 @@ struct cone {
 static double gap_at(struct cone *k, double second) {
     double u[3];
     for (int j = 0; j < k->p->d; j++)
-        u[j] = cos(second) * (cos(k->first) * k->axis[0][j] + sin(k->first) * k->axis[1][j]) + sin(second) * k->axis[2][j];
+        u[j] =
+            cos(second) * (cos(k->first) * k->axis[0][j] + sin(k->first) * k->axis[1][j]) + sin(second) * k->axis[2][j];
     return exit_distance(k->p, k->from, u) * cos(second) * cos(k->first) * norm_of(k->p->g, k->p->d);
 }
 

@@ -1,5 +1,5 @@
-/* Random problems for the confidence set of rewards, the engine's answers to them, and the same written down again without a solver. Everything here
- * fails the test on error. */
+/* Random problems for the confidence set of rewards, the engine's answers to them, and the same written down again
+ * without a solver. Everything here fails the test on error. */
 #ifndef PBKD_TESTS_CONFIDENCE_PROBLEM_H
 #define PBKD_TESTS_CONFIDENCE_PROBLEM_H
 
@@ -20,7 +20,8 @@ struct problem {
     uint64_t seed, drawn;
 };
 
-/* Soft, hard and tied labels, some without flip rate, weights with zeros, any centre. Tests change what they like before the fit. */
+/* Soft, hard and tied labels, some without flip rate, weights with zeros, any centre. Tests change what they like
+ * before the fit. */
 struct problem *problem_new(uint64_t seed, int n, int d);
 void problem_free(struct problem *p);
 /* More random numbers of its own. */
@@ -30,7 +31,8 @@ struct confidence_pairs problem_pairs(const struct problem *p);
 
 /* Set the pairs and fit, from w0: fit and w_hat. */
 void problem_fit(struct problem *p);
-void problem_interval(struct problem *p, double *w_min, struct confidence_optimum *min, double *w_max, struct confidence_optimum *max);
+void problem_interval(struct problem *p, double *w_min, struct confidence_optimum *min, double *w_max,
+                      struct confidence_optimum *max);
 void problem_ascend(struct problem *p, double beta, double *w, struct confidence_optimum *out);
 
 /* L(w) by the definition; gradient may be NULL. */

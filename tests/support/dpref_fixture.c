@@ -21,7 +21,8 @@ int dpref_set_up(void **state) {
     if (!mkdtemp(f->folder)) return -1;
     snprintf(f->path, sizeof f->path, "%s/run.db", f->folder);
     *state = f;
-    const bool ok = db_open(&f->db, f->path, DB_CREATE, false, &e) && dpref_create_tables(&f->db, &e) && dpref_load(&f->d, &f->db, &e);
+    const bool ok = db_open(&f->db, f->path, DB_CREATE, false, &e) && dpref_create_tables(&f->db, &e) &&
+                    dpref_load(&f->d, &f->db, &e);
     return ok ? 0 : -1;
 }
 

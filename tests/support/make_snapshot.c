@@ -156,7 +156,8 @@ static void add_reward(struct snapshot *s, const char *text) {
         if (text)
             snprintf(t->prompt, sizeof t->prompt, "%s", text), snprintf(t->student, sizeof t->student, "%s", text);
         scored[i] = score_pair(i + 1);
-        pair[i] = (struct pref_pair){.id = i + 1, .prompt = t->prompt, .text0 = t->teacher, .text1 = t->student, .by1 = {ORIGIN_STUDENT, 0}};
+        pair[i] = (struct pref_pair){
+            .id = i + 1, .prompt = t->prompt, .text0 = t->teacher, .text1 = t->student, .by1 = {ORIGIN_STUDENT, 0}};
     }
     struct diagnostics d;
     diagnostics_measure(&d, scored, MEASURED_PAIRS, 3, 361);
@@ -244,7 +245,8 @@ static void measure(struct snapshot *s) {
     s->alert_now = "constraint inactive: the adversary explains the preferences within zeta";
 }
 
-/* Tokens of four bytes each (the last has what is left), the k-th with the k-th of the rewards and 0 behind them; an end without text. */
+/* Tokens of four bytes each (the last has what is left), the k-th with the k-th of the rewards and 0 behind them; an
+ * end without text. */
 static void judge_tokens(struct shown_tokens *t, const char *text, const float *reward, int n_rewards) {
     const int len = (int)strlen(text);
     t->n = (len + 3) / 4 + 1;
@@ -254,7 +256,8 @@ static void judge_tokens(struct shown_tokens *t, const char *text, const float *
 }
 
 static void make_exact(struct snapshot *s) {
-    static const float FOR[] = {0.02f, 0.1f, 0.4f, -0.01f, 0.05f}, AGAINST[] = {0.1f, -0.6f, (float)NAN, -0.2f, 0.3f, -0.3f, -0.25f};
+    static const float FOR[] = {0.02f, 0.1f, 0.4f, -0.01f, 0.05f},
+                       AGAINST[] = {0.1f, -0.6f, (float)NAN, -0.2f, 0.3f, -0.3f, -0.25f};
     option_set(&s->options, "game.scope", "head", NULL);
     option_set(&s->options, "reward.access", "white-box", NULL);
     s->gap_set.min = 0.31;
@@ -264,7 +267,8 @@ static void make_exact(struct snapshot *s) {
         s->gap_set.curve_excess[i] = 0.4 / pow(1 + gap_curve_beta(i), 2);
     }
     free(s->pair[1].student);
-    s->pair[1].student = mem_strdup("りんごは全部で四十二個です。 The answer is 42."); /* tokens end inside characters */
+    s->pair[1].student =
+        mem_strdup("りんごは全部で四十二個です。 The answer is 42."); /* tokens end inside characters */
     for (int i = 0; i < 2; i++) {
         judge_tokens(&s->pair[i].tokens0, s->pair[i].teacher, FOR, (int)(sizeof FOR / sizeof *FOR));
         judge_tokens(&s->pair[i].tokens1, s->pair[i].student, AGAINST, (int)(sizeof AGAINST / sizeof *AGAINST));

@@ -8,8 +8,9 @@ enum snapshot_kind {
     SNAPSHOT_LOADING, /* nothing measured, no pairs */
     SNAPSHOT_PLAYING, /* third of five iterations, everything measured, labels and a change of beta made */
     SNAPSHOT_WAITING, /* stopped at the gate */
-    SNAPSHOT_EXACT,   /* as PLAYING, white-box in scope head: the set's gaps, the curve over beta, answers judged token by token */
-    SNAPSHOT_HOSTILE  /* model outputs with control bytes, invalid UTF-8, wide and combining characters, long texts,
+    /* as PLAYING, white-box in scope head: the set's gaps, the curve over beta, answers judged token by token */
+    SNAPSHOT_EXACT,
+    SNAPSHOT_HOSTILE /* model outputs with control bytes, invalid UTF-8, wide and combining characters, long texts,
                          non-finite figures */
 };
 

@@ -15,10 +15,28 @@
 #include "engine/base/rng.h"
 #include "tests/support/reference_model.h"
 
-const struct model_config FIXTURE_SMALL = {.n_vocab = FIXTURE_VOCAB, .d_model = FIXTURE_DIM, .n_layer = 1, .n_head = 2, .n_kv_head = 1, .head_dim = 6,
-                                           .d_ff = 20, .n_ctx = 64, .rope_base = 100.0f, .rms_eps = 1e-5f, .tied = true};
-const struct model_config FIXTURE_GROUPED = {.n_vocab = 23, .d_model = 12, .n_layer = 2, .n_head = 4, .n_kv_head = 2, .head_dim = 6,
-                                             .d_ff = 20, .n_ctx = 256, .rope_base = 100.0f, .rms_eps = 1e-5f, .tied = true};
+const struct model_config FIXTURE_SMALL = {.n_vocab = FIXTURE_VOCAB,
+                                           .d_model = FIXTURE_DIM,
+                                           .n_layer = 1,
+                                           .n_head = 2,
+                                           .n_kv_head = 1,
+                                           .head_dim = 6,
+                                           .d_ff = 20,
+                                           .n_ctx = 64,
+                                           .rope_base = 100.0f,
+                                           .rms_eps = 1e-5f,
+                                           .tied = true};
+const struct model_config FIXTURE_GROUPED = {.n_vocab = 23,
+                                             .d_model = 12,
+                                             .n_layer = 2,
+                                             .n_head = 4,
+                                             .n_kv_head = 2,
+                                             .head_dim = 6,
+                                             .d_ff = 20,
+                                             .n_ctx = 256,
+                                             .rope_base = 100.0f,
+                                             .rms_eps = 1e-5f,
+                                             .tied = true};
 
 enum { ELEMENTS = 12 };
 
@@ -80,15 +98,18 @@ struct head_rows fixture_head_rows(const struct fixture_rows *r, const float *hi
 
 double *fixture_log_softmax(const struct model *m, const double *params, const struct fixture_rows *r) {
     double *h = reference_hidden(m, params, &r->f.b), *l = calloc((size_t)FIXTURE_ROWS * FIXTURE_VOCAB, sizeof *l);
-    for (int i = 0; i < FIXTURE_ROWS; i++) reference_log_softmax(m, params, h + r->row[i] * m->cfg.d_model, l + i * FIXTURE_VOCAB);
+    for (int i = 0; i < FIXTURE_ROWS; i++)
+        reference_log_softmax(m, params, h + r->row[i] * m->cfg.d_model, l + i * FIXTURE_VOCAB);
     free(h);
     return l;
 }
 
 void fixture_many(struct fixture_many *f, int n, int n_vocab, int d, float scale) {
     const size_t size = (size_t)n;
-    *f = (struct fixture_many){.hidden = calloc(size * (size_t)d, sizeof *f->hidden), .weight = calloc(size, sizeof *f->weight),
-                               .row = calloc(size, sizeof *f->row), .target = calloc(size, sizeof *f->target)};
+    *f = (struct fixture_many){.hidden = calloc(size * (size_t)d, sizeof *f->hidden),
+                               .weight = calloc(size, sizeof *f->weight),
+                               .row = calloc(size, sizeof *f->row),
+                               .target = calloc(size, sizeof *f->target)};
     for (int i = 0; i < n * d; i++) f->hidden[i] = scale * (float)rng_normal(4, RNG_TEST, 0, (uint64_t)i);
     for (int i = 0; i < n; i++) {
         f->row[i] = n - 1 - i;
@@ -105,8 +126,10 @@ void fixture_many_free(struct fixture_many *f) {
     free(f->target);
 }
 
-struct fixture_pass fixture_pass(const struct model_config *c, uint64_t seed, const struct batch *b, const struct head_rows *rows) {
-    struct fixture_pass p = {.m = fixture_model(c, seed), .a = activations_new(), .space = head_space_new(), .rows = *rows};
+struct fixture_pass fixture_pass(const struct model_config *c, uint64_t seed, const struct batch *b,
+                                 const struct head_rows *rows) {
+    struct fixture_pass p = {
+        .m = fixture_model(c, seed), .a = activations_new(), .space = head_space_new(), .rows = *rows};
     assert_true(model_forward(p.m, p.a, b, true, &p.rows.hidden, NULL));
     p.dhidden = calloc((size_t)b->start[b->n_seq] * (size_t)c->d_model, sizeof *p.dhidden);
     p.grads = calloc(p.m->n_params, sizeof *p.grads);

@@ -1,5 +1,5 @@
-/* Small models, ragged batches, rows that carry loss, and the gradient check that the tests of the model, of its head and of what stands on the head
- * share. Everything here fails the test on error. */
+/* Small models, ragged batches, rows that carry loss, and the gradient check that the tests of the model, of its head
+ * and of what stands on the head share. Everything here fails the test on error. */
 #ifndef PBKD_TESTS_MODEL_FIXTURE_H
 #define PBKD_TESTS_MODEL_FIXTURE_H
 
@@ -23,7 +23,8 @@ struct fixture_batch {
 void fixture_batch(struct fixture_batch *f, int n_vocab, const int *len, int n_seq);
 void fixture_batch_free(struct fixture_batch *f);
 
-/* Three sequences, and rows of them (in no order, one of them twice) with targets and two sets of weights of both signs. */
+/* Three sequences, and rows of them (in no order, one of them twice) with targets and two sets of weights of both
+ * signs. */
 enum { FIXTURE_ROWS = 9, FIXTURE_TOKENS = 17 };
 struct fixture_rows {
     struct fixture_batch f;
@@ -37,7 +38,8 @@ struct head_rows fixture_head_rows(const struct fixture_rows *r, const float *hi
 /* log softmax in double at every row of FIXTURE_VOCAB tokens; caller frees [FIXTURE_ROWS, FIXTURE_VOCAB]. */
 double *fixture_log_softmax(const struct model *m, const double *params, const struct fixture_rows *r);
 
-/* n rows, in falling order, of random hidden states [n, d] of deviation scale: what is more than a chunk; weights of 1/n to 7/n. */
+/* n rows, in falling order, of random hidden states [n, d] of deviation scale: what is more than a chunk; weights of
+ * 1/n to 7/n. */
 struct fixture_many {
     float *hidden, *weight;
     int *row;
@@ -47,7 +49,8 @@ struct fixture_many {
 void fixture_many(struct fixture_many *f, int n, int n_vocab, int d, float scale);
 void fixture_many_free(struct fixture_many *f);
 
-/* A model after a forward pass, with room for the gradients of a backward pass. rows is what was given, at its hidden states. */
+/* A model after a forward pass, with room for the gradients of a backward pass. rows is what was given, at its hidden
+ * states. */
 struct fixture_pass {
     struct model *m;
     struct activations *a;
@@ -56,7 +59,8 @@ struct fixture_pass {
     float *dhidden, *grads; /* [n_tokens, d], [n_params]; 0 */
     double *params;
 };
-struct fixture_pass fixture_pass(const struct model_config *c, uint64_t seed, const struct batch *b, const struct head_rows *rows);
+struct fixture_pass fixture_pass(const struct model_config *c, uint64_t seed, const struct batch *b,
+                                 const struct head_rows *rows);
 void fixture_pass_free(struct fixture_pass *p);
 
 double *fixture_doubles(const float *x, size_t n); /* caller frees */

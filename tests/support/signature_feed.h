@@ -1,5 +1,5 @@
-/* A game as the failure signatures see it, whose figures a test makes by hand: rows are pushed with the next tick and iteration, every push is
- * followed by a check, and what the checks found is counted. */
+/* A game as the failure signatures see it, whose figures a test makes by hand: rows are pushed with the next tick and
+ * iteration, every push is followed by a check, and what the checks found is counted. */
 #ifndef PBKD_TESTS_SIGNATURE_FEED_H
 #define PBKD_TESTS_SIGNATURE_FEED_H
 
@@ -13,8 +13,9 @@ struct fed_game {
     int n;
     double tick, iteration;
     double row[N_EVAL_FIGURES], step[N_STEP_FIGURES]; /* the rows to be pushed next */
-    int hide_evaluation, hide_step;                   /* a figure that does not exist in this game; 0: none is missing */
-    int raised, cleared;                              /* findings so far */
+    /* a figure that does not exist in this game; 0: none is missing */
+    int hide_evaluation, hide_step;
+    int raised, cleared; /* findings so far */
 };
 
 void fed_new(struct fed_game *g);

@@ -36,8 +36,7 @@ static const char SCRIPT[] =
     "$((90 + seed)) $((20 + seed))\n"
     "printf "
     "'\"fitted\":{\"mean\":null,\"lo\":null,\"hi\":null}},\"student\":{\"accuracy_before\":0.4,\"accuracy_after\":0.%d}"
-    ","
-    "\"pairs\":%d,\"seconds\":%d}\\n' $((50 + 2 * seed + prompts / 32)) $((prompts * 3)) $((10 * seed))\n";
+    ",\"pairs\":%d,\"seconds\":%d}\\n' $((50 + 2 * seed + prompts / 32)) $((prompts * 3)) $((10 * seed))\n";
 
 char *fake_path(const char *name) {
     static char path[8][256];
@@ -61,7 +60,7 @@ int fake_set_up(void **state) {
     fake_file("student.gguf", "student");
     fake_file("train.jsonl", "{}");
     fake_file("config.json", "{\"teacher\": {\"model\": \"teacher.gguf\"}, \"student.model\": \"student.gguf\","
-                            " \"prompts.train\": \"train.jsonl\", \"beta\": 8}");
+                             " \"prompts.train\": \"train.jsonl\", \"beta\": 8}");
     return 0;
 }
 
@@ -112,9 +111,7 @@ void fake_plan_fails(const char *kind, const char *out, const char *set, const c
     if (!strstr(e.msg, message)) fail_msg("expected \"%s\" in \"%s\"", message, e.msg);
 }
 
-void fake_run(struct study *s) {
-    study_run(s, &(struct study_watch){.fd = -1});
-}
+void fake_run(struct study *s) { study_run(s, &(struct study_watch){.fd = -1}); }
 
 char *fake_calls(void) {
     char *text;

@@ -20,16 +20,19 @@
 #include "engine/formats/quant.h"
 #include "engine/model/model_io.h"
 
-#define OPTIONS_OF_ALL "iterations=2 threads=1 samples_per_prompt=2 max_new_tokens=6 game.rounds=2 game.policy_steps=2 game.policy_batch=4" \
-                       " reward.batch=6 reward.gate=0 eval.gap_prompts=4 eval.bootstrap=100 prompts.checker=number" \
-                       " teacher.model=TEACHER student.model=STUDENT prompts.train=PROMPTS"
+#define OPTIONS_OF_ALL                                                                                                 \
+    "iterations=2 threads=1 samples_per_prompt=2 max_new_tokens=6 game.rounds=2 game.policy_steps=2 "                  \
+    "game.policy_batch=4"                                                                                              \
+    " reward.batch=6 reward.gate=0 eval.gap_prompts=4 eval.bootstrap=100 prompts.checker=number"                       \
+    " teacher.model=TEACHER student.model=STUDENT prompts.train=PROMPTS"
 
 /* recorded: random models seldom end an answer */
 static const struct kind {
     float weight;
     const char *options;
 } SESSIONS = {1, OPTIONS_OF_ALL " prompts.per_iteration=20 reward.steps=3 eval.prompts=8"},
-  GAMES = {3, OPTIONS_OF_ALL " prompts.per_iteration=12 reward.steps=2 eval.prompts=6 game.reward_batch=4 game.warmup=0 prompts.recorded=RECORDED"};
+  GAMES = {3, OPTIONS_OF_ALL " prompts.per_iteration=12 reward.steps=2 eval.prompts=6 game.reward_batch=4 "
+                             "game.warmup=0 prompts.recorded=RECORDED"};
 
 static char folder[64];
 static const struct kind *kind;
@@ -51,7 +54,8 @@ void tiny_write(const char *name, const char *text) {
 
 void tiny_write_prompts(const char *name, int n, int first, const char *fields) {
     struct strbuf b = {0};
-    for (int i = 0; i < n; i++) strbuf_printf(&b, "{\"prompt\": \"what is %d plus %d?\"%s}\n", first + i, 80 - i, fields);
+    for (int i = 0; i < n; i++)
+        strbuf_printf(&b, "{\"prompt\": \"what is %d plus %d?\"%s}\n", first + i, 80 - i, fields);
     tiny_write(name, strbuf_str(&b));
     strbuf_free(&b);
 }
@@ -60,7 +64,8 @@ struct tokenizer *tiny_tokenizer(int n_vocab) {
     static char text[80][32];
     const char *texts[80];
     struct err e = {0};
-    for (int i = 0; i < 80; i++) texts[i] = text[i], snprintf(text[i], sizeof text[i], "what is %d plus %d?", i, 80 - i);
+    for (int i = 0; i < 80; i++)
+        texts[i] = text[i], snprintf(text[i], sizeof text[i], "what is %d plus %d?", i, 80 - i);
     struct tokenizer *t = tokenizer_train(texts, 80, n_vocab, &e);
     if (!t) fail_msg("%s", e.msg);
     return t;
@@ -68,8 +73,17 @@ struct tokenizer *tiny_tokenizer(int n_vocab) {
 
 static void make_model(const char *name, const struct tokenizer *t, int d, uint64_t seed) {
     struct err e = {0};
-    const struct model_config c = {.n_vocab = tokenizer_n_vocab(t), .d_model = d, .n_layer = 1, .n_head = 2, .n_kv_head = 1, .head_dim = d / 2,
-                                   .d_ff = 2 * d, .n_ctx = 64, .rope_base = 10000, .rms_eps = 1e-5f, .tied = true};
+    const struct model_config c = {.n_vocab = tokenizer_n_vocab(t),
+                                   .d_model = d,
+                                   .n_layer = 1,
+                                   .n_head = 2,
+                                   .n_kv_head = 1,
+                                   .head_dim = d / 2,
+                                   .d_ff = 2 * d,
+                                   .n_ctx = 64,
+                                   .rope_base = 10000,
+                                   .rms_eps = 1e-5f,
+                                   .tied = true};
     struct model *m = model_new(&c, false, &e);
     assert_non_null(m);
     model_init(m, seed);
@@ -110,8 +124,11 @@ int tiny_remove(void **state) {
 
 /* The words in capitals replaced by paths. */
 static void put_files(struct strbuf *b, const char *assignments) {
-    static const char *const FILES[][2] = {{"FOREIGN", "foreign.gguf"}, {"TEACHER", "teacher.gguf"}, {"STUDENT", "student.gguf"},
-                                           {"PROMPTS", "prompts.jsonl"}, {"RECORDED", "recorded.jsonl"}};
+    static const char *const FILES[][2] = {{"FOREIGN", "foreign.gguf"},
+                                           {"TEACHER", "teacher.gguf"},
+                                           {"STUDENT", "student.gguf"},
+                                           {"PROMPTS", "prompts.jsonl"},
+                                           {"RECORDED", "recorded.jsonl"}};
     enum { N_FILES = sizeof FILES / sizeof *FILES };
     while (*assignments) {
         int i = 0;
@@ -139,7 +156,8 @@ struct options tiny_options(const char *assignments) {
 /* ---- runs ---- */
 
 static struct session *try_start(const char *name, const struct options *o, bool resume, bool headless, struct err *e) {
-    const struct session_config c = {.options = *o, .run_dir = tiny_path(name), .title = "test", .resume = resume, .headless = headless};
+    const struct session_config c = {
+        .options = *o, .run_dir = tiny_path(name), .title = "test", .resume = resume, .headless = headless};
     return session_start(&c, e);
 }
 
@@ -233,7 +251,8 @@ bool tiny_wait(struct session *s, bool (*holds)(const struct snapshot *)) { retu
 
 bool tiny_wait_state(struct session *s, enum run_state state) { return waited(s, NULL, state); }
 
-static uint64_t try_send(struct session *s, enum command_kind what, const char *name, const char *value, struct err *e) {
+static uint64_t try_send(struct session *s, enum command_kind what, const char *name, const char *value,
+                         struct err *e) {
     struct command c = {.kind = what};
     snprintf(c.name, sizeof c.name, "%s", name);
     snprintf(c.value, sizeof c.value, "%s", value);
@@ -252,8 +271,13 @@ void tiny_set_fails(struct session *s, const char *name, const char *value, cons
 }
 
 struct label_event tiny_event(const struct shown_pair *p, enum decision decision) {
-    return (struct label_event){.annotator = "tester", .pair_id = p->id, .pair_hash = p->pair_hash, .decision = decision, .strength = 1,
-                                .sampler = "newest", .propensity = 1};
+    return (struct label_event){.annotator = "tester",
+                                .pair_id = p->id,
+                                .pair_hash = p->pair_hash,
+                                .decision = decision,
+                                .strength = 1,
+                                .sampler = "newest",
+                                .propensity = 1};
 }
 
 /* ---- its database ---- */
@@ -314,8 +338,10 @@ void tiny_exec(const char *name, const char *sql) {
 
 void tiny_first_and_last(const char *run, const char *metric, double *first, double *last) {
     char sql[200];
-    snprintf(sql, sizeof sql, "SELECT avg(value) FROM (SELECT value FROM metric WHERE name='%s' ORDER BY tick LIMIT 10)", metric);
+    snprintf(sql, sizeof sql,
+             "SELECT avg(value) FROM (SELECT value FROM metric WHERE name='%s' ORDER BY tick LIMIT 10)", metric);
     *first = tiny_number(run, sql);
-    snprintf(sql, sizeof sql, "SELECT avg(value) FROM (SELECT value FROM metric WHERE name='%s' ORDER BY tick DESC LIMIT 10)", metric);
+    snprintf(sql, sizeof sql,
+             "SELECT avg(value) FROM (SELECT value FROM metric WHERE name='%s' ORDER BY tick DESC LIMIT 10)", metric);
     *last = tiny_number(run, sql);
 }

@@ -1,12 +1,13 @@
-/* Whole runs of the engine on tiny random models, in a folder that the tests of one program share: teacher.gguf and student.gguf of one vocabulary,
- * foreign.gguf of another, prompts.jsonl (80 of them) and recorded.jsonl. Everything here fails the test on error. */
+/* Whole runs of the engine on tiny random models, in a folder that the tests of one program share: teacher.gguf and
+ * student.gguf of one vocabulary, foreign.gguf of another, prompts.jsonl (80 of them) and recorded.jsonl. Everything
+ * here fails the test on error. */
 #ifndef PBKD_TESTS_TINY_RUNS_H
 #define PBKD_TESTS_TINY_RUNS_H
 
 #include "engine/run/session.h"
 
-/* Group setups, for tests of what surrounds a game and of what a game does, and the teardown of both. The models of the first are as model_init
- * leaves them; those of the second have weights three times as large, and so opinions. */
+/* Group setups, for tests of what surrounds a game and of what a game does, and the teardown of both. The models of the
+ * first are as model_init leaves them; those of the second have weights three times as large, and so opinions. */
 int tiny_folder(void **state);
 int tiny_folder_of_games(void **state);
 int tiny_remove(void **state);
@@ -19,8 +20,8 @@ void tiny_write_prompts(const char *name, int n, int first, const char *fields);
 /* The models' (280 tokens) or another, trained on the prompts. */
 struct tokenizer *tiny_tokenizer(int n_vocab);
 
-/* Two iterations of a few steps (the two groups' differ a little), changed by "a=b c=d", where FOREIGN, TEACHER, STUDENT, PROMPTS and RECORDED stand
- * for the files. */
+/* Two iterations of a few steps (the two groups' differ a little), changed by "a=b c=d", where FOREIGN, TEACHER,
+ * STUDENT, PROMPTS and RECORDED stand for the files. */
 struct options tiny_options(const char *assignments);
 
 struct session *tiny_start(const char *name, const struct options *o, bool resume, bool headless);

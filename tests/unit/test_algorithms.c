@@ -1,5 +1,6 @@
-/* Every algorithm of the game on tiny random models: a run cut off at any tick and resumed ends at the same bytes, each makes and measures what it
- * should, and combinations that cannot work are refused before anything is made. test_learning.c asks what the student learns. */
+/* Every algorithm of the game on tiny random models: a run cut off at any tick and resumed ends at the same bytes, each
+ * makes and measures what it should, and combinations that cannot work are refused before anything is made.
+ * test_learning.c asks what the student learns. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,18 +89,24 @@ static void a_resumed_run_ends_at_the_same_bytes(void **state) {
     assert_string_equal(hash, whole);
 }
 
-/* Pairs of answers ranked among themselves, by an oracle: random models are never right, so the right answers are made what the student says. */
+/* Pairs of answers ranked among themselves, by an oracle: random models are never right, so the right answers are made
+ * what the student says. */
 static void ranked_pairs_are_resumed_too(void **state) {
     (void)state;
-    const struct options scout = tiny_options("algorithm=dpo iterations=1 game.data=offline offline.temperatures=0.01 prompts.per_iteration=80");
+    const struct options scout =
+        tiny_options("algorithm=dpo iterations=1 game.data=offline offline.temperatures=0.01 prompts.per_iteration=80");
     tiny_play("scout", &scout, false, NULL);
-    char *prompts = tiny_rows("scout", "SELECT json_object('prompt', p.text, 'answer', a.text1) FROM pair a JOIN prompt p ON p.id=a.prompt"
-                                       " WHERE a.text1 GLOB '*[0-9A-Za-z]*' AND NOT a.text1 GLOB '*[^' || char(10) || '-~]*'");
+    char *prompts = tiny_rows(
+        "scout", "SELECT json_object('prompt', p.text, 'answer', a.text1) FROM pair a JOIN prompt p ON p.id=a.prompt"
+                 " WHERE a.text1 GLOB '*[0-9A-Za-z]*' AND NOT a.text1 GLOB '*[^' || char(10) || '-~]*'");
     tiny_write("known.jsonl", prompts);
     free(prompts);
     char options[400];
-    snprintf(options, sizeof options, "game.data=offline offline.temperatures=0.01 offline.candidates=FOREIGN,FOREIGN labeller=oracle prompts.checker=word"
-                                      " prompts.train=%s", tiny_path("known.jsonl"));
+    snprintf(options, sizeof options,
+             "game.data=offline offline.temperatures=0.01 offline.candidates=FOREIGN,FOREIGN labeller=oracle "
+             "prompts.checker=word"
+             " prompts.train=%s",
+             tiny_path("known.jsonl"));
     const struct played ranked = {"known", options};
     void *played = (void *)&ranked;
     a_resumed_run_ends_at_the_same_bytes(&played);
@@ -130,7 +137,8 @@ static void dpo_learns_from_a_person(void **state) {
         struct session *s = tiny_start(d ? "person-b" : "person-a", &o, false, false);
         label_first(s, d ? DECISION_B : DECISION_A);
         tiny_finish(s, hash[d]);
-        const double margin = tiny_number(d ? "person-b" : "person-a", "SELECT value FROM metric WHERE name='dpo.margin' ORDER BY tick DESC LIMIT 1");
+        const double margin = tiny_number(
+            d ? "person-b" : "person-a", "SELECT value FROM metric WHERE name='dpo.margin' ORDER BY tick DESC LIMIT 1");
         assert_true(margin > 0);
     }
     assert_string_not_equal(hash[0], hash[1]);
@@ -139,7 +147,8 @@ static void dpo_learns_from_a_person(void **state) {
 /* dpo has a learning rate of its own, and with game.sft cross-entropy beside its loss. */
 static void cross_entropy_holds_dpo(void **state) {
     (void)state;
-    static const char *const ROWS[] = {"dpo.lr=0.003 game.sft=0", "dpo.lr=0.003 game.sft=10", "dpo.lr=0 game.sft=0", "dpo.lr=0 game.sft=10"};
+    static const char *const ROWS[] = {"dpo.lr=0.003 game.sft=0", "dpo.lr=0.003 game.sft=10", "dpo.lr=0 game.sft=0",
+                                       "dpo.lr=0 game.sft=10"};
     char hash[4][32];
     for (int i = 0; i < 4; i++) {
         char text[120], run[32];
@@ -159,34 +168,44 @@ static void moment_matching_has_no_preferences(void **state) {
     tiny_play("alone", &o, false, NULL);
     assert_true(tiny_number("alone", "SELECT count(*) FROM pair") == 0);
     assert_true(tiny_number("alone", "SELECT count(*) FROM metric WHERE name='gap.worst'") == 2);
-    assert_true(tiny_number("alone", "SELECT count(*) FROM metric WHERE name IN ('gap.fitted','beta') OR name LIKE 'reward.%'") == 0);
+    assert_true(
+        tiny_number("alone",
+                    "SELECT count(*) FROM metric WHERE name IN ('gap.fitted','beta') OR name LIKE 'reward.%'") == 0);
 }
 
-/* The trough of the saw-tooth is what a descent left: not the peak of the ascent before it, where several follow each other, nor what a refit made
- * of the reward since. Offline and under moment nothing is fitted again, and the first ascent of an iteration meets what the last one left. */
+/* The trough of the saw-tooth is what a descent left: not the peak of the ascent before it, where several follow each
+ * other, nor what a refit made of the reward since. Offline and under moment nothing is fitted again, and the first
+ * ascent of an iteration meets what the last one left. */
 static void troughs_come_after_descents(void **state) {
     (void)state;
     enum { ITERATIONS = 2, ROUNDS = 2, ASCENTS = 3 };
-    static const char *const REFITTED = "game.reward_steps=3", *const GOES_ON[] = {"game.reward_steps=3 game.data=offline", "game.reward_steps=3 algorithm=moment"};
+    static const char *const REFITTED = "game.reward_steps=3", *const GOES_ON[] = {
+                                                                   "game.reward_steps=3 game.data=offline",
+                                                                   "game.reward_steps=3 algorithm=moment"};
     for (int i = 0; i < 3; i++) {
         char run[32];
         snprintf(run, sizeof run, "troughs-%d", i);
         const struct options o = tiny_options(i ? GOES_ON[i - 1] : REFITTED);
         tiny_play(run, &o, false, NULL);
-        assert_true(tiny_number(run, "SELECT count(*) FROM metric WHERE name='gap.after_ascent'") == ITERATIONS * ROUNDS * ASCENTS);
-        assert_true(tiny_number(run, "SELECT count(*) FROM metric WHERE name='gap.after_descent'") == ITERATIONS * (ROUNDS - 1) + (i ? 1 : 0));
+        assert_true(tiny_number(run, "SELECT count(*) FROM metric WHERE name='gap.after_ascent'") ==
+                    ITERATIONS * ROUNDS * ASCENTS);
+        assert_true(tiny_number(run, "SELECT count(*) FROM metric WHERE name='gap.after_descent'") ==
+                    ITERATIONS * (ROUNDS - 1) + (i ? 1 : 0));
     }
 }
 
 /* Runs without a reward know the true gap, and sampled descent its drift and entropy. */
 static void every_algorithm_is_measured(void **state) {
     (void)state;
-    const struct options sft = tiny_options("algorithm=sft"), sampled = tiny_options("game.descent=sampled game.kl=0.05");
+    const struct options sft = tiny_options("algorithm=sft"),
+                         sampled = tiny_options("game.descent=sampled game.kl=0.05");
     tiny_play("measured-sft", &sft, false, NULL);
     tiny_play("measured-sampled", &sampled, false, NULL);
     assert_true(tiny_number("measured-sft", "SELECT count(*) FROM metric WHERE name='gap.true'") == sft.iterations);
-    assert_true(tiny_number("measured-sampled", "SELECT count(*) FROM metric WHERE name='student.kl'") == sampled.iterations);
-    assert_true(tiny_number("measured-sampled", "SELECT count(*) FROM metric WHERE name='student.entropy'") == sampled.iterations);
+    assert_true(tiny_number("measured-sampled", "SELECT count(*) FROM metric WHERE name='student.kl'") ==
+                sampled.iterations);
+    assert_true(tiny_number("measured-sampled", "SELECT count(*) FROM metric WHERE name='student.entropy'") ==
+                sampled.iterations);
 }
 
 /* What a person sees of a pair's tokens adds up to what the reward gave the answers. */
@@ -213,18 +232,24 @@ static void token_rewards_sum_up(void **state) {
     tiny_finish(s, NULL);
 }
 
-/* Every source gives one answer to every prompt, in the first iteration; two sources of one kind differ by chance only. */
+/* Every source gives one answer to every prompt, in the first iteration; two sources of one kind differ by chance
+ * only. */
 static void offline_pairs_come_once_from_every_source(void **state) {
     (void)state;
-    const struct options o = tiny_options("game.data=offline offline.temperatures=1,0.01,1 offline.candidates=FOREIGN,TEACHER iterations=3");
+    const struct options o =
+        tiny_options("game.data=offline offline.temperatures=1,0.01,1 offline.candidates=FOREIGN,TEACHER iterations=3");
     tiny_play("sources", &o, false, NULL);
     const double n_prompts = tiny_number("sources", "SELECT count(DISTINCT prompt) FROM pair");
     const double n_pairs = tiny_number("sources", "SELECT count(*) FROM pair");
     assert_true(n_prompts == 12);
-    assert_true(n_pairs <= 5 * n_prompts && n_pairs > 4 * n_prompts); /* the teacher as a candidate may repeat its answer */
+    /* the teacher as a candidate may repeat its answer */
+    assert_true(n_pairs <= 5 * n_prompts && n_pairs > 4 * n_prompts);
     assert_true(tiny_number("sources", "SELECT max(iteration) FROM pair") == 1);
-    assert_true(tiny_number("sources", "SELECT count(*) FROM pair a JOIN pair b ON a.id=b.id-2 AND a.prompt=b.prompt AND a.text1=b.text1") <
-                0.5 * n_prompts);
+    assert_true(
+        tiny_number(
+            "sources",
+            "SELECT count(*) FROM pair a JOIN pair b ON a.id=b.id-2 AND a.prompt=b.prompt AND a.text1=b.text1") <
+        0.5 * n_prompts);
     assert_true(tiny_number("sources", "SELECT count(*) FROM metric WHERE name='reward.accuracy.train'") == 1);
     assert_true(tiny_number("sources", "SELECT count(*) FROM metric WHERE name='gap.worst'") == 3);
     assert_true(tiny_number("sources", "SELECT count(*) FROM teacher_output WHERE iteration>1") == 0);
@@ -234,7 +259,8 @@ static void offline_pairs_come_once_from_every_source(void **state) {
 /* What a person is to label holds every pair of a prompt's answers, each under the names of those who gave them. */
 static void offline_answers_are_ranked_among_themselves(void **state) {
     (void)state;
-    const struct options o = tiny_options("algorithm=dpo iterations=1 game.data=offline labeller=human labeller.min_labels=1 offline.temperatures=0.01,0.01"
+    const struct options o = tiny_options("algorithm=dpo iterations=1 game.data=offline labeller=human "
+                                          "labeller.min_labels=1 offline.temperatures=0.01,0.01"
                                           " offline.candidates=FOREIGN,FOREIGN");
     struct session *s = tiny_start("ranked", &o, false, false);
     label_first(s, DECISION_A);
@@ -242,12 +268,16 @@ static void offline_answers_are_ranked_among_themselves(void **state) {
     const double n_prompts = tiny_number("ranked", "SELECT count(DISTINCT prompt) FROM pair");
     const double n_pairs = tiny_number("ranked", "SELECT count(*) FROM pair");
     assert_true(n_pairs > 8 * n_prompts && n_pairs < 10 * n_prompts); /* 5 answers; those that are the same make none */
-    assert_true(tiny_number("ranked", "SELECT count(*) FROM pair WHERE origin0=4 AND (origin1<>4 OR item0<>0 OR item1<>1)") == 0);
-    /* Whose they are is true: the student is nearly greedy, so its two answers are mostly the same and make no pair, the candidates' are not. */
+    assert_true(tiny_number("ranked",
+                            "SELECT count(*) FROM pair WHERE origin0=4 AND (origin1<>4 OR item0<>0 OR item1<>1)") == 0);
+    /* Whose they are is true: the student is nearly greedy, so its two answers are mostly the same and make no pair,
+     * the candidates' are not. */
     assert_true(tiny_number("ranked", "SELECT count(*) FROM pair WHERE origin0=1 AND origin1=1") < 0.5 * n_prompts);
     assert_true(tiny_number("ranked", "SELECT count(*) FROM pair WHERE origin0=4 AND origin1=4") > 0.5 * n_prompts);
-    assert_true(tiny_number("ranked", "SELECT count(*) FROM pair a JOIN pair b ON a.prompt=b.prompt AND a.origin0=0 AND b.origin0=0 AND"
-                                      " a.origin1=1 AND b.origin1=1 AND a.item1=0 AND b.item1=1 AND a.text1=b.text1") > 0.5 * n_prompts);
+    assert_true(
+        tiny_number("ranked",
+                    "SELECT count(*) FROM pair a JOIN pair b ON a.prompt=b.prompt AND a.origin0=0 AND b.origin0=0 AND"
+                    " a.origin1=1 AND b.origin1=1 AND a.item1=0 AND b.item1=1 AND a.text1=b.text1") > 0.5 * n_prompts);
 }
 
 /* The weight of the rewards to go tells from the first step on, on the same samples. */
@@ -280,7 +310,8 @@ static void candidates_lie_beside_the_configuration(void **state) {
 static void refused(const char *assignments, const char *const *words) {
     struct options o = tiny_options(assignments);
     struct err e = {0};
-    if (strstr(assignments, "foreign")) snprintf(o.teacher_model, sizeof o.teacher_model, "%s", tiny_path("foreign.gguf"));
+    if (strstr(assignments, "foreign"))
+        snprintf(o.teacher_model, sizeof o.teacher_model, "%s", tiny_path("foreign.gguf"));
     assert_false(options_check(&o, &e));
     for (; *words; words++)
         if (!strstr(e.msg, *words)) fail_msg("%s: \"%s\" says nothing of \"%s\"", assignments, e.msg, *words);
@@ -299,21 +330,27 @@ static void what_cannot_work_is_refused(void **state) {
     refused("reward.access=white-box prompts.system=foreign", both);
     refused("algorithm=ppo_fixed_rm reward.access=white-box prompts.system=foreign", both);
     refused("algorithm=moment prompts.system=foreign", both);
-    refused("algorithm=moment reward.level=sequence game.descent=sampled", (const char *const[]){"reward.level", "moment", NULL});
-    refused("reward.access=white-box reward.level=sequence game.descent=sampled", (const char *const[]){"reward.level", "white-box", NULL});
+    refused("algorithm=moment reward.level=sequence game.descent=sampled",
+            (const char *const[]){"reward.level", "moment", NULL});
+    refused("reward.access=white-box reward.level=sequence game.descent=sampled",
+            (const char *const[]){"reward.level", "white-box", NULL});
     refused("game.to_go=1 game.descent=sampled", (const char *const[]){"game.to_go", "exact", NULL});
     refused("game.to_go=1 game.scope=head", (const char *const[]){"game.to_go", "full", NULL});
     refused("game.to_go=1 temperature=0.7", (const char *const[]){"game.to_go", "temperature", NULL});
     refused("game.to_go=1 reward.access=white-box", (const char *const[]){"game.to_go", "game.off_policy", NULL});
     refused("game.to_go=1 samples_per_prompt=1", (const char *const[]){"game.to_go", "samples_per_prompt", NULL});
     refused("game.data=offline offline.temperatures=", (const char *const[]){"offline.temperatures", "empty", NULL});
-    refused("game.data=offline offline.temperatures=1,hot", (const char *const[]){"offline.temperatures", "\"hot\"", NULL});
+    refused("game.data=offline offline.temperatures=1,hot",
+            (const char *const[]){"offline.temperatures", "\"hot\"", NULL});
     refused("game.data=offline offline.temperatures=1,", (const char *const[]){"offline.temperatures", NULL});
     refused("game.data=offline offline.temperatures=1,11", (const char *const[]){"offline.temperatures", "10", NULL});
-    refused("game.data=offline offline.candidates=/none/x.gguf", (const char *const[]){"offline.candidates", "/none/x.gguf", NULL});
-    refused("game.data=offline offline.candidates=PROMPTS", (const char *const[]){"offline.candidates", "prompts.jsonl", NULL});
+    refused("game.data=offline offline.candidates=/none/x.gguf",
+            (const char *const[]){"offline.candidates", "/none/x.gguf", NULL});
+    refused("game.data=offline offline.candidates=PROMPTS",
+            (const char *const[]){"offline.candidates", "prompts.jsonl", NULL});
     refused("zeta.mode=wilks", (const char *const[]){"zeta.mode", "wilks", "game.scope", "head", NULL});
-    refused("game.scope=head reward.level=sequence game.descent=sampled", (const char *const[]){"game.scope", "reward.level", NULL});
+    refused("game.scope=head reward.level=sequence game.descent=sampled",
+            (const char *const[]){"game.scope", "reward.level", NULL});
     refused("game.scope=head reward.access=white-box", (const char *const[]){"game.scope", "black-box", NULL});
     refused("game.scope=head label.margin=1", (const char *const[]){"label.margin", "game.scope", NULL});
     refused("algorithm=jsd distil.coef=0", (const char *const[]){"distil.coef", "above 0 and below 1", NULL});
@@ -350,8 +387,9 @@ int main(void) {
     enum { N_OTHER = sizeof other / sizeof *other };
     struct CMUnitTest tests[N_PLAYED + N_OTHER];
     for (int i = 0; i < N_PLAYED; i++)
-        tests[i] = (struct CMUnitTest){
-            .name = PLAYED[i].options, .test_func = a_resumed_run_ends_at_the_same_bytes, .initial_state = (void *)(uintptr_t)&PLAYED[i]};
+        tests[i] = (struct CMUnitTest){.name = PLAYED[i].options,
+                                       .test_func = a_resumed_run_ends_at_the_same_bytes,
+                                       .initial_state = (void *)(uintptr_t)&PLAYED[i]};
     memcpy(tests + N_PLAYED, other, sizeof other);
     return _cmocka_run_group_tests("algorithms", tests, N_PLAYED + N_OTHER, tiny_folder_of_games, tiny_remove);
 }

@@ -1,4 +1,5 @@
-/* Automatic beta: the formula, and the loop closed by an adversary that climbs with AdamW, for which the default gains were chosen. */
+/* Automatic beta: the formula, and the loop closed by an adversary that climbs with AdamW, for which the default gains
+ * were chosen. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +21,8 @@ static void formula(void **state) {
     i = 3;
     assert_true(fabs(beta_control(&k, 7, &i) - (3 + 110 * 0.05)) < 1e-12 && fabs(i - 3.5) < 1e-12); /* clipped */
     i = 3;
-    assert_true(fabs(beta_control(&k, -7, &i) - 0) < 1e-12 && fabs(i - 2.5) < 1e-12); /* I - 5 of the proportional part, not below 0 */
+    /* I - 5 of the proportional part, not below 0 */
+    assert_true(fabs(beta_control(&k, -7, &i) - 0) < 1e-12 && fabs(i - 2.5) < 1e-12);
     i = 0.1;
     assert_true(beta_control(&k, -7, &i) == 0 && i == 0);
     i = 0;
@@ -52,7 +54,8 @@ static struct loop close_loop(const struct beta_gains *k, double lr, double gap,
         const double v = loss / k->zeta - 1, noise = 0.5 * k->zeta * rng_normal(seed, RNG_TEST, (uint64_t)t, D);
         const double b = beta_control(k, loss + noise, &beta);
         for (int i = 0; i < D; i++) {
-            const double g = gap * (rng_normal(seed, RNG_TEST, 1000000, (uint64_t)i) + 0.3 * rng_normal(seed, RNG_TEST, (uint64_t)t, (uint64_t)i));
+            const double g = gap * (rng_normal(seed, RNG_TEST, 1000000, (uint64_t)i) +
+                                    0.3 * rng_normal(seed, RNG_TEST, (uint64_t)t, (uint64_t)i));
             grad[i] = (float)(b * pow(10, -1.5 * i / (D - 1)) * (double)x[i] - g);
         }
         assert_true(adamw_step(&opt, &c, x, grad, NULL, &e));
@@ -75,7 +78,8 @@ static void default_gains_hold_the_constraint(void **state) {
         worst = fmax(worst, l.overshoot);
         slowest = fmax(slowest, l.late);
     }
-    if (!(worst < 4 && slowest < 0.5)) fail_msg("overshoot %g zeta, |L - L_hat - zeta| %g zeta in the end", worst, slowest);
+    if (!(worst < 4 && slowest < 0.5))
+        fail_msg("overshoot %g zeta, |L - L_hat - zeta| %g zeta in the end", worst, slowest);
 }
 
 /* Why there is a proportional part at all. */

@@ -1,5 +1,5 @@
-/* Checkers of answers: which responses count as right, what their answers are, and that text of any kind, broken UTF-8 included, is only a wrong
- * answer. */
+/* Checkers of answers: which responses count as right, what their answers are, and that text of any kind, broken UTF-8
+ * included, is only a wrong answer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,7 +59,9 @@ static void apostrophes_and_hyphens_belong_inside_a_word(void **state) {
     (void)state;
     assert_true(checker_word("in twenty-one", "Twenty-one"));
     assert_false(checker_word("in twenty-one", "one"));
-    assert_true(checker_word("five o\xE2\x80\x99" "clock", "o'clock"));
+    assert_true(checker_word("five o\xE2\x80\x99"
+                             "clock",
+                             "o'clock"));
     assert_true(checker_word("'Thursday'-", "Thursday"));
     assert_true(checker_word("Wednesday--Thursday", "Thursday"));
     assert_true(checker_word("Wednesday\xE2\x80\x94Thursday", "Thursday")); /* a dash parts */
@@ -68,20 +70,27 @@ static void apostrophes_and_hyphens_belong_inside_a_word(void **state) {
 static void forms_of_one_letter_are_one(void **state) {
     (void)state;
     assert_true(checker_word("\xC3\x89T\xC3\x89", "\xC3\xA9t\xC3\xA9"));
-    assert_true(checker_word("e\xCC\x81te\xCC\x81", "\xC3\xA9t\xC3\xA9"));      /* marks of their own */
-    assert_true(checker_word("STRASSE", "Stra\xC3\x9F" "e"));
-    assert_true(checker_word("\xEF\xBC\xB4hursday", "Thursday"));               /* full width */
-    assert_true(checker_word("Thurs\xC2\xAD" "day\xE2\x80\x8B", "Thursday"));   /* a soft hyphen, a space of no width */
-    assert_true(checker_word("Thursday\xC2\xA0\xE2\x98\x80\xEF\xB8\x8F", "Thursday")); /* a sun and its variation mark */
-    assert_true(checker_word("Thursday \xCC\x81", "Thursday"));                 /* a mark that belongs to nothing */
+    assert_true(checker_word("e\xCC\x81te\xCC\x81", "\xC3\xA9t\xC3\xA9")); /* marks of their own */
+    assert_true(checker_word("STRASSE", "Stra\xC3\x9F"
+                                        "e"));
+    assert_true(checker_word("\xEF\xBC\xB4hursday", "Thursday")); /* full width */
+    assert_true(checker_word("Thurs\xC2\xAD"
+                             "day\xE2\x80\x8B",
+                             "Thursday")); /* a soft hyphen, a space of no width */
+    /* a sun and its variation mark */
+    assert_true(checker_word("Thursday\xC2\xA0\xE2\x98\x80\xEF\xB8\x8F", "Thursday"));
+    assert_true(checker_word("Thursday \xCC\x81", "Thursday")); /* a mark that belongs to nothing */
     assert_false(checker_word("\xC3\xA9t\xC3\xA9", "ete"));
 }
 
 static void broken_text_is_a_wrong_answer_at_worst(void **state) {
     (void)state;
     assert_true(checker_word("\xFF\xFEThursday\xC3", "Thursday"));
-    assert_true(checker_word("\xED\xA0\x80 Thursday \xF4\x90\x80\x80", "Thursday")); /* a surrogate, beyond the last character */
-    assert_false(checker_word("Thurs\xFF" "day", "Thursday"));
+    /* a surrogate, beyond the last character */
+    assert_true(checker_word("\xED\xA0\x80 Thursday \xF4\x90\x80\x80", "Thursday"));
+    assert_false(checker_word("Thurs\xFF"
+                              "day",
+                              "Thursday"));
     assert_false(checker_word("\xC3", "\xC3"));
     enum { ROUNDS = 3000, LENGTH = 48 };
     for (uint64_t round = 0; round < ROUNDS; round++) {
@@ -118,8 +127,10 @@ static void long_texts_are_read_whole(void **state) {
 
 static void word_is(const char *response, const char *answer) {
     char *got = checker_word_answer(response);
-    if (!answer) assert_null(got);
-    else assert_string_equal(got ? got : "", answer);
+    if (!answer)
+        assert_null(got);
+    else
+        assert_string_equal(got ? got : "", answer);
     free(got);
 }
 

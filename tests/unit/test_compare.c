@@ -20,8 +20,10 @@
 
 static void play(const char *name, const char *heldout, const char *assignments) {
     char text[200];
-    snprintf(text, sizeof text, "iterations=1 prompts.per_iteration=10 game.rounds=1 game.policy_steps=1 reward.steps=2 reward.batch=4"
-                                " eval.prompts=500 %s", assignments);
+    snprintf(text, sizeof text,
+             "iterations=1 prompts.per_iteration=10 game.rounds=1 game.policy_steps=1 reward.steps=2 reward.batch=4"
+             " eval.prompts=500 %s",
+             assignments);
     struct options o = tiny_options(text);
     snprintf(o.prompts_train, sizeof o.prompts_train, "%s", tiny_path("train.jsonl"));
     snprintf(o.prompts_heldout, sizeof o.prompts_heldout, "%s", tiny_path(heldout));

@@ -1,6 +1,6 @@
-/* The confidence set of rewards: fit, inner maximum and minimum against a brute-force search on random problems, duality,
- * certificates that no wrong point passes, the curve, both constraints active and inactive, degenerate data. How it is used
- * again and again: test_confidence_use.c. */
+/* The confidence set of rewards: fit, inner maximum and minimum against a brute-force search on random problems,
+ * duality, certificates that no wrong point passes, the curve, both constraints active and inactive, degenerate data.
+ * How it is used again and again: test_confidence_use.c. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include "tests/support/confidence_problem.h"
 #include "tests/support/vector.h"
 
-/* ---- Fit ------------------------------------------------------------------------------------------------------------ */
+/* ---- Fit --------------------------------------------------------------------------------------------------------- */
 
 static void loss_and_gradient_are_the_definition(void **state) {
     (void)state;
@@ -101,11 +101,13 @@ static void dimension_is_the_rank(void **state) {
     problem_free(p);
 }
 
-/* ---- Extremes ------------------------------------------------------------------------------------------------------- */
+/* ---- Extremes ---------------------------------------------------------------------------------------------------- */
 
-static void check_extreme(struct problem *p, const double *w, const struct confidence_optimum *o, double brute, bool minimum, double width) {
+static void check_extreme(struct problem *p, const double *w, const struct confidence_optimum *o, double brute,
+                          bool minimum, double width) {
     const double short_by = minimum ? o->gap - brute : brute - o->gap;
-    if (!(fabs(short_by) <= 1e-6 * width)) fail_msg("seed %d: found %.12g, brute force %.12g, interval %g", (int)p->seed, o->gap, brute, width);
+    if (!(fabs(short_by) <= 1e-6 * width))
+        fail_msg("seed %d: found %.12g, brute force %.12g, interval %g", (int)p->seed, o->gap, brute, width);
     assert_true(fabs(dot(p->g, w, p->d) - o->gap) <= 1e-12 * (1 + fabs(o->gap)));
     assert_true(problem_loss(p, w, NULL) <= p->fit.loss + p->zeta + 1e-13);
     assert_true(distance(w, p->centre, p->d) <= p->bound * (1 + 1e-14));
@@ -216,7 +218,7 @@ static void curve_falls_and_agrees_with_fixed_beta(void **state) {
     }
 }
 
-/* ---- Constraints and degenerate data -------------------------------------------------------------------------------- */
+/* ---- Constraints and degenerate data ----------------------------------------------------------------------------- */
 
 static void constraint_can_be_inactive(void **state) {
     (void)state;
@@ -235,15 +237,16 @@ static void constraint_can_be_inactive(void **state) {
     p->zeta = 0.01;
     max = min = (struct confidence_optimum){0};
     problem_interval(p, w_min, &min, w_max, &max);
-    assert_true(max.gap == 0 && min.gap == 0 && max.beta == 0 && !max.loss_active && max.kkt == 0 && max.duality_gap == 0);
+    assert_true(max.gap == 0 && min.gap == 0 && max.beta == 0 && !max.loss_active && max.kkt == 0 &&
+                max.duality_gap == 0);
     assert_true(max.slack < 0);
     problem_ascend(p, 2.0, w_max, &max); /* and with g = 0 every beta leads to the least loss */
     assert_true(max.loss <= p->fit.loss + 1e-12);
     problem_free(p);
 }
 
-/* Labels that always prefer one side: the flip rate keeps the extremes finite inside the ball; without it, and without a
- * ridge, the ball does. */
+/* Labels that always prefer one side: the flip rate keeps the extremes finite inside the ball; without it, and without
+ * a ridge, the ball does. */
 static void separable_data_stay_finite(void **state) {
     (void)state;
     for (int flips = 0; flips < 2; flips++) {
@@ -289,7 +292,8 @@ static void more_features_than_pairs(void **state) {
     }
 }
 
-/* Hard labels, no flips and margins in the hundreds: the loss is all but piecewise linear and w leaps as beta passes beta*. */
+/* Hard labels, no flips and margins in the hundreds: the loss is all but piecewise linear and w leaps as beta passes
+ * beta*. */
 static void leaping_maximisers_are_found(void **state) {
     (void)state;
     int leaps = 0;
@@ -327,7 +331,8 @@ static void features_of_zero_tell_nothing(void **state) {
     assert_false(confidence_wilks(p->c, 0.05, &zeta, &e));
     struct confidence_optimum o = {0};
     assert_true(confidence_maximise(p->c, p->g, 0.01, w, &o, &e));
-    assert_true(o.beta == 0 && o.norm_active && fabs(o.gap - dot(p->g, p->centre, 2) - p->bound * norm_of(p->g, 2)) <= 1e-12 * (1 + p->bound));
+    assert_true(o.beta == 0 && o.norm_active &&
+                fabs(o.gap - dot(p->g, p->centre, 2) - p->bound * norm_of(p->g, 2)) <= 1e-12 * (1 + p->bound));
     problem_free(p);
 }
 

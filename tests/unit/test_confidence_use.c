@@ -15,7 +15,7 @@
 #include "tests/support/confidence_problem.h"
 #include "tests/support/vector.h"
 
-/* ---- Starts, threads, history --------------------------------------------------------------------------------------- */
+/* ---- Starts, threads, history ------------------------------------------------------------------------------------ */
 
 static void warm_starts_give_the_cold_answer(void **state) {
     (void)state;
@@ -36,8 +36,10 @@ static void warm_starts_give_the_cold_answer(void **state) {
         for (int j = 0; j < p->d; j++) p->g[j] += 0.2 * problem_normal(p);
         problem_interval(p, w_min, &min, w_max, &max);
         problem_interval(p, cold_w_min, &cold_min, cold_w_max, &cold_max);
-        assert_true(distance(w_max, cold_w_max, p->d) <= 1e-9 * p->bound && distance(w_min, cold_w_min, p->d) <= 1e-9 * p->bound);
-        assert_true(fabs(max.gap - cold_max.gap) <= 1e-9 * (max.gap - min.gap) && fabs(min.gap - cold_min.gap) <= 1e-9 * (max.gap - min.gap));
+        assert_true(distance(w_max, cold_w_max, p->d) <= 1e-9 * p->bound &&
+                    distance(w_min, cold_w_min, p->d) <= 1e-9 * p->bound);
+        assert_true(fabs(max.gap - cold_max.gap) <= 1e-9 * (max.gap - min.gap) &&
+                    fabs(min.gap - cold_min.gap) <= 1e-9 * (max.gap - min.gap));
         memcpy(cold_w, p->w_hat, sizeof cold_w);
         problem_ascend(p, 2 * max.beta, w, &fixed);
         problem_ascend(p, 2 * max.beta, cold_w, &cold_fixed);
@@ -98,7 +100,7 @@ static void results_do_not_depend_on_threads_or_history(void **state) {
     problem_free(p);
 }
 
-/* ---- Bad input ------------------------------------------------------------------------------------------------------ */
+/* ---- Bad input --------------------------------------------------------------------------------------------------- */
 
 /* The pairs are refused with a message that says this. */
 static void refuse(struct problem *p, const struct confidence_pairs *pairs, const char *message) {
@@ -131,9 +133,9 @@ static void bad_pairs_are_refused(void **state) {
     const struct {
         double *at, value;
         const char *message;
-    } numbers[] = {{&p->label[4], 1.5, "label of pair 4 is 1.5"},   {&p->label[4], NAN, "label of pair 4 is nan"},
-                   {&p->flip[2], -0.1, "flip rate of pair 2"},      {&p->weight[7], -1, "weight of pair 7 is -1"},
-                   {&p->weight[7], INFINITY, "weight of pair 7"},   {&p->centre[1], NAN, "centre[1] is nan"}};
+    } numbers[] = {{&p->label[4], 1.5, "label of pair 4 is 1.5"}, {&p->label[4], NAN, "label of pair 4 is nan"},
+                   {&p->flip[2], -0.1, "flip rate of pair 2"},    {&p->weight[7], -1, "weight of pair 7 is -1"},
+                   {&p->weight[7], INFINITY, "weight of pair 7"}, {&p->centre[1], NAN, "centre[1] is nan"}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const double kept = *numbers[i].at;
         *numbers[i].at = numbers[i].value;
@@ -151,7 +153,8 @@ static void bad_pairs_are_refused(void **state) {
     problem_free(p);
 }
 
-/* The promise of a radius by Wilks' theorem: of labels that a true reward gave, 95 % of the sets hold it, and its gap lies between their extremes. */
+/* The promise of a radius by Wilks' theorem: of labels that a true reward gave, 95 % of the sets hold it, and its gap
+ * lies between their extremes. */
 static void sets_by_wilks_hold_the_truth(void **state) {
     (void)state;
     enum { TRIALS = 500, N = 500, D = 9 };

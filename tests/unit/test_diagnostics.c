@@ -1,5 +1,5 @@
-/* Reward diagnostics: every figure on pairs worked out by hand, on nothing, on one class, on rewards that are no numbers;
- * and through a checkpoint. */
+/* Reward diagnostics: every figure on pairs worked out by hand, on nothing, on one class, on rewards that are no
+ * numbers; and through a checkpoint. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,13 @@ static void assert_tally(struct diag_tally t, int n, double right) {
 
 /* A plain teacher's label on a pair of the first iteration, y0 ahead by delta. */
 static struct scored_pair pair_of(int64_t id, double delta) {
-    return (struct scored_pair){.id = id, .reward0 = delta, .length0 = 5, .length1 = 5, .o = 1, .weight = 1, .source = SOURCE_TEACHER,
+    return (struct scored_pair){.id = id,
+                                .reward0 = delta,
+                                .length0 = 5,
+                                .length1 = 5,
+                                .o = 1,
+                                .weight = 1,
+                                .source = SOURCE_TEACHER,
                                 .iteration = 1};
 }
 
@@ -32,14 +38,18 @@ static void test_accuracy(void **state) {
     (void)state;
     struct scored_pair p[8];
     for (int i = 0; i < 8; i++) p[i] = pair_of(i + 1, 1);
-    p[0].iteration = 6, p[0].heldout = true;                                      /* right; newest */
-    p[1].reward0 = -1, p[1].iteration = 5;                                        /* wrong; one iteration old */
-    p[2].reward0 = 0, p[2].iteration = 4, p[2].length0 = 9;                       /* half; two old; the longer is preferred */
-    p[3].o = 0, p[3].source = SOURCE_HUMAN, p[3].iteration = 3, p[3].length0 = 9; /* wrong; three old; the shorter is preferred */
-    p[4].o = 0.9, p[4].iteration = 2, p[4].length1 = 9;                           /* right; four old; the shorter is preferred */
-    p[5].o = 0.5;                                                                 /* a tie decides nothing */
-    p[6].source = SOURCE_NONE;                                                    /* nor does a pair without a label */
-    p[7].iteration = 9, p[7].o = 0, p[7].length1 = 9, p[7].heldout = true;        /* wrong; from later than now: newest; the longer */
+    p[0].iteration = 6, p[0].heldout = true; /* right; newest */
+    p[1].reward0 = -1, p[1].iteration = 5;   /* wrong; one iteration old */
+    /* half; two old; the longer is preferred */
+    p[2].reward0 = 0, p[2].iteration = 4, p[2].length0 = 9;
+    /* wrong; three old; the shorter is preferred */
+    p[3].o = 0, p[3].source = SOURCE_HUMAN, p[3].iteration = 3, p[3].length0 = 9;
+    /* right; four old; the shorter is preferred */
+    p[4].o = 0.9, p[4].iteration = 2, p[4].length1 = 9;
+    p[5].o = 0.5;              /* a tie decides nothing */
+    p[6].source = SOURCE_NONE; /* nor does a pair without a label */
+    /* wrong; from later than now: newest; the longer */
+    p[7].iteration = 9, p[7].o = 0, p[7].length1 = 9, p[7].heldout = true;
     struct diagnostics d;
     diagnostics_measure(&d, p, 8, 6, 77);
     assert_int_equal(d.iteration, 6);
@@ -67,9 +77,9 @@ static void test_accuracy(void **state) {
 static void test_likelihood(void **state) {
     (void)state;
     struct scored_pair p[4] = {pair_of(1, log(3)), pair_of(2, log(3)), pair_of(3, log(3)), pair_of(4, 2)};
-    p[1].o = 0, p[1].weight = 3;             /* s(-log 3) = 1/4 */
-    p[2].flip = 0.1, p[2].heldout = true;    /* 0.9 log(4/3) + 0.1 log 4 */
-    p[3].margin = 2, p[3].heldout = true;    /* log 2 */
+    p[1].o = 0, p[1].weight = 3;          /* s(-log 3) = 1/4 */
+    p[2].flip = 0.1, p[2].heldout = true; /* 0.9 log(4/3) + 0.1 log 4 */
+    p[3].margin = 2, p[3].heldout = true; /* log 2 */
     struct diagnostics d;
     diagnostics_measure(&d, p, 4, 1, 1);
     assert_near(d.nll[DIAG_TRAIN], (log(4.0 / 3) + 3 * log(4)) / 4, 1e-15);
@@ -85,7 +95,7 @@ static void test_calibration(void **state) {
         p[i].heldout = true;
         if (i % 2) p[i].reward0 = -p[i].reward0, p[i].o = 0; /* the order of the answers must not matter */
     }
-    p[0].o = 0;           /* wrong */
+    p[0].o = 0;            /* wrong */
     p[10].heldout = false; /* training pairs do not count */
     struct diagnostics d;
     diagnostics_measure(&d, p, 11, 1, 1);
@@ -107,7 +117,8 @@ static void test_calibration(void **state) {
 
 static void test_margins(void **state) {
     (void)state;
-    struct scored_pair p[6] = {pair_of(1, 2.1), pair_of(2, -2.1), pair_of(3, 0), pair_of(4, 0.2), pair_of(5, 3), pair_of(6, 9)};
+    struct scored_pair p[6] = {pair_of(1, 2.1), pair_of(2, -2.1), pair_of(3, 0),
+                               pair_of(4, 0.2), pair_of(5, 3),    pair_of(6, 9)};
     p[3].o = 0, p[3].heldout = true; /* -0.2 */
     p[5].o = 0.5;                    /* no margin, and no part in the range */
     struct diagnostics d;
@@ -159,7 +170,8 @@ static void test_lists(void **state) {
     (void)state;
     enum { N = 40 };
     struct scored_pair p[N];
-    for (int i = 0; i < N; i++) p[i] = pair_of(i + 1, (i * 7 % N - 19.5) / 10); /* |Delta| = 0.05, 0.15 ... each twice */
+    /* |Delta| = 0.05, 0.15 ... each twice */
+    for (int i = 0; i < N; i++) p[i] = pair_of(i + 1, (i * 7 % N - 19.5) / 10);
     p[11].source = SOURCE_NONE;
     struct diagnostics d;
     diagnostics_measure(&d, p, N, 1, 1);
@@ -192,7 +204,8 @@ static void test_nothing(void **state) {
         assert_int_equal(d.n[k], 0);
         assert_true(isnan(d.nll[k]) && isnan(diag_share(d.accuracy[k])));
     }
-    assert_true(isnan(d.ece) && isnan(d.brier) && isnan(d.length_only) && isnan(d.majority) && isnan(d.length_correlation));
+    assert_true(isnan(d.ece) && isnan(d.brier) && isnan(d.length_only) && isnan(d.majority) &&
+                isnan(d.length_correlation));
     assert_true(d.margin_max == 1 && d.n_bins == 0 && d.n_uncertain == 0 && d.n_disputed == 0);
 }
 
@@ -320,10 +333,17 @@ static void test_checkpoint_of_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accuracy),    cmocka_unit_test(test_likelihood),  cmocka_unit_test(test_calibration),
-        cmocka_unit_test(test_margins),     cmocka_unit_test(test_length_correlation), cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_nothing),     cmocka_unit_test(test_one_class),   cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_checkpoint),  cmocka_unit_test(test_checkpoint_of_nothing),
+        cmocka_unit_test(test_accuracy),
+        cmocka_unit_test(test_likelihood),
+        cmocka_unit_test(test_calibration),
+        cmocka_unit_test(test_margins),
+        cmocka_unit_test(test_length_correlation),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_one_class),
+        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_checkpoint),
+        cmocka_unit_test(test_checkpoint_of_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

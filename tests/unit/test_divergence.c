@@ -20,9 +20,7 @@
 enum { VOCAB = FIXTURE_VOCAB, N_ROWS = FIXTURE_ROWS, Q_DIM = FIXTURE_DIM, P_DIM = 18 };
 static const float JSD_COEF = 0.3f, SKEW_COEF = 0.1f;
 
-static float coef_of(int kind) {
-    return kind == DIVERGENCE_JSD ? JSD_COEF : SKEW_COEF;
-}
+static float coef_of(int kind) { return kind == DIVERGENCE_JSD ? JSD_COEF : SKEW_COEF; }
 
 /* ---- the definitions, term by term ---- */
 
@@ -39,16 +37,11 @@ static double reference_kl(const double *lx, const double *ly, int n, double own
 static double reference_divergence(const double *lp, const double *lq, int n, int kind, double c) {
     double tv = 0;
     switch (kind) {
-    case DIVERGENCE_FKL:
-        return reference_kl(lp, lq, n, 0);
-    case DIVERGENCE_RKL:
-        return reference_kl(lq, lp, n, 0);
-    case DIVERGENCE_JSD:
-        return c * reference_kl(lp, lq, n, c) + (1 - c) * reference_kl(lq, lp, n, 1 - c);
-    case DIVERGENCE_SKEW_KL:
-        return reference_kl(lp, lq, n, c);
-    case DIVERGENCE_SKEW_RKL:
-        return reference_kl(lq, lp, n, c);
+    case DIVERGENCE_FKL: return reference_kl(lp, lq, n, 0);
+    case DIVERGENCE_RKL: return reference_kl(lq, lp, n, 0);
+    case DIVERGENCE_JSD: return c * reference_kl(lp, lq, n, c) + (1 - c) * reference_kl(lq, lp, n, 1 - c);
+    case DIVERGENCE_SKEW_KL: return reference_kl(lp, lq, n, c);
+    case DIVERGENCE_SKEW_RKL: return reference_kl(lq, lp, n, c);
     default:
         for (int a = 0; a < n; a++) tv += 0.5 * fabs(exp(lp[a]) - exp(lq[a]));
         return tv;
@@ -93,7 +86,8 @@ static double pair_loss(const struct model *m, const double *params, void *ctx) 
     const struct setting *s = ctx;
     double *lq = fixture_log_softmax(m, params, &s->r), sum = 0;
     for (int i = 0; i < N_ROWS; i++)
-        sum += (double)s->r.weight[i] * reference_divergence(s->lp + i * VOCAB, lq + i * VOCAB, VOCAB, s->kind, s->coef);
+        sum +=
+            (double)s->r.weight[i] * reference_divergence(s->lp + i * VOCAB, lq + i * VOCAB, VOCAB, s->kind, s->coef);
     free(lq);
     return sum;
 }
@@ -422,8 +416,8 @@ static void test_bounds(void **state) {
 
 /* ---- bad input ---- */
 
-static void expect_error(const struct divergence_pair *pair, int kind, float coef, struct fixture_pass *t, const float *w,
-                         const char *part) {
+static void expect_error(const struct divergence_pair *pair, int kind, float coef, struct fixture_pass *t,
+                         const float *w, const char *part) {
     struct err e = {{0}};
     float value[N_ROWS];
     struct divergence_out out = {0};
@@ -446,7 +440,8 @@ static void test_bad_input(void **state) {
     c.n_vocab = VOCAB + 1;
     struct model *other = fixture_model(&c, 1);
     const struct divergence_pair two_vocabularies = {other, t.m, &t.rows, &t.rows};
-    expect_error(&two_vocabularies, DIVERGENCE_FKL, 0, &t, s.r.weight, "vocabularies differ: p has 30 tokens, q has 29");
+    expect_error(&two_vocabularies, DIVERGENCE_FKL, 0, &t, s.r.weight,
+                 "vocabularies differ: p has 30 tokens, q has 29");
     struct head_rows fewer = s.p.rows;
     fewer.n = N_ROWS - 1;
     const struct divergence_pair two_counts = {s.p.m, t.m, &fewer, &t.rows};

@@ -162,8 +162,8 @@ static void a_hundred_thousand_pairs_load(void **state) {
 
 /* ---- label events ---- */
 
-static int64_t vote(struct dpref_fixture *f, int64_t pair, enum decision decision, int left, double strength, int64_t undo_of,
-                    double weight) {
+static int64_t vote(struct dpref_fixture *f, int64_t pair, enum decision decision, int left, double strength,
+                    int64_t undo_of, double weight) {
     const struct pref_pair *p = dpref_find(&f->d, pair);
     struct label_event ev = {.annotator = "ann",
                              .pair_id = pair,
@@ -183,8 +183,8 @@ static int64_t vote(struct dpref_fixture *f, int64_t pair, enum decision decisio
     return ev.seq;
 }
 
-static void label_is(struct dpref_fixture *f, int64_t pair, enum label_source source, bool active, double o, double weight,
-                     double flip, int64_t event) {
+static void label_is(struct dpref_fixture *f, int64_t pair, enum label_source source, bool active, double o,
+                     double weight, double flip, int64_t event) {
     const struct pref_pair *p = dpref_find(&f->d, pair);
     assert_int_equal(p->source, source);
     assert_int_equal(p->active, active);
@@ -441,11 +441,11 @@ static void counts_follow_the_labels_in_force(void **state) {
     int heldout = 0;
     for (int i = 0; i < f->d.n; i++) heldout += f->d.pair[i].heldout;
     char expected[300];
-    snprintf(
-        expected, sizeof expected,
-        "{\"records\":8,\"by_source\":{\"none\":1,\"teacher\":3,\"human\":4,\"import\":0,\"oracle\":0,\"self\":0},\"events\":8,"
-        "\"heldout\":%d,\"iterations\":1}",
-        heldout);
+    snprintf(expected, sizeof expected,
+             "{\"records\":8,\"by_source\":{\"none\":1,\"teacher\":3,\"human\":4,\"import\":0,\"oracle\":0,\"self\":0},"
+             "\"events\":8,"
+             "\"heldout\":%d,\"iterations\":1}",
+             heldout);
     must(db_open(&reader, f->path, DB_READ, false, &e), &e);
     char *json = dpref_stats_json(&reader, &e);
     assert_non_null(json);
@@ -550,8 +550,9 @@ static void a_hostile_file_is_refused(void **state) {
     dpref_load_fails(f, "UPDATE pair SET n_x=1000000 WHERE id=2", "pair 2: 24 bytes of tokens do not fit the counts");
     dpref_load_fails(f, "UPDATE pair SET n_x=-1, n_y0=6 WHERE id=2", "do not fit the counts");
     dpref_load_fails(f, "UPDATE pair SET n_x=2147483647, n_y0=2147483647, n_y1=2147483647 WHERE id=2",
-               "do not fit the counts");
-    dpref_load_fails(f, "UPDATE pair SET tokens=x'FFFFFFFF0000000000000000000000000000000000000000' WHERE id=2", "tokens");
+                     "do not fit the counts");
+    dpref_load_fails(f, "UPDATE pair SET tokens=x'FFFFFFFF0000000000000000000000000000000000000000' WHERE id=2",
+                     "tokens");
     dpref_load_fails(f, "UPDATE pair SET source=9 WHERE id=2", "pair 2: unknown label source 9");
     dpref_load_fails(f, "UPDATE pair SET origin1=5 WHERE id=2", "pair 2: an answer by origin 0, item 0 and one by 5,");
     dpref_load_fails(f, "UPDATE pair SET item0=-1 WHERE id=2", "pair 2: an answer by origin 0, item -1");

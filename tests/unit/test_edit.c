@@ -1,5 +1,6 @@
-/* Written answers in D_pref: the pairs of an edit through the file and back, its undo before and after other labels, what counts and exports make
- * of them, files of an older version; which texts become tokens; and the batch that an answer enters. The running game: test_written_answer.c. */
+/* Written answers in D_pref: the pairs of an edit through the file and back, its undo before and after other labels,
+ * what counts and exports make of them, files of an older version; which texts become tokens; and the batch that an
+ * answer enters. The running game: test_written_answer.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +21,8 @@
 
 static const int32_t TOKENS[] = {1, 2, 3, 4, 5, 6, 7, 8};
 
-static bool add(struct dpref_fixture *f, const struct pref_pair *label, const char *y0, const char *y1, const int32_t *t0, const int32_t *t1) {
+static bool add(struct dpref_fixture *f, const struct pref_pair *label, const char *y0, const char *y1,
+                const int32_t *t0, const int32_t *t1) {
     const struct passage x = {"how many?", TOKENS, 2, false, {0}};
     const struct passage a = {y0, t0, 2, false, {ORIGIN_TEACHER, 0}}, b = {y1, t1, 2, true, {ORIGIN_CANDIDATE, 3}};
     struct err e;
@@ -32,15 +34,22 @@ static bool add(struct dpref_fixture *f, const struct pref_pair *label, const ch
 
 /* Pair 1 as the game makes it: "four" by the teacher, "five" by the student. */
 static void add_game_pair(struct dpref_fixture *f) {
-    const struct pref_pair label = {.tick = 10, .iteration = 1, .source = SOURCE_TEACHER, .active = true, .o = 1, .weight = 1, .flip = 0.05};
+    const struct pref_pair label = {
+        .tick = 10, .iteration = 1, .source = SOURCE_TEACHER, .active = true, .o = 1, .weight = 1, .flip = 0.05};
     assert_true(add(f, &label, "four", "five", TOKENS + 2, TOKENS + 4));
 }
 
 static int64_t act(struct dpref_fixture *f, int64_t pair, enum decision decision, int64_t undo_of) {
     struct err e;
     char text[] = "It is four.";
-    struct label_event ev = {.annotator = "ann", .pair_id = pair, .pair_hash = dpref_find(&f->d, pair)->pair_hash, .decision = decision,
-                             .strength = 1, .sampler = "newest", .propensity = 1, .undo_of = undo_of,
+    struct label_event ev = {.annotator = "ann",
+                             .pair_id = pair,
+                             .pair_hash = dpref_find(&f->d, pair)->pair_hash,
+                             .decision = decision,
+                             .strength = 1,
+                             .sampler = "newest",
+                             .propensity = 1,
+                             .undo_of = undo_of,
                              .text = decision == DECISION_EDIT ? text : NULL};
     must(label_event_commit(&f->db, &ev, &e) && dpref_apply_event(&f->d, &ev, DPREF_FLIP, DPREF_WEIGHT, &e), &e);
     return ev.seq;
@@ -49,7 +58,13 @@ static int64_t act(struct dpref_fixture *f, int64_t pair, enum decision decision
 /* The edit of pair 1, with the pairs that the engine makes of it: 2 and 3. */
 static int64_t write_answer(struct dpref_fixture *f) {
     const int64_t seq = act(f, 1, DECISION_EDIT, 0);
-    const struct pref_pair label = {.tick = 11, .iteration = 1, .edit = seq, .source = SOURCE_HUMAN, .active = true, .o = 1, .weight = DPREF_WEIGHT,
+    const struct pref_pair label = {.tick = 11,
+                                    .iteration = 1,
+                                    .edit = seq,
+                                    .source = SOURCE_HUMAN,
+                                    .active = true,
+                                    .o = 1,
+                                    .weight = DPREF_WEIGHT,
                                     .flip = DPREF_FLIP};
     assert_true(add(f, &label, "It is four.", "four", TOKENS + 6, TOKENS + 2));
     assert_true(add(f, &label, "It is four.", "five", TOKENS + 6, TOKENS + 4));
@@ -90,7 +105,8 @@ static void pairs_of_an_edit_come_back(void **state) {
         assert_int_equal(d->pair[2].tick, 11);
         assert_true(d->pair[2].prompt_hash == d->pair[0].prompt_hash && d->pair[2].heldout == d->pair[0].heldout);
         assert_true(d->pair[1].pair_hash != d->pair[2].pair_hash);
-        assert_int_equal(d->pair[0].source, SOURCE_TEACHER); /* the edit decides nothing about the pair it was written for */
+        /* the edit decides nothing about the pair it was written for */
+        assert_int_equal(d->pair[0].source, SOURCE_TEACHER);
         assert_int_equal(d->pair[0].event, 0);
         assert_int_equal(d->n_by_source[SOURCE_HUMAN], 2);
         assert_int_equal(d->n_by_source[SOURCE_TEACHER], 2);
@@ -119,7 +135,7 @@ static void pairs_of_a_rolled_back_transaction_are_forgotten(void **state) {
     assert_int_equal(f->d.n_by_source[SOURCE_HUMAN], 0);
     assert_int_equal(dpref_find_edit(&f->d, edit, &first), 0);
     must(dpref_load(&again, &f->db, &e), &e);
-    assert_int_equal(again.n, 3); /* the file is the transaction's business */
+    assert_int_equal(again.n, 3);   /* the file is the transaction's business */
     act(f, 1, DECISION_UNDO, edit); /* of an edit without pairs */
     assert_int_equal(f->d.n_by_source[SOURCE_TEACHER], 1);
     dpref_free(&again);
@@ -185,7 +201,8 @@ static void counts_are(struct dpref_fixture *f, int human, int events) {
     char expected[200];
     const int heldout = f->d.pair[0].heldout ? 1 + human : 0;
     snprintf(expected, sizeof expected,
-             "{\"records\":%d,\"by_source\":{\"none\":0,\"teacher\":1,\"human\":%d,\"import\":0,\"oracle\":0,\"self\":0},\"events\":%d,"
+             "{\"records\":%d,\"by_source\":{\"none\":0,\"teacher\":1,\"human\":%d,\"import\":0,\"oracle\":0,\"self\":"
+             "0},\"events\":%d,"
              "\"heldout\":%d,\"iterations\":1}",
              1 + human, human, events, heldout);
     char *json = dpref_stats_json(&f->db, &e);
@@ -197,7 +214,8 @@ static void counts_are(struct dpref_fixture *f, int human, int events) {
 static bool add_line(void *ctx, const cJSON *obj, const char *where, struct err *e) {
     struct strbuf *b = ctx;
     const char *chosen, *rejected;
-    if (!json_get_string(obj, "chosen", where, &chosen, e) || !json_get_string(obj, "rejected", where, &rejected, e)) return false;
+    if (!json_get_string(obj, "chosen", where, &chosen, e) || !json_get_string(obj, "rejected", where, &rejected, e))
+        return false;
     strbuf_printf(b, "%s > %s\n", chosen, rejected);
     return true;
 }
@@ -339,12 +357,14 @@ static void texts_become_tokens_or_are_refused(void **state) {
     struct tokenizer *t = small_vocabulary(*state);
     tokens_are(t, "ab", 8, (const int32_t[]){0, 1, 2}, 3, false);
     tokens_are(t, "ab", 3, (const int32_t[]){0, 1, 2}, 3, false);
-    tokens_are(t, "ab", 2, (const int32_t[]){0, 1}, 2, true); /* no room for the end of the turn: cut, like a teacher output */
+    /* no room for the end of the turn: cut, like a teacher output */
+    tokens_are(t, "ab", 2, (const int32_t[]){0, 1}, 2, true);
     tokens_are(t, "abba", 1, (const int32_t[]){0}, 1, true);
     tokens_are(t, "a<e>b", 8, (const int32_t[]){0, 1, 2}, 3, false); /* a text cannot close its own turn */
     text_is_refused(t, "", "is empty");
     text_is_refused(t, " \t\r\n ", "is empty");
-    text_is_refused(t, "\xC2\xA0\xE3\x80\x80\xE2\x80\x8B\xE2\x80\xA8\x07", "is empty"); /* blanks of other scripts, a bell */
+    /* blanks of other scripts, a bell */
+    text_is_refused(t, "\xC2\xA0\xE3\x80\x80\xE2\x80\x8B\xE2\x80\xA8\x07", "is empty");
     text_is_refused(t, "a\xFF", "not valid UTF-8 (byte 2)");
     text_is_refused(t, "ab\xE2\x82", "not valid UTF-8 (byte 3)");
     text_is_refused(t, "\xED\xA0\x80", "not valid UTF-8 (byte 1)"); /* a surrogate */
@@ -357,7 +377,12 @@ static void texts_become_tokens_or_are_refused(void **state) {
 /* As much of a game as labels need: no models. Takes the fixture's pairs; give them back with end_game. */
 static struct game begin_game(struct dpref_fixture *f, struct options *o) {
     options_default(o);
-    return (struct game){.o = o, .db = &f->db, .tok = small_vocabulary(f), .chat = CHAT_RAW, .dpref = f->d, .st = {.tick = 20, .iteration = 2}};
+    return (struct game){.o = o,
+                         .db = &f->db,
+                         .tok = small_vocabulary(f),
+                         .chat = CHAT_RAW,
+                         .dpref = f->d,
+                         .st = {.tick = 20, .iteration = 2}};
 }
 
 static void end_game(struct dpref_fixture *f, struct game *g) {
@@ -369,8 +394,13 @@ static void end_game(struct dpref_fixture *f, struct game *g) {
 
 static struct label_event new_edit(struct game *g, int64_t pair, char *text, double strength) {
     struct err e;
-    struct label_event ev = {.annotator = "ann", .pair_id = pair, .pair_hash = dpref_find(&g->dpref, pair)->pair_hash,
-                             .decision = DECISION_EDIT, .strength = strength, .sampler = "newest", .text = text};
+    struct label_event ev = {.annotator = "ann",
+                             .pair_id = pair,
+                             .pair_hash = dpref_find(&g->dpref, pair)->pair_hash,
+                             .decision = DECISION_EDIT,
+                             .strength = strength,
+                             .sampler = "newest",
+                             .text = text};
     must(label_event_commit(g->db, &ev, &e), &e);
     return ev;
 }
@@ -383,9 +413,11 @@ static void an_answer_enters_the_very_next_batch(void **state) {
     for (int i = 0; i < 20; i++) add_game_pair(f);
     struct game g = begin_game(f, &o);
     struct label_event ev = new_edit(&g, 5, text, 1);
-    assert_false(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, true, &e)); /* nothing was made before any checkpoint */
+    /* nothing was made before any checkpoint */
+    assert_false(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, true, &e));
     assert_non_null(strstr(e.msg, "are missing"));
-    must(db_begin(g.db, &e) && game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, false, &e) && db_commit(g.db, &e), &e);
+    must(db_begin(g.db, &e) && game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, false, &e) && db_commit(g.db, &e),
+         &e);
     assert_int_equal(g.dpref.n, 22);
     assert_int_equal(game_draw_pairs(&g, 8), 8);
     for (int i = 0; i < 2; i++) {
@@ -398,7 +430,8 @@ static void an_answer_enters_the_very_next_batch(void **state) {
         assert_memory_equal(p->tokens + 7, i ? TOKENS + 4 : TOKENS + 2, 2 * sizeof(int32_t));
     }
     assert_int_equal(g.n_fresh, 0);
-    for (int again = 0; again < 2; again++) { /* as a resume does: the pairs are there, and new only if it came after the checkpoint */
+    /* as a resume does: the pairs are there, and new only if it came after the checkpoint */
+    for (int again = 0; again < 2; again++) {
         must(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, again, &e), &e);
         assert_int_equal(g.dpref.n, 22);
         assert_int_equal(g.n_fresh, again ? 0 : 2);
@@ -416,10 +449,12 @@ static void an_answer_to_a_held_out_prompt_never_trains(void **state) {
     struct err e;
     char text[] = "ab", prompt[24];
     bool made;
-    for (int i = 0; i == 0 || !dpref_is_heldout(hash_text(prompt)); i++) snprintf(prompt, sizeof prompt, "prompt %d", i);
+    for (int i = 0; i == 0 || !dpref_is_heldout(hash_text(prompt)); i++)
+        snprintf(prompt, sizeof prompt, "prompt %d", i);
     const struct pref_pair label = {.source = SOURCE_TEACHER, .active = true, .o = 1, .weight = 1};
     const struct passage x = {prompt, TOKENS, 2, false, {0}};
-    const struct passage y0 = {"four", TOKENS + 2, 2, false, {ORIGIN_TEACHER, 0}}, y1 = {"five", TOKENS + 4, 2, false, {ORIGIN_STUDENT, 0}};
+    const struct passage y0 = {"four", TOKENS + 2, 2, false, {ORIGIN_TEACHER, 0}},
+                         y1 = {"five", TOKENS + 4, 2, false, {ORIGIN_STUDENT, 0}};
     must(pair_add(&f->d, &label, &x, &y0, &y1, &made, &e), &e);
     add_game_pair(f);
     struct game g = begin_game(f, &o);

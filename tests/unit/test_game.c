@@ -26,7 +26,9 @@ static struct played *open_game(const char *assignments) {
     struct err e = {0};
     p->o = tiny_options(assignments);
     unlink(tiny_path("game.db"));
-    if (!db_open(&p->db, tiny_path("game.db"), DB_CREATE, false, &e) || !game_open(&p->g, &p->o, &p->db, &nobody, false, &e)) fail_msg("%s", e.msg);
+    if (!db_open(&p->db, tiny_path("game.db"), DB_CREATE, false, &e) ||
+        !game_open(&p->g, &p->o, &p->db, &nobody, false, &e))
+        fail_msg("%s", e.msg);
     return p;
 }
 
@@ -52,7 +54,8 @@ static void play_until(struct played *p, enum run_phase phase, int count) {
 
 static uint64_t hash_of(const struct reward *r) { return model_hash(r->t.model); }
 
-/* Weights of both rewards after the first fit, with the labels of the pairs of one half turned round before it, -1: of none. */
+/* Weights of both rewards after the first fit, with the labels of the pairs of one half turned round before it, -1: of
+ * none. */
 static void fit_with(int half, uint64_t *fitted, uint64_t *held) {
     struct played *p = open_game("reward.held=on prompts.per_iteration=40");
     int turned = 0;
@@ -87,7 +90,8 @@ static void r_held_does_not_play(void **state) {
     const uint64_t held = hash_of(&p->g.held), adversary = hash_of(&p->g.fitted);
     play_until(p, PHASE_CHECKPOINT, 1);
     assert_true(hash_of(&p->g.held) == held && hash_of(&p->g.adversary) != adversary);
-    assert_true(isfinite(p->g.st.held_mean) && p->g.st.held_lo <= p->g.st.held_mean && p->g.st.held_mean <= p->g.st.held_hi);
+    assert_true(isfinite(p->g.st.held_mean) && p->g.st.held_lo <= p->g.st.held_mean &&
+                p->g.st.held_mean <= p->g.st.held_hi);
     assert_true(p->g.st.held_mean != p->g.st.fitted_mean && isfinite(p->g.st.rm_held));
     close_game(p);
 }
@@ -103,7 +107,8 @@ static void keep_log(void *ctx, enum alert_level level, const char *text) {
 }
 
 /* Spoil the gradient that a step of the phase accumulates on. */
-static void spoil(const char *assignments, enum run_phase phase, struct trainee *(*which)(struct game *g), const char *name) {
+static void spoil(const char *assignments, enum run_phase phase, struct trainee *(*which)(struct game *g),
+                  const char *name) {
     struct played *p = open_game(assignments);
     struct game *g = &p->g;
     struct err e = {0};
@@ -118,8 +123,10 @@ static void spoil(const char *assignments, enum run_phase phase, struct trainee 
         if (game_step(g, true, &e) != GAME_REFUSED) fail_msg("%s, %s: %s", assignments, name, e.msg);
         if (!strstr(e.msg, name) || !strstr(e.msg, "undone")) fail_msg("%s", e.msg);
         assert_true(model_hash(g->student.model) == student && model_hash(t->model) == weights && t->opt.step == taken);
-        assert_true(g->st.tick == tick + 1 + i && g->st.step == step && g->st.policy_step == policy_step && g->st.phase == (int64_t)phase);
-        assert_true(g->watch.n_findings == 1 && g->watch.finding[0].id == SIGNATURE_NON_FINITE && g->watch.finding[0].since_tick == tick);
+        assert_true(g->st.tick == tick + 1 + i && g->st.step == step && g->st.policy_step == policy_step &&
+                    g->st.phase == (int64_t)phase);
+        assert_true(g->watch.n_findings == 1 && g->watch.finding[0].id == SIGNATURE_NON_FINITE &&
+                    g->watch.finding[0].since_tick == tick);
         assert_true(g->watch.found_not_finite == (i == 0)); /* raised once, then it stands */
     }
     assert_non_null(strstr(logged, "2 non-finite values: gradient_"));
@@ -150,8 +157,12 @@ static void a_step_that_is_not_finite_is_undone(void **state) {
 
 /* ---- rows of the failure signatures ---- */
 
-static double evaluated(const struct game *g, int figure) { return g->watch.history.evaluation[(g->watch.history.n_evaluations - 1) % SIGNATURE_EVALUATIONS][figure]; }
-static double stepped(const struct game *g, int figure) { return g->watch.history.step[(g->watch.history.n_steps - 1) % SIGNATURE_STEPS][figure]; }
+static double evaluated(const struct game *g, int figure) {
+    return g->watch.history.evaluation[(g->watch.history.n_evaluations - 1) % SIGNATURE_EVALUATIONS][figure];
+}
+static double stepped(const struct game *g, int figure) {
+    return g->watch.history.step[(g->watch.history.n_steps - 1) % SIGNATURE_STEPS][figure];
+}
 
 static void every_step_and_evaluation_leaves_a_row(void **state) {
     (void)state;
@@ -159,21 +170,38 @@ static void every_step_and_evaluation_leaves_a_row(void **state) {
     const struct game *g = &p->g;
     play_until(p, PHASE_DESCENT, 1);
     assert_true(g->watch.history.n_steps == 1 && stepped(g, STEP_TICK) == (double)g->st.tick - 1);
-    assert_true(stepped(g, STEP_GRADIENT_REWARD) > 0 && isfinite(stepped(g, STEP_GAP_ASCENT)) && isnan(stepped(g, STEP_ENTROPY)));
+    assert_true(stepped(g, STEP_GRADIENT_REWARD) > 0 && isfinite(stepped(g, STEP_GAP_ASCENT)) &&
+                isnan(stepped(g, STEP_ENTROPY)));
     play_until(p, PHASE_EVALUATE, 1);
     assert_true(g->watch.history.n_steps == 2 + 2 * 2); /* ascents, descents */
-    assert_true(stepped(g, STEP_GRADIENT_STUDENT) > 0 && stepped(g, STEP_ENTROPY) > 0 && isfinite(stepped(g, STEP_KL)) &&
-                isfinite(stepped(g, STEP_STUDENT_REWARD)) && isnan(stepped(g, STEP_GAP_ASCENT)));
+    assert_true(stepped(g, STEP_GRADIENT_STUDENT) > 0 && stepped(g, STEP_ENTROPY) > 0 &&
+                isfinite(stepped(g, STEP_KL)) && isfinite(stepped(g, STEP_STUDENT_REWARD)) &&
+                isnan(stepped(g, STEP_GAP_ASCENT)));
     play_until(p, PHASE_CHECKPOINT, 1);
     assert_true(g->watch.history.n_evaluations == 1);
-    static const int KNOWN[] = {EVAL_GAP_WORST_LO, EVAL_GAP_FITTED_HI, EVAL_GAP_HELD, EVAL_GAP_TRUE, EVAL_STUDENT_REWARD_HELD, EVAL_RM_HELDOUT, EVAL_RM_LENGTH,
-                                EVAL_LENGTH_CORRELATION, EVAL_ENTROPY, EVAL_KL, EVAL_TRUNCATED, EVAL_IDENTICAL, EVAL_SLACK, EVAL_BETA, EVAL_ZETA};
+    static const int KNOWN[] = {EVAL_GAP_WORST_LO,
+                                EVAL_GAP_FITTED_HI,
+                                EVAL_GAP_HELD,
+                                EVAL_GAP_TRUE,
+                                EVAL_STUDENT_REWARD_HELD,
+                                EVAL_RM_HELDOUT,
+                                EVAL_RM_LENGTH,
+                                EVAL_LENGTH_CORRELATION,
+                                EVAL_ENTROPY,
+                                EVAL_KL,
+                                EVAL_TRUNCATED,
+                                EVAL_IDENTICAL,
+                                EVAL_SLACK,
+                                EVAL_BETA,
+                                EVAL_ZETA};
     static const int UNKNOWN[] = {EVAL_ZERO_GROUPS, EVAL_BETA_FLOOR, EVAL_TRUTH_EXCESS, EVAL_Q_NORM};
     for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
         if (!isfinite(evaluated(g, KNOWN[i]))) fail_msg("figure %d is %g", KNOWN[i], evaluated(g, KNOWN[i]));
     for (size_t i = 0; i < sizeof UNKNOWN / sizeof *UNKNOWN; i++) assert_true(isnan(evaluated(g, UNKNOWN[i])));
-    assert_true(evaluated(g, EVAL_GAP_WORST) == g->st.worst_mean && evaluated(g, EVAL_BETA) == 10 && evaluated(g, EVAL_KL) > 0);
-    assert_true(evaluated(g, EVAL_ENTROPY) > 0 && evaluated(g, EVAL_TRUNCATED) >= 0 && evaluated(g, EVAL_TRUNCATED) <= 1);
+    assert_true(evaluated(g, EVAL_GAP_WORST) == g->st.worst_mean && evaluated(g, EVAL_BETA) == 10 &&
+                evaluated(g, EVAL_KL) > 0);
+    assert_true(evaluated(g, EVAL_ENTROPY) > 0 && evaluated(g, EVAL_TRUNCATED) >= 0 &&
+                evaluated(g, EVAL_TRUNCATED) <= 1);
     close_game(p);
 }
 
@@ -182,17 +210,22 @@ static void what_a_way_of_playing_measures_is_in_its_rows(void **state) {
     static const struct {
         const char *options;
         int figure;
-    } HAVE[] = {{"game.descent=sampled", EVAL_ZERO_GROUPS}, {"reward.access=white-box", EVAL_Q_NORM}, {"beta.mode=auto", EVAL_BETA_FLOOR},
-                {"game.scope=head head.rank=4", EVAL_TRUTH_EXCESS}, {"algorithm=moment", EVAL_Q_NORM}};
+    } HAVE[] = {{"game.descent=sampled", EVAL_ZERO_GROUPS},
+                {"reward.access=white-box", EVAL_Q_NORM},
+                {"beta.mode=auto", EVAL_BETA_FLOOR},
+                {"game.scope=head head.rank=4", EVAL_TRUTH_EXCESS},
+                {"algorithm=moment", EVAL_Q_NORM}};
     for (size_t i = 0; i < sizeof HAVE / sizeof *HAVE; i++) {
         struct played *p = open_game(HAVE[i].options);
         play_until(p, PHASE_CHECKPOINT, 1);
-        if (!isfinite(evaluated(&p->g, HAVE[i].figure))) fail_msg("%s: %g", HAVE[i].options, evaluated(&p->g, HAVE[i].figure));
+        if (!isfinite(evaluated(&p->g, HAVE[i].figure)))
+            fail_msg("%s: %g", HAVE[i].options, evaluated(&p->g, HAVE[i].figure));
         close_game(p);
     }
 }
 
-/* What trains without a game has the student's gradient in its rows, and nothing of a game; the first training of a raw student is no part of it. */
+/* What trains without a game has the student's gradient in its rows, and nothing of a game; the first training of a raw
+ * student is no part of it. */
 static void every_algorithm_leaves_its_steps(void **state) {
     (void)state;
     static const char *const ALGORITHMS[] = {"algorithm=sft", "algorithm=fkl sft.steps=3", "algorithm=dpo"};
@@ -201,7 +234,8 @@ static void every_algorithm_leaves_its_steps(void **state) {
         const struct game *g = &p->g;
         play_until(p, PHASE_CHECKPOINT, 1);
         assert_int_equal(g->watch.history.n_steps, game_student_steps(g));
-        assert_true(stepped(g, STEP_GRADIENT_STUDENT) > 0 && isnan(stepped(g, STEP_GRADIENT_REWARD)) && isnan(stepped(g, STEP_GAP_ASCENT)));
+        assert_true(stepped(g, STEP_GRADIENT_STUDENT) > 0 && isnan(stepped(g, STEP_GRADIENT_REWARD)) &&
+                    isnan(stepped(g, STEP_GAP_ASCENT)));
         assert_true(g->watch.history.n_evaluations == 1 && isnan(evaluated(g, EVAL_ENTROPY)));
         close_game(p);
     }
@@ -209,7 +243,8 @@ static void every_algorithm_leaves_its_steps(void **state) {
 
 /* ---- batches of pairs ---- */
 
-/* A batch that is smaller than a prompt's pairs still comes to all of them, where they are ranked: groups share their first answer. */
+/* A batch that is smaller than a prompt's pairs still comes to all of them, where they are ranked: groups share their
+ * first answer. */
 static void every_ranked_pair_is_drawn(void **state) {
     (void)state;
     struct played *p = open_game("algorithm=dpo samples_per_prompt=4");

@@ -30,9 +30,7 @@ static void setting_new(struct setting *s) {
     fixture_rows(&s->r);
 }
 
-static void setting_free(struct setting *s) {
-    fixture_batch_free(&s->r.f);
-}
+static void setting_free(struct setting *s) { fixture_batch_free(&s->r.f); }
 
 static double nll_loss(const struct model *m, const double *params, void *ctx) {
     const struct setting *s = ctx;
@@ -58,7 +56,8 @@ static double reward_loss(const struct model *m, const double *params, void *ctx
 static struct exact_terms reference_exact(const struct model *m, const double *params, const struct setting *s) {
     const int n = m->cfg.n_vocab;
     double *l = fixture_log_softmax(m, params, &s->r), *lo = fixture_log_softmax(s->other->m, s->other->params, &s->r);
-    double *lf = s->ref ? fixture_log_softmax(s->ref->m, s->ref->params, &s->r) : NULL, *r = calloc((size_t)n, sizeof *r);
+    double *lf = s->ref ? fixture_log_softmax(s->ref->m, s->ref->params, &s->r) : NULL,
+           *r = calloc((size_t)n, sizeof *r);
     struct exact_terms t = {0};
     for (int i = 0; i < N_ROWS; i++) {
         reference_rewards(lo + i * n, n, (double)BOUND, r);
@@ -139,13 +138,14 @@ static void check_exact(struct setting *s, bool tied, float kl_coef, fixture_los
     wide.d_model = 18;
     wide.tied = false;
     const struct head_rows rows = fixture_head_rows(&s->r, NULL);
-    struct fixture_pass reward = fixture_pass(&wide, 31, &s->r.f.b, &rows), ref = fixture_pass(&FIXTURE_SMALL, 33, &s->r.f.b, &rows);
+    struct fixture_pass reward = fixture_pass(&wide, 31, &s->r.f.b, &rows),
+                        ref = fixture_pass(&FIXTURE_SMALL, 33, &s->r.f.b, &rows);
     s->other = &reward;
     s->ref = kl_coef != 0.0f ? &ref : NULL;
     struct fixture_pass t = trained_new(s, tied);
     struct exact_terms found;
-    assert_true(head_exact_descent(t.m, &t.rows, reward.m, &reward.rows, BOUND, s->ref ? ref.m : NULL, &ref.rows, s->r.weight, kl_coef,
-                                   t.space, &found, t.dhidden, t.grads, NULL));
+    assert_true(head_exact_descent(t.m, &t.rows, reward.m, &reward.rows, BOUND, s->ref ? ref.m : NULL, &ref.rows,
+                                   s->r.weight, kl_coef, t.space, &found, t.dhidden, t.grads, NULL));
     const struct exact_terms expected = reference_exact(t.m, t.params, s);
     assert_true(fabs(found.value - expected.value) < 1e-4);
     assert_true(fabs(found.kl - expected.kl) < 1e-4);

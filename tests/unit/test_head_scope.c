@@ -1,5 +1,6 @@
-/* Scope `head`: features, values and descent of linear rewards against naive double computations; identities (centring, unit variance,
- * linearity, the fitted reward at w0); restored bases; independence of threads; bad input; and the way into the confidence set. */
+/* Scope `head`: features, values and descent of linear rewards against naive double computations; identities (centring,
+ * unit variance, linearity, the fitted reward at w0); restored bases; independence of threads; bad input; and the way
+ * into the confidence set. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +23,7 @@
 enum { VOCAB = FIXTURE_VOCAB, DIM = FIXTURE_DIM, K = 5, N = 1 + K, N_SEQ = 14, MAX_NEW = 16 };
 static const float BOUND = 3.0f, KL_COEF = 0.3f;
 
-/* ---- A fitted reward, sequences and a basis ---------------------------------------------------------------------------- */
+/* ---- A fitted reward, sequences and a basis ---------------------------------------------------------------------- */
 
 struct scene {
     struct reward r;
@@ -34,8 +35,10 @@ struct scene {
 static void add_random(struct sequences *q, int n_seq, int n_vocab, uint64_t seed) {
     int32_t token[40];
     for (int i = 0; i < n_seq; i++) {
-        for (int t = 0; t < 40; t++) token[t] = (int32_t)rng_below((uint64_t)n_vocab, seed, RNG_TEST, (uint64_t)i, (uint64_t)t);
-        const int n_x = 1 + (int)rng_below(6, seed, RNG_TEST, 1000, (uint64_t)i), n_y = 2 + (int)rng_below(12, seed, RNG_TEST, 1001, (uint64_t)i);
+        for (int t = 0; t < 40; t++)
+            token[t] = (int32_t)rng_below((uint64_t)n_vocab, seed, RNG_TEST, (uint64_t)i, (uint64_t)t);
+        const int n_x = 1 + (int)rng_below(6, seed, RNG_TEST, 1000, (uint64_t)i),
+                  n_y = 2 + (int)rng_below(12, seed, RNG_TEST, 1001, (uint64_t)i);
         sequences_add(q, token, n_x, token + n_x, n_y, false);
     }
 }
@@ -71,7 +74,7 @@ static void random_weights(struct head_scope *s, uint64_t seed, double *w) {
     assert_true(head_scope_set_weights(s, w, NULL));
 }
 
-/* ---- The same, written down again ------------------------------------------------------------------------------------ */
+/* ---- The same, written down again -------------------------------------------------------------------------------- */
 
 /* F(s,a) of all actions, [n_vocab, N], from the definition: A and B as the scope holds them, the rest in double. */
 static void reference_state(const struct scene *c, const double *params, const double *hidden, double *f) {
@@ -104,13 +107,14 @@ static double *reference_rows(const struct scene *c) {
     double *hidden = reference_hidden(m, params, &b);
     const size_t each = (size_t)m->cfg.n_vocab * (size_t)(1 + c->s.k);
     double *f = calloc((size_t)c->q.n_rows * each, sizeof *f);
-    for (int h = 0; h < c->q.n_rows; h++) reference_state(c, params, hidden + c->q.row[h] * m->cfg.d_model, f + (size_t)h * each);
+    for (int h = 0; h < c->q.n_rows; h++)
+        reference_state(c, params, hidden + c->q.row[h] * m->cfg.d_model, f + (size_t)h * each);
     free(params);
     free(hidden);
     return f;
 }
 
-/* ---- Features -------------------------------------------------------------------------------------------------------- */
+/* ---- Features ---------------------------------------------------------------------------------------------------- */
 
 static void test_features_against_double(void **state) {
     (void)state;
@@ -162,7 +166,8 @@ static void test_fitted_reward(void **state) {
     scene_free(&c);
 }
 
-/* sum_b b(b|s) F(s,b) = 0, and |F_j| <= M_j, at every state; and the deviation of every correction is 1 on the sample. */
+/* sum_b b(b|s) F(s,b) = 0, and |F_j| <= M_j, at every state; and the deviation of every correction is 1 on the
+ * sample. */
 static void test_centred_bounded_scaled(void **state) {
     (void)state;
     struct scene c;
@@ -175,7 +180,8 @@ static void test_centred_bounded_scaled(void **state) {
         double length = 0;
         float low = c.s.projected[j], high = low;
         for (int i = 0; i < DIM; i++) length += pow((double)c.s.a[j * DIM + i], 2);
-        for (int a = 0; a < VOCAB; a++) low = fminf(low, c.s.projected[a * K + j]), high = fmaxf(high, c.s.projected[a * K + j]);
+        for (int a = 0; a < VOCAB; a++)
+            low = fminf(low, c.s.projected[a * K + j]), high = fmaxf(high, c.s.projected[a * K + j]);
         most[j] = sqrt(length * DIM) * (double)norm * (double)(high - low);
     }
     for (int h = 0; h < c.p.n; h++) {
@@ -215,8 +221,8 @@ static void test_centred_bounded_scaled(void **state) {
     scene_free(&c);
 }
 
-/* Rows of a are the principal directions of h: orthogonal, and the variance along one is what an eigenvector's must be. Actions that lie in
- * a plane leave the later corrections nothing but rounding: they are 0 everywhere. */
+/* Rows of a are the principal directions of h: orthogonal, and the variance along one is what an eigenvector's must be.
+ * Actions that lie in a plane leave the later corrections nothing but rounding: they are 0 everywhere. */
 static void test_directions(void **state) {
     (void)state;
     struct scene c;
@@ -229,7 +235,8 @@ static void test_directions(void **state) {
     for (int h = 0; h < c.p.n; h++)
         for (int i = 0; i < DIM; i++)
             for (int j = 0; j < DIM; j++)
-                cov[i][j] += ((double)c.p.hidden[h * DIM + i] - mean[i]) * ((double)c.p.hidden[h * DIM + j] - mean[j]) / c.p.n;
+                cov[i][j] +=
+                    ((double)c.p.hidden[h * DIM + i] - mean[i]) * ((double)c.p.hidden[h * DIM + j] - mean[j]) / c.p.n;
     for (int j = 0; j < K; j++) {
         const float *a = c.s.a + j * DIM;
         double length = 0, along = 0;
@@ -269,11 +276,12 @@ static void test_pairs(void **state) {
     const int first[] = {0, 7, 3}, second[] = {1, 0, 3};
     head_scope_pairs(&c.s, feature, first, second, 3, difference);
     for (int i = 0; i < 3; i++)
-        for (int j = 0; j < N; j++) assert_true(difference[i * N + j] == feature[first[i] * N + j] - feature[second[i] * N + j]);
+        for (int j = 0; j < N; j++)
+            assert_true(difference[i * N + j] == feature[first[i] * N + j] - feature[second[i] * N + j]);
     scene_free(&c);
 }
 
-/* ---- Descent --------------------------------------------------------------------------------------------------------- */
+/* ---- Descent ----------------------------------------------------------------------------------------------------- */
 
 struct descent {
     struct scene *c;
@@ -285,7 +293,8 @@ struct descent {
 static double descent_terms(const struct model *m, const double *params, const struct descent *d, double *kl) {
     const struct sequences *q = &d->c->q;
     const struct batch b = sequences_batch(q);
-    double *h = reference_hidden(m, params, &b), *hf = reference_hidden(d->ref->m, d->ref->params, &b), value = 0, l[VOCAB], lf[VOCAB];
+    double *h = reference_hidden(m, params, &b), *hf = reference_hidden(d->ref->m, d->ref->params, &b), value = 0,
+           l[VOCAB], lf[VOCAB];
     *kl = 0;
     for (int i = 0; i < q->n_rows; i++) {
         reference_log_softmax(m, params, h + q->row[i] * m->cfg.d_model, l);
@@ -345,8 +354,8 @@ static void test_descent_gradient(void **state) {
         random_weights(&c.s, 4, d.w);
         const struct head_rows rr = sequences_rows(&c.q, forward(&c));
         struct exact_terms found;
-        assert_true(head_scope_descent(&c.s, t.pi.m, &t.pi.rows, &c.r, &rr, with_kl ? t.ref.m : NULL, &t.ref.rows, d.weight, d.kl_coef,
-                                       t.pi.space, &found, t.pi.dhidden, t.pi.grads, NULL));
+        assert_true(head_scope_descent(&c.s, t.pi.m, &t.pi.rows, &c.r, &rr, with_kl ? t.ref.m : NULL, &t.ref.rows,
+                                       d.weight, d.kl_coef, t.pi.space, &found, t.pi.dhidden, t.pi.grads, NULL));
         double kl;
         assert_true(fabs(found.value - descent_terms(t.pi.m, t.pi.params, &d, &kl)) < 2e-4);
         if (with_kl) assert_true(fabs(found.kl - kl) < 2e-4);
@@ -382,8 +391,8 @@ static void test_descent_at_fitted_reward(void **state) {
     const struct exact_terms found = descend(&c, &t, weight);
     struct exact_terms plain;
     const struct head_rows rr = sequences_rows(&c.q, forward(&c));
-    assert_true(head_exact_descent(t.pi.m, &t.pi.rows, c.r.t.model, &rr, BOUND, t.ref.m, &t.ref.rows, weight, KL_COEF, t.pi.space, &plain,
-                                   dhidden, grads, NULL));
+    assert_true(head_exact_descent(t.pi.m, &t.pi.rows, c.r.t.model, &rr, BOUND, t.ref.m, &t.ref.rows, weight, KL_COEF,
+                                   t.pi.space, &plain, dhidden, grads, NULL));
     assert_memory_equal(&plain, &found, sizeof plain);
     assert_memory_equal(grads, t.pi.grads, t.pi.m->n_params * sizeof *grads);
     assert_memory_equal(dhidden, t.pi.dhidden, (size_t)c.q.n_tokens * 8 * sizeof *dhidden);
@@ -420,10 +429,10 @@ static void test_descent_is_linear(void **state) {
     scene_free(&c);
 }
 
-/* ---- Bits ------------------------------------------------------------------------------------------------------------ */
+/* ---- Bits -------------------------------------------------------------------------------------------------------- */
 
-/* Several chunks of rows, a vocabulary that is no multiple of the vector width, matrix products of several tiles; 1, 2 and 4 threads; and
- * a scope restored from its state. */
+/* Several chunks of rows, a vocabulary that is no multiple of the vector width, matrix products of several tiles; 1, 2
+ * and 4 threads; and a scope restored from its state. */
 static void test_threads_and_restore(void **state) {
     (void)state;
     enum { BIG = 5003, WIDE = 48, MANY = 24, SEQS = 80 };
@@ -469,7 +478,7 @@ static void test_threads_and_restore(void **state) {
     }
 }
 
-/* ---- Errors ---------------------------------------------------------------------------------------------------------- */
+/* ---- Errors ------------------------------------------------------------------------------------------------------ */
 
 static void test_bad_input(void **state) {
     (void)state;
@@ -540,7 +549,7 @@ static void test_out_of_memory(void **state) {
     scene_free(&c);
 }
 
-/* ---- Into the confidence set ----------------------------------------------------------------------------------------- */
+/* ---- Into the confidence set ------------------------------------------------------------------------------------- */
 
 static void test_confidence_set(void **state) {
     (void)state;
@@ -550,7 +559,8 @@ static void test_confidence_set(void **state) {
     scene_new(&c, &FIXTURE_SMALL, K, 2 * PAIRS);
     float *feature = calloc(2 * PAIRS * N, sizeof *feature), difference[PAIRS * N];
     int first[PAIRS], second[PAIRS];
-    double label[PAIRS], flip[PAIRS], value[2 * PAIRS], score[2 * PAIRS], g[N] = {0}, centre[N] = {1}, w_hat[N] = {1}, w_min[N], w_max[N];
+    double label[PAIRS], flip[PAIRS], value[2 * PAIRS], score[2 * PAIRS], g[N] = {0}, centre[N] = {1}, w_hat[N] = {1},
+                                                                          w_min[N], w_max[N];
     assert_true(head_scope_features(&c.s, &c.r, &c.q, feature, &e) && reward_score(&c.r, &c.q, false, score, &e));
     for (int i = 0; i < PAIRS; i++) {
         first[i] = 2 * i;
@@ -562,12 +572,18 @@ static void test_confidence_set(void **state) {
     for (int i = 0; i < 20; i++)
         for (int j = 0; j < N; j++) g[j] += (double)difference[i * N + j] / 20;
     struct confidence *set = confidence_new(PAIRS, N, &e);
-    const struct confidence_pairs pairs = {
-        .feature = difference, .label = label, .flip = flip, .centre = centre, .n_pairs = PAIRS, .ridge = 1e-3, .bound = 5};
+    const struct confidence_pairs pairs = {.feature = difference,
+                                           .label = label,
+                                           .flip = flip,
+                                           .centre = centre,
+                                           .n_pairs = PAIRS,
+                                           .ridge = 1e-3,
+                                           .bound = 5};
     struct confidence_fit fit;
     struct confidence_optimum min = {0}, max = {0};
     assert_true(confidence_set_pairs(set, &pairs, &e) && confidence_fit(set, w_hat, &fit, &e));
-    const double excess = confidence_loss(set, centre, NULL) - fit.loss, zeta = 0.01 + excess; /* so that w0 lies in the set */
+    /* so that w0 lies in the set */
+    const double excess = confidence_loss(set, centre, NULL) - fit.loss, zeta = 0.01 + excess;
     if (!confidence_interval(set, g, zeta, w_min, &min, w_max, &max, &e)) fail_msg("%s", e.msg);
     const double at_centre = dot(g, centre, N);
     assert_true(min.gap < at_centre && at_centre < max.gap);

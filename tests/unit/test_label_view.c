@@ -50,9 +50,7 @@ static void look(struct desk *d) {
     d->view->draw(d->state, canvas_area(&d->canvas), d->s, &d->act);
 }
 
-static int press(struct desk *d, int key) {
-    return d->view->key(d->state, key, d->s, &d->act);
-}
+static int press(struct desk *d, int key) { return d->view->key(d->state, key, d->s, &d->act); }
 
 static void sit_down(struct desk *d, struct snapshot *s, int rows, int cols) {
     *d = (struct desk){.s = s, .act = {.label = take_label, .message = take_message, .annotator = "ann", .now = 50}};

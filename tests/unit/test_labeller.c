@@ -1,5 +1,6 @@
-/* Labellers without a game: mixtures and how they are written, what each labeller decides on every case, shares and noise against binomial bounds,
- * files of labels, the margin in the pair loss, and labels on their way through run.db. */
+/* Labellers without a game: mixtures and how they are written, what each labeller decides on every case, shares and
+ * noise against binomial bounds, files of labels, the margin in the pair loss, and labels on their way through
+ * run.db. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,7 +63,8 @@ static void the_table_is_whole(void **state) {
     for (int i = 0; i < N_LABELLERS; i++) {
         assert_true(LABELLERS[i].name && LABELLERS[i].help[0]);
         snprintf(choices + strlen(choices), sizeof choices - strlen(choices), "%s%s", i ? "|" : "", LABELLERS[i].name);
-        if (LABELLERS[i].source != SOURCE_NONE) assert_string_equal(label_source_name(LABELLERS[i].source), LABELLERS[i].name);
+        if (LABELLERS[i].source != SOURCE_NONE)
+            assert_string_equal(label_source_name(LABELLERS[i].source), LABELLERS[i].name);
     }
     assert_string_equal(option_find("labeller")->choices, choices);
     for (int i = 0; i < N_LABEL_SOURCES; i++) assert_non_null(label_source_name((enum label_source)i));
@@ -94,7 +96,8 @@ static void other_texts_are_refused(void **state) {
     (void)state;
     static const struct {
         const char *text, *why;
-    } ROWS[] = {{"", "labeller: must be one of teacher, human, oracle, self, import, or several with their shares (\"teacher:0.8,human:0.2\"), "
+    } ROWS[] = {{"", "labeller: must be one of teacher, human, oracle, self, import, or several with their shares "
+                     "(\"teacher:0.8,human:0.2\"), "
                      "found \"\""},
                 {"techer", "found \"techer\""},
                 {"teacher:0.5,nobody:0.5", "found \"nobody\""},
@@ -145,12 +148,14 @@ static void needs_are_checked(void **state) {
 
 static void shares_hold_over_many_pairs(void **state) {
     (void)state;
-    const struct label_policy p = policy("teacher:0.7,human:0.2,oracle:0.1", 0), reversed = policy("oracle:0.1,human:0.2,teacher:0.7", 0);
+    const struct label_policy p = policy("teacher:0.7,human:0.2,oracle:0.1", 0),
+                              reversed = policy("oracle:0.1,human:0.2,teacher:0.7", 0);
     int n[N_LABEL_SOURCES] = {0}, next_is_same = 0;
     enum label_source before = SOURCE_NONE;
     for (int i = 0; i < DRAWS; i++) {
         struct pref_pair a = {0}, b = {0};
-        const struct label_case c = {.tick = i / 64, .index = (uint64_t)(i % 64), .verdict = {VERDICT_RIGHT, VERDICT_WRONG}};
+        const struct label_case c = {
+            .tick = i / 64, .index = (uint64_t)(i % 64), .verdict = {VERDICT_RIGHT, VERDICT_WRONG}};
         label_pair(&p, &c, &a);
         label_pair(&reversed, &c, &b);
         assert_int_equal(a.source, b.source); /* the order of writing means nothing */
@@ -191,7 +196,8 @@ static void teacher_prefers_the_teacher(void **state) {
 static void a_person_is_waited_for(void **state) {
     (void)state;
     const struct label_policy p = policy("human", 0.4); /* no noise on what people will say */
-    for (int i = 0; i < 50; i++) label_waits(&p, &(struct label_case){.tick = i, .verdict = {VERDICT_RIGHT, VERDICT_WRONG}});
+    for (int i = 0; i < 50; i++)
+        label_waits(&p, &(struct label_case){.tick = i, .verdict = {VERDICT_RIGHT, VERDICT_WRONG}});
 }
 
 static void a_file_makes_no_new_pairs(void **state) {
@@ -225,11 +231,11 @@ static void votes_are_counted(void **state) {
         int n;
         double share; /* of "1" */
     } ROWS[] = {{{"1", "1", "1", "2"}, "1", 4, 0.75},
-                {{"2", "1", "1", "2"}, NULL, 4, 0.5},            /* a draw */
-                {{"1", "2", "3", "4"}, NULL, 4, 0.25},           /* nobody agrees */
-                {{"2", "2", "1", "1", "1", "3"}, "1", 6, 0.5},   /* a draw that is broken */
+                {{"2", "1", "1", "2"}, NULL, 4, 0.5},          /* a draw */
+                {{"1", "2", "3", "4"}, NULL, 4, 0.25},         /* nobody agrees */
+                {{"2", "2", "1", "1", "1", "3"}, "1", 6, 0.5}, /* a draw that is broken */
                 {{"1", "2", "1", "2", "3", "3"}, NULL, 6, 2.0 / 6},
-                {{NULL, "1", NULL, "1"}, "1", 4, 0.5},           /* samples that were cut do not vote, but count */
+                {{NULL, "1", NULL, "1"}, "1", 4, 0.5}, /* samples that were cut do not vote, but count */
                 {{NULL, NULL, NULL, "1"}, NULL, 4, 0.25},
                 {{NULL, NULL, NULL, NULL}, NULL, 4, 0},
                 {{"1"}, NULL, 1, 1},
@@ -237,8 +243,10 @@ static void votes_are_counted(void **state) {
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         struct vote v;
         vote_count(&v, ROWS[i].answer, ROWS[i].n);
-        if (!ROWS[i].majority) assert_null(v.majority);
-        else assert_string_equal(v.majority, ROWS[i].majority);
+        if (!ROWS[i].majority)
+            assert_null(v.majority);
+        else
+            assert_string_equal(v.majority, ROWS[i].majority);
         assert_true(vote_share(&v, "1") == ROWS[i].share);
         assert_true(vote_share(&v, NULL) == 0 && vote_share(&v, "9") == 0);
     }
@@ -252,17 +260,15 @@ static void self_follows_the_majority(void **state) {
     static const struct {
         const char *teacher, *student;
         double o, strength;
-    } ROWS[] = {{"80", "79", 1.0, 0.4},  /* 3/5 against 1/5 */
-                {"79", "80", 0.0, 0.4},  /* the teacher's word is no better than another */
-                {"81", "80", 0.0, 0.6},  /* nobody else said 81 */
-                {NULL, "80", 0.0, 0.6},  /* the teacher's output was cut */
-                {"80", NULL, 1.0, 0.6},
-                {"80", "80", 0.5, 0.0},
-                {"79", "78", 0.5, 0.0},
-                {NULL, NULL, 0.5, 0.0}};
+    } ROWS[] = {{"80", "79", 1.0, 0.4}, /* 3/5 against 1/5 */
+                {"79", "80", 0.0, 0.4}, /* the teacher's word is no better than another */
+                {"81", "80", 0.0, 0.6}, /* nobody else said 81 */
+                {NULL, "80", 0.0, 0.6}, /* the teacher's output was cut */
+                {"80", NULL, 1.0, 0.6}, {"80", "80", 0.5, 0.0}, {"79", "78", 0.5, 0.0}, {NULL, NULL, 0.5, 0.0}};
     vote_count(&v, votes, 5);
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
-        const struct pref_pair pair = given(&p, &(struct label_case){.answer = {ROWS[i].teacher, ROWS[i].student}, .vote = &v});
+        const struct pref_pair pair =
+            given(&p, &(struct label_case){.answer = {ROWS[i].teacher, ROWS[i].student}, .vote = &v});
         assert_true(pair.source == SOURCE_SELF && pair.weight == 4.0 && pair.flip == 0.04);
         assert_true(pair.o == ROWS[i].o);
         assert_true(fabs(pair.strength - ROWS[i].strength) < 1e-15);
@@ -274,8 +280,14 @@ static void self_follows_the_majority(void **state) {
 
 static void answers_are_made_equal(void **state) {
     (void)state;
-    static const char *const SAME[][2] = {{"The cat", "the  cat.\n"}, {" a\tb ", "A b"},   {"Stra\xC3\x9F" "e", "STRASSE"},
-                                          {"e\xCC\x81", "\xC3\xA9"},   {"x\xC2\xA0y", "x y"}, {"42 .", "42"}};
+    static const char *const SAME[][2] = {{"The cat", "the  cat.\n"},
+                                          {" a\tb ", "A b"},
+                                          {"Stra\xC3\x9F"
+                                           "e",
+                                           "STRASSE"},
+                                          {"e\xCC\x81", "\xC3\xA9"},
+                                          {"x\xC2\xA0y", "x y"},
+                                          {"42 .", "42"}};
     for (size_t i = 0; i < sizeof SAME / sizeof SAME[0]; i++) {
         char *a = vote_text_answer(SAME[i][0]), *b = vote_text_answer(SAME[i][1]);
         assert_non_null(a);
@@ -295,8 +307,10 @@ static void answers_are_made_equal(void **state) {
 
 static void number_is(const char *response, const char *answer) {
     char *got = checker_number_answer(response);
-    if (!answer) assert_null(got);
-    else assert_string_equal(got ? got : "", answer);
+    if (!answer)
+        assert_null(got);
+    else
+        assert_string_equal(got ? got : "", answer);
     free(got);
 }
 
@@ -315,12 +329,15 @@ static void last_numbers_are_answers(void **state) {
 
 static void noise_turns_its_share_of_the_labels(void **state) {
     (void)state;
-    const struct label_policy quiet = policy("teacher:0.5,oracle:0.5", 0), noisy = policy("teacher:0.5,oracle:0.5", 0.3);
+    const struct label_policy quiet = policy("teacher:0.5,oracle:0.5", 0),
+                              noisy = policy("teacher:0.5,oracle:0.5", 0.3);
     int flipped = 0, by_teacher = 0, flipped_of_teacher = 0;
     for (int i = 0; i < DRAWS; i++) {
-        const struct label_case c = {.tick = i / 32, .index = (uint64_t)(i % 32), .verdict = {VERDICT_WRONG, VERDICT_RIGHT}};
+        const struct label_case c = {
+            .tick = i / 32, .index = (uint64_t)(i % 32), .verdict = {VERDICT_WRONG, VERDICT_RIGHT}};
         const struct pref_pair a = given(&quiet, &c), b = given(&noisy, &c);
-        assert_true(a.source == b.source && a.weight == b.weight && a.flip == b.flip && a.strength == b.strength); /* the wrapped labeller's */
+        /* the wrapped labeller's */
+        assert_true(a.source == b.source && a.weight == b.weight && a.flip == b.flip && a.strength == b.strength);
         assert_true(a.noise == 0 && !a.flipped && b.noise == 0.3);
         assert_true(b.o == (b.flipped ? 1.0 - a.o : a.o));
         flipped += b.flipped;
@@ -336,7 +353,8 @@ static void ties_cannot_be_turned(void **state) {
     (void)state;
     const struct label_policy p = policy("oracle", 0.49);
     for (int i = 0; i < 200; i++) {
-        const struct pref_pair a = given(&p, &(struct label_case){.tick = i, .verdict = {VERDICT_RIGHT, VERDICT_RIGHT}});
+        const struct pref_pair a =
+            given(&p, &(struct label_case){.tick = i, .verdict = {VERDICT_RIGHT, VERDICT_RIGHT}});
         assert_true(a.o == 0.5 && !a.flipped && a.noise == 0.49);
     }
 }
@@ -350,15 +368,20 @@ static void labels_do_not_depend_on_what_came_before(void **state) {
     other.seed = 8;
     int differ = 0;
     for (int i = 0; i < N; i++) {
-        const struct label_case a = {.tick = i / 8, .index = (uint64_t)(i % 8), .verdict = {VERDICT_RIGHT, VERDICT_WRONG}};
-        const struct label_case b = {.tick = (N - 1 - i) / 8, .index = (uint64_t)((N - 1 - i) % 8), .verdict = {VERDICT_RIGHT, VERDICT_WRONG}};
+        const struct label_case a = {
+            .tick = i / 8, .index = (uint64_t)(i % 8), .verdict = {VERDICT_RIGHT, VERDICT_WRONG}};
+        const struct label_case b = {
+            .tick = (N - 1 - i) / 8, .index = (uint64_t)((N - 1 - i) % 8), .verdict = {VERDICT_RIGHT, VERDICT_WRONG}};
         label_pair(&p, &a, &forth[i]);
         label_pair(&p, &b, &back[N - 1 - i]);
     }
     for (int i = 0; i < N; i++) {
         struct pref_pair q = {0};
         assert_memory_equal(&forth[i], &back[i], sizeof forth[i]);
-        label_pair(&other, &(struct label_case){.tick = i / 8, .index = (uint64_t)(i % 8), .verdict = {VERDICT_RIGHT, VERDICT_WRONG}}, &q);
+        label_pair(
+            &other,
+            &(struct label_case){.tick = i / 8, .index = (uint64_t)(i % 8), .verdict = {VERDICT_RIGHT, VERDICT_WRONG}},
+            &q);
         differ += q.source != forth[i].source || q.o != forth[i].o;
     }
     assert_true(differ > N / 4); /* another seed, other draws */
@@ -399,7 +422,8 @@ static bool see(void *ctx, const struct file_label *l, const char *where, struct
     if (strcmp(l->prompt, "stop") == 0) return err_set(e, "%s: stopped", where);
     s->o[s->n] = l->o;
     s->strength[s->n] = l->strength;
-    snprintf(s->text[s->n++], sizeof s->text[0], "%s/%s/%s/%s", l->prompt, l->response[0], l->response[1], l->annotator ? l->annotator : "-");
+    snprintf(s->text[s->n++], sizeof s->text[0], "%s/%s/%s/%s", l->prompt, l->response[0], l->response[1],
+             l->annotator ? l->annotator : "-");
     return true;
 }
 
@@ -407,12 +431,13 @@ static void both_forms_are_read(void **state) {
     (void)state;
     struct seen s = {0};
     struct err e = {""};
-    const char *path = write_file("{\"prompt\":\"p\",\"chosen\":\"yes\",\"rejected\":\"no\",\"id\":7}\n\n"
-                                  "{\"prompt\":\"p\",\"response_a\":\"1\",\"response_b\":\"\",\"preference\":\"b\",\"strength\":2,"
-                                  "\"annotator\":\"ann\"}\n"
-                                  "{\"prompt\":\"p\",\"response_a\":\"1\",\"response_b\":\"2\",\"preference\":\"tie\",\"annotator\":null}\n"
-                                  "{\"prompt\":\"p\",\"response_a\":\"1\",\"response_b\":\"2\",\"preference\":0.75}\n"
-                                  "{\"prompt\":\"p\",\"response_a\":\"1\",\"response_b\":\"2\",\"preference\":\"A\"}");
+    const char *path = write_file(
+        "{\"prompt\":\"p\",\"chosen\":\"yes\",\"rejected\":\"no\",\"id\":7}\n\n"
+        "{\"prompt\":\"p\",\"response_a\":\"1\",\"response_b\":\"\",\"preference\":\"b\",\"strength\":2,"
+        "\"annotator\":\"ann\"}\n"
+        "{\"prompt\":\"p\",\"response_a\":\"1\",\"response_b\":\"2\",\"preference\":\"tie\",\"annotator\":null}\n"
+        "{\"prompt\":\"p\",\"response_a\":\"1\",\"response_b\":\"2\",\"preference\":0.75}\n"
+        "{\"prompt\":\"p\",\"response_a\":\"1\",\"response_b\":\"2\",\"preference\":\"A\"}");
     if (!label_file_each(path, see, &s, &e) || !label_file_each(path, NULL, NULL, &e)) fail_msg("%s", e.msg);
     assert_int_equal(s.n, 5);
     assert_string_equal(s.text[0], "p/yes/no/-");
@@ -425,6 +450,7 @@ static void both_forms_are_read(void **state) {
 static void bad_lines_are_named(void **state) {
     (void)state;
 #define LINE1 "{\"prompt\":\"p\",\"chosen\":\"yes\",\"rejected\":\"no\"}\n"
+    /* clang-format off */
     static const struct {
         const char *text, *why;
     } ROWS[] = {{"", "labels.jsonl: holds no labels"},
@@ -453,6 +479,7 @@ static void bad_lines_are_named(void **state) {
                        "\"0123456789012345678901234567890123456789012345678901234567890123\"}",
                  "labels.jsonl:2: \"annotator\" must have at most 63 bytes, found 64"},
                 {LINE1 "{\"prompt\":\"stop\",\"chosen\":\"a\",\"rejected\":\"b\"}", "labels.jsonl:2: stopped"}};
+    /* clang-format on */
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         struct seen s = {0};
         struct err e = {""};
@@ -466,18 +493,22 @@ static void bad_lines_are_named(void **state) {
 
 /* ---- the margin ---- */
 
-static double at_random(int i, double lo, double hi) { return lo + (hi - lo) * rng_uniform(3, RNG_TEST, 0, (uint64_t)i); }
+static double at_random(int i, double lo, double hi) {
+    return lo + (hi - lo) * rng_uniform(3, RNG_TEST, 0, (uint64_t)i);
+}
 
 static void gradient_of_the_margin_loss_is_its_slope(void **state) {
     (void)state;
     double worst = 0;
     for (int i = 0; i < 2000; i++) {
-        const struct pref_pair p = {.o = i % 4 == 0 ? 0.5 : at_random(5 * i, 0, 1), .flip = at_random(5 * i + 1, 0, 0.49),
+        const struct pref_pair p = {.o = i % 4 == 0 ? 0.5 : at_random(5 * i, 0, 1),
+                                    .flip = at_random(5 * i + 1, 0, 0.49),
                                     .strength = at_random(5 * i + 2, 0, 3)};
         const double delta = at_random(5 * i + 3, -12, 12), margin = at_random(5 * i + 4, 0, 4), h = 1e-5;
         double dl;
         pref_pair_loss(&p, delta, margin, &dl);
-        const double slope = (pref_pair_loss(&p, delta + h, margin, NULL) - pref_pair_loss(&p, delta - h, margin, NULL)) / (2 * h);
+        const double slope =
+            (pref_pair_loss(&p, delta + h, margin, NULL) - pref_pair_loss(&p, delta - h, margin, NULL)) / (2 * h);
         worst = fmax(worst, fabs(slope - dl));
     }
     if (!(worst < 1e-9)) fail_msg("gradient off by %g", worst);
@@ -485,8 +516,8 @@ static void gradient_of_the_margin_loss_is_its_slope(void **state) {
 
 static void the_margin_asks_for_more(void **state) {
     (void)state;
-    const struct pref_pair first = {.o = 1, .strength = 2, .flip = 0.05}, second = {.o = 0, .strength = 2, .flip = 0.05},
-                           tie = {.o = 0.5, .strength = 2};
+    const struct pref_pair first = {.o = 1, .strength = 2, .flip = 0.05},
+                           second = {.o = 0, .strength = 2, .flip = 0.05}, tie = {.o = 0.5, .strength = 2};
     double dl;
     /* log s(Delta - m s): the minimum moves from logit(1-e) to logit(1-e) + m s */
     const double best = log(0.95 / 0.05) + 1.5 * 2;
@@ -516,9 +547,21 @@ static void labels_come_back_from_the_file(void **state) {
     struct err e = {""};
     char path[100];
     snprintf(path, sizeof path, "%s/run.db", folder);
-    if (!db_open(&db, path, DB_CREATE, false, &e) || !dpref_create_tables(&db, &e) || !dpref_load(&d, &db, &e)) fail_msg("%s", e.msg);
-    struct pref_pair p = {.iteration = 1, .source = SOURCE_SELF, .active = true, .o = 0, .weight = 0.5, .flip = 0.1, .strength = 0.4, .noise = 0.3,
-                          .flipped = true, .n_x = 1, .n_y0 = 1, .n_y1 = 1, .annotator = mem_strdup("ann \"x\"")};
+    if (!db_open(&db, path, DB_CREATE, false, &e) || !dpref_create_tables(&db, &e) || !dpref_load(&d, &db, &e))
+        fail_msg("%s", e.msg);
+    struct pref_pair p = {.iteration = 1,
+                          .source = SOURCE_SELF,
+                          .active = true,
+                          .o = 0,
+                          .weight = 0.5,
+                          .flip = 0.1,
+                          .strength = 0.4,
+                          .noise = 0.3,
+                          .flipped = true,
+                          .n_x = 1,
+                          .n_y0 = 1,
+                          .n_y1 = 1,
+                          .annotator = mem_strdup("ann \"x\"")};
     p.tokens = mem_small(3 * sizeof *p.tokens);
     p.prompt = mem_strdup("p");
     p.text0 = mem_strdup("a");
@@ -528,7 +571,11 @@ static void labels_come_back_from_the_file(void **state) {
     assert_false(dpref_add(&d, &bad, &e));
     assert_non_null(strstr(e.msg, "noise 0.5 cannot be"));
     if (!dpref_add(&d, &p, &e)) fail_msg("%s", e.msg);
-    struct label_event ev = {.annotator = "me", .pair_id = 1, .pair_hash = d.pair[0].pair_hash, .decision = DECISION_A, .strength = 2,
+    struct label_event ev = {.annotator = "me",
+                             .pair_id = 1,
+                             .pair_hash = d.pair[0].pair_hash,
+                             .decision = DECISION_A,
+                             .strength = 2,
                              .sampler = "newest"};
     if (!label_event_commit(&db, &ev, &e) || !dpref_apply_event(&d, &ev, 0.02, 5, &e)) fail_msg("%s", e.msg);
     const struct pref_pair *q = &d.pair[0];
@@ -545,10 +592,12 @@ static void labels_come_back_from_the_file(void **state) {
     char *text = NULL, out[100];
     size_t len;
     snprintf(out, sizeof out, "%s/audit.jsonl", folder);
-    if (!dpref_export(&db, "audit", out, &n, &e) || !file_read_all(out, 1 << 20, &text, &len, &e)) fail_msg("%s", e.msg);
-    assert_non_null(strstr(text, "\"automatic\":{\"source\":\"self\",\"active\":true,\"o\":0,\"weight\":0.5,\"flip\":0.1,\"noise\":0.3,"
-                                 "\"flipped\":true,"
-                                 "\"annotator\":\"ann \\\"x\\\"\",\"strength\":0.4,"));
+    if (!dpref_export(&db, "audit", out, &n, &e) || !file_read_all(out, 1 << 20, &text, &len, &e))
+        fail_msg("%s", e.msg);
+    assert_non_null(strstr(
+        text, "\"automatic\":{\"source\":\"self\",\"active\":true,\"o\":0,\"weight\":0.5,\"flip\":0.1,\"noise\":0.3,"
+              "\"flipped\":true,"
+              "\"annotator\":\"ann \\\"x\\\"\",\"strength\":0.4,"));
     mem_free(text);
     dpref_free(&again);
     dpref_free(&d);

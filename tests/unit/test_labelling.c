@@ -1,5 +1,6 @@
-/* Labels in whole runs of tiny random models: what is written by default, mixtures with noise that are cut off and resumed to the same bytes,
- * files of labels, shares of a person with and without a screen, and the vote over real token sequences. */
+/* Labels in whole runs of tiny random models: what is written by default, mixtures with noise that are cut off and
+ * resumed to the same bytes, files of labels, shares of a person with and without a screen, and the vote over real
+ * token sequences. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,9 +21,13 @@
 static void write_labels(void) {
     struct strbuf b = {0};
     for (int i = 0; i < 10; i++) {
-        strbuf_printf(&b, "{\"prompt\": \"file %d\", \"chosen\": \"yes\", \"rejected\": \"no\", \"annotator\": \"ann\"}\n", i);
-        strbuf_printf(&b, "{\"prompt\": \"file %d\", \"response_a\": \"is\", \"response_b\": \"plus what\", \"preference\": \"b\","
-                          " \"strength\": 2}\n", i);
+        strbuf_printf(
+            &b, "{\"prompt\": \"file %d\", \"chosen\": \"yes\", \"rejected\": \"no\", \"annotator\": \"ann\"}\n", i);
+        strbuf_printf(
+            &b,
+            "{\"prompt\": \"file %d\", \"response_a\": \"is\", \"response_b\": \"plus what\", \"preference\": \"b\","
+            " \"strength\": 2}\n",
+            i);
     }
     strbuf_puts(&b, "{\"prompt\": \"file\", \"chosen\": \"yes\", \"rejected\": \"yes\"}\n{\"prompt\": \"");
     for (int i = 0; i < 100; i++) strbuf_puts(&b, "long ");
@@ -59,7 +64,9 @@ static int64_t number(const char *name, const char *what) {
 
 /* Every pair with its label; caller frees. */
 static char *pairs_of(const char *name) {
-    return tiny_rows(name, "SELECT id,tick,pair_hash,heldout,source,active,o,weight,flip,strength,noise,flipped,annotator FROM pair ORDER BY id");
+    return tiny_rows(name,
+                     "SELECT id,tick,pair_hash,heldout,source,active,o,weight,flip,strength,noise,flipped,annotator "
+                     "FROM pair ORDER BY id");
 }
 
 /* ---- the default ---- */
@@ -71,10 +78,13 @@ static void by_default_the_teacher_is_always_preferred(void **state) {
     assert_string_equal(o.labeller, "teacher");
     tiny_play("plain", &o, false, plain);
     assert_true(number("plain", "1") > 20);
-    assert_int_equal(number("plain", "source=1 AND active AND o=1 AND weight=1 AND flip=0.05 AND strength=1 AND noise=0 AND NOT flipped"
-                                     " AND annotator IS NULL"),
-                     number("plain", "1"));
-    o = short_options("labeller=teacher:3,human:0 label.noise=0 label.margin=0 label.flip_oracle=0.3 label.weight_self=9");
+    assert_int_equal(
+        number("plain",
+               "source=1 AND active AND o=1 AND weight=1 AND flip=0.05 AND strength=1 AND noise=0 AND NOT flipped"
+               " AND annotator IS NULL"),
+        number("plain", "1"));
+    o = short_options(
+        "labeller=teacher:3,human:0 label.noise=0 label.margin=0 label.flip_oracle=0.3 label.weight_self=9");
     tiny_play("spelt", &o, false, spelt);
     assert_string_equal(plain, spelt);
     o = short_options("label.noise=0.4");
@@ -90,7 +100,8 @@ static void by_default_the_teacher_is_always_preferred(void **state) {
 
 /* ---- cut off and resumed ---- */
 
-static void killed_and_resumed(const char *name, const struct options *o, int at_tick, const char *expected, const char *pairs) {
+static void killed_and_resumed(const char *name, const struct options *o, int at_tick, const char *expected,
+                               const char *pairs) {
     char hash[32];
     tiny_kill(name, o, at_tick);
     tiny_play(name, o, true, hash);
@@ -106,7 +117,8 @@ static void a_noisy_mixture_resumes_to_the_same_bytes(void **state) {
     struct options o = with_labels("labeller=teacher:0.5,oracle:0.3,self:0.2 label.noise=0.3 label.margin=0.5");
     tiny_play("mixed", &o, false, expected);
     char *pairs = pairs_of("mixed");
-    assert_true(number("mixed", "source=1") > 0 && number("mixed", "source=4 AND o=0.5") > 0 && number("mixed", "source=0") > 0);
+    assert_true(number("mixed", "source=1") > 0 && number("mixed", "source=4 AND o=0.5") > 0 &&
+                number("mixed", "source=0") > 0);
     assert_true(number("mixed", "flipped") > 0 && number("mixed", "source=1 AND NOT flipped") > 0);
     assert_int_equal(number("mixed", "source=3"), 20);
     assert_int_equal(number("mixed", "source=3 AND noise=0 AND NOT flipped"), 20);
@@ -128,9 +140,11 @@ static void labels_of_a_file_join_once(void **state) {
     struct options o = with_labels("");
     tiny_play("joined", &o, false, hash);
     assert_int_equal(number("joined", "source=3"), 20);
-    assert_int_equal(number("joined", "source=3 AND iteration=1 AND p.id<=20 AND active AND weight=1 AND flip=0.05"), 20);
+    assert_int_equal(number("joined", "source=3 AND iteration=1 AND p.id<=20 AND active AND weight=1 AND flip=0.05"),
+                     20);
     assert_int_equal(number("joined", "source=3 AND text0='yes' AND o=1 AND strength=1 AND annotator='ann'"), 10);
-    assert_int_equal(number("joined", "source=3 AND text0='is' AND o=0 AND strength=2 AND annotator IS NULL AND truncated1=0"), 10);
+    assert_int_equal(
+        number("joined", "source=3 AND text0='is' AND o=0 AND strength=2 AND annotator IS NULL AND truncated1=0"), 10);
     assert_true(number("joined", "source=1 AND iteration=2") > 0);
     for (int i = 0; i < 10; i++) { /* the rule of all prompts */
         char prompt[16], what[80];
@@ -161,14 +175,17 @@ static void a_file_may_be_all_there_is(void **state) {
 static void a_bad_file_stops_the_start(void **state) {
     (void)state;
     struct options o = short_options("");
-    tiny_write("bad.jsonl", "{\"prompt\": \"p\", \"chosen\": \"a\", \"rejected\": \"b\"}\n\n{\"prompt\": \"p\", \"chosen\": \"a\"}\n");
+    tiny_write(
+        "bad.jsonl",
+        "{\"prompt\": \"p\", \"chosen\": \"a\", \"rejected\": \"b\"}\n\n{\"prompt\": \"p\", \"chosen\": \"a\"}\n");
     snprintf(o.label_import, sizeof o.label_import, "%s", tiny_path("bad.jsonl"));
     tiny_start_fails("bad", &o, false, "bad.jsonl:3: \"rejected\" is missing");
     snprintf(o.label_import, sizeof o.label_import, "%s", tiny_path("nowhere.jsonl"));
     tiny_start_fails("bad", &o, false, "label.import: cannot read");
     tiny_write("same.jsonl", "{\"prompt\": \"p\", \"chosen\": \"a\", \"rejected\": \"a\"}\n");
     snprintf(o.label_import, sizeof o.label_import, "%s", tiny_path("same.jsonl"));
-    tiny_play_fails("same", &o, "same.jsonl: no usable label (0 prompts are too long, 1 times the responses are the same)");
+    tiny_play_fails("same", &o,
+                    "same.jsonl: no usable label (0 prompts are too long, 1 times the responses are the same)");
     assert_int_equal(number("same", "1"), 0);
 }
 
@@ -201,15 +218,18 @@ static void vote(struct session *s, const struct shown_pair *p) {
     if (!session_label(s, &ev, &e)) fail_msg("%s", e.msg);
 }
 
-/* The teacher's half of the labels is there, but the run waits for the other half: labeller.min_labels is more than there are. */
+/* The teacher's half of the labels is there, but the run waits for the other half: labeller.min_labels is more than
+ * there are. */
 static void a_share_of_a_person_is_waited_for(void **state) {
     (void)state;
     char hash[32], again[32];
-    struct options o = short_options("labeller=teacher:0.5,human:0.5 iterations=1 prompts.per_iteration=12 labeller.min_labels=1000");
+    struct options o =
+        short_options("labeller=teacher:0.5,human:0.5 iterations=1 prompts.per_iteration=12 labeller.min_labels=1000");
     struct session *s = tiny_start("shared", &o, false, false);
     assert_true(tiny_wait_state(s, RUN_WAITING));
     const struct snapshot *n = session_snapshot(s);
-    assert_true(n->n_by_source[SOURCE_TEACHER] > 0 && n->labels_waiting > 0 && n->labels_human == 0 && n->n_shown == n->n_pairs);
+    assert_true(n->n_by_source[SOURCE_TEACHER] > 0 && n->labels_waiting > 0 && n->labels_human == 0 &&
+                n->n_shown == n->n_pairs);
     for (int i = 0; i < n->n_shown; i++)
         if (n->pair[i].source == SOURCE_NONE) vote(s, &n->pair[i]);
     snapshot_release(n);
@@ -274,7 +294,8 @@ static void other_models_have_no_vote(void **state) {
     enum { K = 5 };
     struct options o = short_options("labeller=self game.data=offline offline.temperatures=1,0.7");
     struct prompt x = {.text = (char *)"what is 1 plus 79?"};
-    struct game g = {.o = &o, .tok = tiny_tokenizer(280), .train = {.prompt = &x, .n = 1}, .st = {.tick = 4, .iteration = 1}};
+    struct game g = {
+        .o = &o, .tok = tiny_tokenizer(280), .train = {.prompt = &x, .n = 1}, .st = {.tick = 4, .iteration = 1}};
     const struct teacher_output y0 = {.text = (char *)"80"};
     struct gen_output y[K];
     struct labelling l;
@@ -289,7 +310,8 @@ static void other_models_have_no_vote(void **state) {
     tokenizer_free(g.tok);
 }
 
-/* Offline answers are ranked among themselves: where the labeller puts one before the other there is a pair, else none. */
+/* Offline answers are ranked among themselves: where the labeller puts one before the other there is a pair, else
+ * none. */
 static void others_make_pairs_where_they_have_an_order(void **state) {
     (void)state;
     static const char *const TEXT[] = {"80", "8", "is 80", "8"};
@@ -297,7 +319,8 @@ static void others_make_pairs_where_they_have_an_order(void **state) {
     static const struct {
         const char *labeller;
         double o[K][K]; /* of answers i < j; 0.5: no pair */
-    } ROWS[] = {{"oracle", {{0, 1, 0.5, 1}, {0, 0, 0, 0.5}, {0, 0, 0, 1}}}, {"teacher", {{0, 0.5, 0.5, 0.5}, {0, 0, 0.5, 0.5}, {0, 0, 0, 0.5}}}};
+    } ROWS[] = {{"oracle", {{0, 1, 0.5, 1}, {0, 0, 0, 0.5}, {0, 0, 0, 1}}},
+                {"teacher", {{0, 0.5, 0.5, 0.5}, {0, 0, 0.5, 0.5}, {0, 0, 0, 0.5}}}};
     struct prompt x = {.text = (char *)"what is 1 plus 79?", .answer = (char *)"#### 80"};
     const struct teacher_output y0 = {.text = (char *)"it is 79"};
     for (size_t row = 0; row < sizeof ROWS / sizeof ROWS[0]; row++) {
@@ -333,8 +356,10 @@ static void samples_vote_on_the_answer(void **state) {
     enum { K = 5 };
     struct options o = short_options("labeller=self");
     o.samples_per_prompt = K;
-    struct prompt x = {.text = (char *)"what is 1 plus 79?", .answer = (char *)"7"}; /* the checker would say otherwise: it is not asked */
-    struct game g = {.o = &o, .tok = tiny_tokenizer(280), .train = {.prompt = &x, .n = 1}, .st = {.tick = 4, .iteration = 2}};
+    /* the checker would say otherwise: it is not asked */
+    struct prompt x = {.text = (char *)"what is 1 plus 79?", .answer = (char *)"7"};
+    struct game g = {
+        .o = &o, .tok = tiny_tokenizer(280), .train = {.prompt = &x, .n = 1}, .st = {.tick = 4, .iteration = 2}};
     const struct teacher_output y0 = {.text = (char *)"it is 7"}, right = {.text = (char *)"80"};
     struct gen_output y[K];
     struct labelling l;
@@ -345,7 +370,8 @@ static void samples_vote_on_the_answer(void **state) {
     const double o_expected[K] = {0, 0, 0.5, 0.5, 0.5}, strength[K] = {0.2, 0.2, 0, 0, 0};
     for (int i = 0; i < K; i++) {
         assert_int_equal(labelling_pair(&l, &g, LABELLING_TEACHER, i, (uint64_t)i, &p), LABEL_GIVEN);
-        assert_true(p.tick == 4 && p.iteration == 2 && p.source == SOURCE_SELF && p.o == o_expected[i] && p.flip == 0.1);
+        assert_true(p.tick == 4 && p.iteration == 2 && p.source == SOURCE_SELF && p.o == o_expected[i] &&
+                    p.flip == 0.1);
         assert_true(fabs(p.strength - strength[i]) < 1e-15);
     }
     labelling_end(&l);
@@ -384,12 +410,17 @@ static void the_oracle_sees_the_answer(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_default_the_teacher_is_always_preferred), cmocka_unit_test(a_noisy_mixture_resumes_to_the_same_bytes),
-        cmocka_unit_test(labels_of_a_file_join_once),                 cmocka_unit_test(a_file_may_be_all_there_is),
-        cmocka_unit_test(a_bad_file_stops_the_start),                 cmocka_unit_test(what_a_labeller_needs_is_asked_for),
-        cmocka_unit_test(a_share_of_a_person_is_waited_for),          cmocka_unit_test(the_labeller_changes_with_the_iteration),
+        cmocka_unit_test(by_default_the_teacher_is_always_preferred),
+        cmocka_unit_test(a_noisy_mixture_resumes_to_the_same_bytes),
+        cmocka_unit_test(labels_of_a_file_join_once),
+        cmocka_unit_test(a_file_may_be_all_there_is),
+        cmocka_unit_test(a_bad_file_stops_the_start),
+        cmocka_unit_test(what_a_labeller_needs_is_asked_for),
+        cmocka_unit_test(a_share_of_a_person_is_waited_for),
+        cmocka_unit_test(the_labeller_changes_with_the_iteration),
         cmocka_unit_test(others_make_pairs_where_they_have_an_order),
-        cmocka_unit_test(samples_vote_on_the_answer),                 cmocka_unit_test(the_oracle_sees_the_answer),
+        cmocka_unit_test(samples_vote_on_the_answer),
+        cmocka_unit_test(the_oracle_sees_the_answer),
         cmocka_unit_test(other_models_have_no_vote),
     };
     return cmocka_run_group_tests(tests, make_folder, tiny_remove);

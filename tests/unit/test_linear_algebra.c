@@ -1,5 +1,5 @@
-/* The dense linear algebra under the confidence set and scope `head`: positive definite systems, and the eigenvectors of
- * symmetric matrices. */
+/* The dense linear algebra under the confidence set and scope `head`: positive definite systems, and the eigenvectors
+ * of symmetric matrices. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 #include "engine/math/spd.h"
 #include "tests/support/vector.h"
 
-/* ---- Positive definite systems -------------------------------------------------------------------------------------- */
+/* ---- Positive definite systems ----------------------------------------------------------------------------------- */
 
 static void systems_are_solved(void **state) {
     (void)state;
@@ -27,7 +27,8 @@ static void systems_are_solved(void **state) {
         float *f = mem_alloc((size_t)rows * (size_t)n, sizeof *f, "f", &e);
         double *weight = mem_alloc((size_t)rows, sizeof *weight, "weight", &e), *h = mem_alloc(nn, sizeof *h, "h", &e);
         double *l = mem_alloc(nn, sizeof *l, "l", &e), *x = mem_alloc((size_t)n, sizeof *x, "x", &e);
-        double *b = mem_alloc((size_t)n, sizeof *b, "b", &e), *scratch = mem_alloc(spd_gram_scratch(n), sizeof *scratch, "scratch", &e);
+        double *b = mem_alloc((size_t)n, sizeof *b, "b", &e),
+               *scratch = mem_alloc(spd_gram_scratch(n), sizeof *scratch, "scratch", &e);
         for (int i = 0; i < rows * n; i++) f[i] = (float)rng_normal(12, RNG_TEST, (uint64_t)n, (uint64_t)i);
         for (int i = 0; i < rows; i++) weight[i] = i % 5 ? rng_uniform(13, RNG_TEST, (uint64_t)n, (uint64_t)i) : 0;
         spd_gram(h, f, weight, rows, n, scratch);
@@ -58,12 +59,13 @@ static void systems_are_solved(void **state) {
     }
 }
 
-/* ---- Eigenvectors ---------------------------------------------------------------------------------------------------- */
+/* ---- Eigenvectors ------------------------------------------------------------------------------------------------ */
 
 /* Residual, orthonormality, order and sign of the decomposition of a [n,n]; value gets the eigenvalues. */
 static void check_eigen(const double *a, int n, double *value) {
     const size_t square = (size_t)n * (size_t)n;
-    double *spoilt = calloc(square, sizeof *spoilt), *v = calloc(square, sizeof *v), *scratch = calloc(eigen_scratch(n), sizeof *scratch), size = 0;
+    double *spoilt = calloc(square, sizeof *spoilt), *v = calloc(square, sizeof *v),
+           *scratch = calloc(eigen_scratch(n), sizeof *scratch), size = 0;
     for (int i = 0; i < n; i++)
         for (int j = 0; j < n; j++) {
             spoilt[i * n + j] = j <= i ? a[i * n + j] : NAN; /* only the lower triangle is read */
@@ -97,7 +99,10 @@ static void eigenvectors_are_found(void **state) {
                     const double z = rng_normal(2, RNG_TEST, (uint64_t)(100 * n + i), (uint64_t)j);
                     /* random; graded over many decades; ones (rank 1); a chain of springs, whose values are known */
                     const double spring = i == j ? 2 : i == j + 1 ? -1 : 0;
-                    a[i * n + j] = a[j * n + i] = kind == 0 ? z : kind == 1 ? z * pow(10, -0.2 * (i + j)) : kind == 2 ? 1 : spring;
+                    a[i * n + j] = a[j * n + i] = kind == 0   ? z
+                                                  : kind == 1 ? z * pow(10, -0.2 * (i + j))
+                                                  : kind == 2 ? 1
+                                                              : spring;
                 }
             check_eigen(a, n, value);
             for (int i = 0; i < n; i++) {

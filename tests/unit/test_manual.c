@@ -62,9 +62,7 @@ static void code_cell(struct strbuf *b, const char *text) {
     strbuf_puts(b, " |");
 }
 
-static void start_row(struct strbuf *b) {
-    strbuf_puts(b, "|");
-}
+static void start_row(struct strbuf *b) { strbuf_puts(b, "|"); }
 
 /* ---- the tables ---- */
 
@@ -108,7 +106,8 @@ static void options_table(struct strbuf *b) {
 static void phases_cell(struct strbuf *b, const struct options *o) {
     enum { LATER = 2 };
     strbuf_puts(b, " ");
-    for (enum run_phase p = algorithm_first_phase(o, LATER); p != PHASE_CHECKPOINT; p = algorithm_next_phase(o, LATER, p))
+    for (enum run_phase p = algorithm_first_phase(o, LATER); p != PHASE_CHECKPOINT;
+         p = algorithm_next_phase(o, LATER, p))
         strbuf_printf(b, "%s%s", p == algorithm_first_phase(o, LATER) ? "" : ", ", run_phase_name(p));
     strbuf_puts(b, " |");
 }
@@ -135,7 +134,9 @@ static void labellers_table(struct strbuf *b) {
     static const struct {
         unsigned bit;
         const char *text;
-    } NEEDS[] = {{NEEDS_PERSON, "the workbench"}, {NEEDS_CHECKER, "`prompts.checker`"}, {NEEDS_SAMPLES, "`samples_per_prompt` of 2 or more"},
+    } NEEDS[] = {{NEEDS_PERSON, "the workbench"},
+                 {NEEDS_CHECKER, "`prompts.checker`"},
+                 {NEEDS_SAMPLES, "`samples_per_prompt` of 2 or more"},
                  {NEEDS_FILE, "`label.import`"}};
     head(b, "| labeller | how it labels a new pair | needs |", 3);
     for (int i = 0; i < N_LABELLERS; i++) {
@@ -242,6 +243,7 @@ static void commands_table(struct strbuf *b) {
     }
 }
 
+/* clang-format off */
 static const struct table {
     const char *name;
     void (*write)(struct strbuf *b);
@@ -250,6 +252,7 @@ static const struct table {
     {"options", options_table}, {"metrics", metrics_table}, {"arguments", arguments_tables}, {"algorithms", algorithms_table},
     {"labellers", labellers_table},
 };
+/* clang-format on */
 enum { N_TABLES = sizeof TABLES / sizeof TABLES[0] };
 
 /* ---- the manual's side ---- */

@@ -25,9 +25,7 @@ static float *noise(size_t n, uint64_t tick) {
 
 /* ---- pool ---- */
 
-static void count_visit(void *ctx, int i) {
-    atomic_fetch_add((atomic_int *)ctx + i, 1);
-}
+static void count_visit(void *ctx, int i) { atomic_fetch_add((atomic_int *)ctx + i, 1); }
 
 static void count_range(void *ctx, int begin, int end) {
     for (int i = begin; i < end; i++) count_visit(ctx, i);
@@ -56,9 +54,7 @@ static void test_every_chunk_runs_once(void **state) {
     free(visits);
 }
 
-static void count_row(void *ctx, int i) {
-    parallel_for(1 + i % 7, count_visit, (atomic_int *)ctx + 8 * i);
-}
+static void count_row(void *ctx, int i) { parallel_for(1 + i % 7, count_visit, (atomic_int *)ctx + 8 * i); }
 
 /* A job within a chunk is done by the thread that runs the chunk, and the next job is shared out again. */
 static void test_jobs_within_jobs(void **state) {
@@ -72,7 +68,8 @@ static void test_jobs_within_jobs(void **state) {
             parallel_for(8 * ROWS, count_visit, visits);
         }
         parallel_shutdown();
-        for (int i = 0; i < 8 * ROWS; i++) assert_int_equal(atomic_load(&visits[i]), ROUNDS * (1 + (i % 8 < 1 + i / 8 % 7)));
+        for (int i = 0; i < 8 * ROWS; i++)
+            assert_int_equal(atomic_load(&visits[i]), ROUNDS * (1 + (i % 8 < 1 + i / 8 % 7)));
         free(visits);
     }
 }

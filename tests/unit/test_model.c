@@ -112,9 +112,7 @@ static void test_bad_batches(void **state) {
 }
 
 /* A scalar of the hidden states that reaches all of them: sum of coef * hidden. */
-static float coef_at(size_t i) {
-    return (float)rng_normal(5, RNG_TEST, 0, i);
-}
+static float coef_at(size_t i) { return (float)rng_normal(5, RNG_TEST, 0, i); }
 
 static double reference_scalar(const struct model *m, const double *params, const struct batch *b) {
     double *h = reference_hidden(m, params, b), sum = 0;

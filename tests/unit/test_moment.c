@@ -120,8 +120,7 @@ static void test_values(void **state) {
     for (int i = 0; i < N_ROWS; i++) {
         double q[VOCAB];
         const size_t at = (size_t)i * VOCAB;
-        const struct values v =
-            reference_values(s.l[STUDENT] + at, s.l[EXPERT] + at, s.l[CRITIC] + at, VOCAB, q);
+        const struct values v = reference_values(s.l[STUDENT] + at, s.l[EXPERT] + at, s.l[CRITIC] + at, VOCAB, q);
         assert_true(fabs((double)ve[i] - v.v_expert) < 1e-5);
         assert_true(fabs((double)vpi[i] - v.v_student) < 1e-5);
         assert_true(fabs((double)mo[i] - (v.v_expert - v.v_student)) < 1e-5);
@@ -130,7 +129,8 @@ static void test_values(void **state) {
     }
     m.student = NULL; /* for preferences no student is needed */
     m.student_rows = NULL;
-    assert_true(moment_measure(&m, s.of[CRITIC].space, &(struct moment_out){.v_expert = again_v, .q_target = again_q}, NULL));
+    assert_true(
+        moment_measure(&m, s.of[CRITIC].space, &(struct moment_out){.v_expert = again_v, .q_target = again_q}, NULL));
     assert_memory_equal(again_v, ve, sizeof ve);
     assert_memory_equal(again_q, qt, sizeof qt);
     setting_free(&s);
@@ -146,8 +146,8 @@ static void train_critic(struct setting *s, bool with_game, bool with_chosen) {
     memset(critic->dhidden, 0, (size_t)N_TOKENS * 18 * sizeof *critic->dhidden);
     memset(critic->grads, 0, critic->m->n_params * sizeof *critic->grads);
     double value;
-    assert_true(moment_critic_backward(&m, with_game ? s->r.weight : NULL, with_chosen ? s->r.other_weight : NULL, critic->space, &value,
-                                       critic->dhidden, critic->grads, NULL));
+    assert_true(moment_critic_backward(&m, with_game ? s->r.weight : NULL, with_chosen ? s->r.other_weight : NULL,
+                                       critic->space, &value, critic->dhidden, critic->grads, NULL));
     assert_true(fabs(value - critic_value(critic->m, critic->params, s)) < 1e-5 * N_ROWS);
     assert_true(model_backward(critic->m, critic->a, &s->r.f.b, critic->dhidden, critic->grads, NULL));
     fixture_check_gradient(critic->m, critic->params, critic->grads, critic_value, s, true);
@@ -173,7 +173,8 @@ static void test_student_gradient(void **state) {
         struct fixture_pass *student = &s.of[STUDENT];
         struct moment_models m = models_of(&s);
         double loss, without;
-        assert_true(moment_student_backward(&m, s.r.weight, s.of[CRITIC].space, &loss, student->dhidden, student->grads, NULL));
+        assert_true(
+            moment_student_backward(&m, s.r.weight, s.of[CRITIC].space, &loss, student->dhidden, student->grads, NULL));
         assert_true(fabs(loss - student_loss(student->m, student->params, &s)) < 1e-5 * N_ROWS);
         /* Without the expert: the same gradient, bit for bit. */
         float *dhidden = calloc((size_t)N_TOKENS * 12, sizeof *dhidden);
@@ -202,7 +203,8 @@ static void test_equal_policies(void **state) {
     float mo[N_ROWS];
     double value;
     assert_true(moment_measure(&m, s.of[CRITIC].space, &(struct moment_out){.moment = mo}, NULL));
-    assert_true(moment_critic_backward(&m, s.r.weight, NULL, s.of[CRITIC].space, &value, s.of[CRITIC].dhidden, s.of[CRITIC].grads, NULL));
+    assert_true(moment_critic_backward(&m, s.r.weight, NULL, s.of[CRITIC].space, &value, s.of[CRITIC].dhidden,
+                                       s.of[CRITIC].grads, NULL));
     assert_true(value == 0.0);
     for (int i = 0; i < N_ROWS; i++) assert_true(mo[i] == 0.0f);
     for (int i = 0; i < N_TOKENS * 18; i++) assert_true(s.of[CRITIC].dhidden[i] == 0.0f);
@@ -226,9 +228,10 @@ static void test_black_box_is_a_special_case(void **state) {
     struct exact_terms terms;
     float *dhidden = calloc((size_t)N_TOKENS * 12, sizeof *dhidden),
           *grads = calloc(m.student->n_params, sizeof *grads);
-    assert_true(moment_student_backward(&m, s.r.weight, s.of[CRITIC].space, &loss, s.of[STUDENT].dhidden, s.of[STUDENT].grads, NULL));
-    assert_true(head_exact_descent(m.student, m.student_rows, m.critic, m.critic_rows, BOUND, NULL, NULL, s.r.weight, 0.0f,
-                                   s.of[CRITIC].space, &terms, dhidden, grads, NULL));
+    assert_true(moment_student_backward(&m, s.r.weight, s.of[CRITIC].space, &loss, s.of[STUDENT].dhidden,
+                                        s.of[STUDENT].grads, NULL));
+    assert_true(head_exact_descent(m.student, m.student_rows, m.critic, m.critic_rows, BOUND, NULL, NULL, s.r.weight,
+                                   0.0f, s.of[CRITIC].space, &terms, dhidden, grads, NULL));
     assert_true(fabs(loss + terms.value) < 1e-5 * N_ROWS);
     for (size_t i = 0; i < m.student->n_params; i++) assert_true(fabsf(grads[i] - s.of[STUDENT].grads[i]) < 1e-5f);
     for (int i = 0; i < N_TOKENS * 12; i++) assert_true(fabsf(dhidden[i] - s.of[STUDENT].dhidden[i]) < 1e-5f);
@@ -246,9 +249,7 @@ struct tree {
     double v[STATES]; /* V_E */
 };
 
-static int child(int state, int action) {
-    return ACTIONS * state + 1 + action;
-}
+static int child(int state, int action) { return ACTIONS * state + 1 + action; }
 
 /* J(policy, r) = sum over trajectories of their probability times r(tau) = V_E(s_1) + sum_h A_Q(s_h, a_h); with
  * per_step, sum_h [V_E(s_h) - Q(s_h, a_h)] takes the place of r. */
@@ -400,8 +401,10 @@ static void expect_error(const struct moment_models *m, struct setting *s, const
     float mo[N_ROWS], qt[N_ROWS];
     struct fixture_pass *student = &s->of[STUDENT], *critic = &s->of[CRITIC];
     assert_false(moment_measure(m, critic->space, &(struct moment_out){.moment = mo, .q_target = qt}, &e[0]));
-    assert_false(moment_critic_backward(m, s->r.weight, s->r.other_weight, critic->space, NULL, critic->dhidden, critic->grads, &e[1]));
-    assert_false(moment_student_backward(m, s->r.weight, student->space, NULL, student->dhidden, student->grads, &e[2]));
+    assert_false(moment_critic_backward(m, s->r.weight, s->r.other_weight, critic->space, NULL, critic->dhidden,
+                                        critic->grads, &e[1]));
+    assert_false(
+        moment_student_backward(m, s->r.weight, student->space, NULL, student->dhidden, student->grads, &e[2]));
     for (int i = 0; i < 3; i++)
         if (!strstr(e[i].msg, part)) fail_msg("'%s' does not say '%s'", e[i].msg, part);
 }
@@ -450,7 +453,8 @@ static void test_bad_input(void **state) {
     expect_error(&good, &s, "negative");
     s.r.row[2] = 16;
     s.r.target[3] = VOCAB;
-    assert_false(moment_critic_backward(&good, NULL, s.r.other_weight, s.of[CRITIC].space, NULL, s.of[CRITIC].dhidden, s.of[CRITIC].grads, &e));
+    assert_false(moment_critic_backward(&good, NULL, s.r.other_weight, s.of[CRITIC].space, NULL, s.of[CRITIC].dhidden,
+                                        s.of[CRITIC].grads, &e));
     assert_non_null(strstr(e.msg, "outside the vocabulary"));
     model_free(other);
     setting_free(&s);

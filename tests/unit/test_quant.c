@@ -191,9 +191,9 @@ static void only_known_types_are_measured(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decoders_match_the_reference), cmocka_unit_test(encoders_match_the_reference),
-        cmocka_unit_test(f16_is_exact_for_every_value), cmocka_unit_test(f16_rounds_to_nearest_even),
-        cmocka_unit_test(bf16_is_the_upper_half),       cmocka_unit_test(q8_0_takes_extremes),
+        cmocka_unit_test(decoders_match_the_reference),  cmocka_unit_test(encoders_match_the_reference),
+        cmocka_unit_test(f16_is_exact_for_every_value),  cmocka_unit_test(f16_rounds_to_nearest_even),
+        cmocka_unit_test(bf16_is_the_upper_half),        cmocka_unit_test(q8_0_takes_extremes),
         cmocka_unit_test(only_known_types_are_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* The reward in its three forms against the naive double-precision reference: values, gradients, and batches of which a part is scored. */
+/* The reward in its three forms against the naive double-precision reference: values, gradients, and batches of which a
+ * part is scored. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +14,17 @@
 #include "tests/support/model_fixture.h"
 #include "tests/support/reference_model.h"
 
-static const struct model_config SMALL = {.n_vocab = 29, .d_model = 12, .n_layer = 2, .n_head = 2, .n_kv_head = 1, .head_dim = 6,
-                                          .d_ff = 16, .n_ctx = 32, .rope_base = 10000, .rms_eps = 1e-5f, .tied = true};
+static const struct model_config SMALL = {.n_vocab = 29,
+                                          .d_model = 12,
+                                          .n_layer = 2,
+                                          .n_head = 2,
+                                          .n_kv_head = 1,
+                                          .head_dim = 6,
+                                          .d_ff = 16,
+                                          .n_ctx = 32,
+                                          .rope_base = 10000,
+                                          .rms_eps = 1e-5f,
+                                          .tied = true};
 enum { N_SEQ = 4, MAX_NEW = 5 };
 static const double BOUND = 3.0;
 static const double DVALUE[N_SEQ] = {0.7, -1.3, 0.4, 2.1};
@@ -35,7 +45,8 @@ static void setting_new(struct setting *t, enum form form) {
     struct model_config wide = SMALL; /* the expert need not have the critic's shape */
     wide.d_model = 18, wide.n_head = 3, wide.n_kv_head = 3;
     struct model *m = fixture_model(&SMALL, 5), *with_value = model_copy(m, form == WHOLE, NULL);
-    for (int k = 0; form == WHOLE && k < SMALL.d_model; k++) with_value->params[with_value->value + (size_t)k] = 0.1f * (float)(k - 4);
+    for (int k = 0; form == WHOLE && k < SMALL.d_model; k++)
+        with_value->params[with_value->value + (size_t)k] = 0.1f * (float)(k - 4);
     model_free(m);
     *t = (struct setting){.form = form, .expert = fixture_model(&wide, 6), .expert_acts = activations_new()};
     t->expert_params = fixture_doubles(t->expert->params, t->expert->n_params);
@@ -53,14 +64,16 @@ static void setting_free(struct setting *t) {
 }
 
 /* r of every sequence in double. */
-static void reference_values(const struct setting *t, const struct model *m, const double *params, double value[N_SEQ]) {
+static void reference_values(const struct setting *t, const struct model *m, const double *params,
+                             double value[N_SEQ]) {
     const struct batch b = sequences_batch(&t->s);
     double *h = reference_hidden(m, params, &b), *he = reference_hidden(t->expert, t->expert_params, &b);
     double z[29], ze[29];
     for (int i = 0; i < N_SEQ; i++) {
         value[i] = 0;
         for (int k = 0; t->form == WHOLE && k < m->cfg.d_model; k++)
-            value[i] += params[m->value + (size_t)k] * h[(size_t)sequences_last(&t->s, i) * 12 + (size_t)k] / sqrt(12.0);
+            value[i] +=
+                params[m->value + (size_t)k] * h[(size_t)sequences_last(&t->s, i) * 12 + (size_t)k] / sqrt(12.0);
         for (int j = t->s.row_start[i]; t->form != WHOLE && j < t->s.row_start[i + 1]; j++) {
             reference_log_softmax(m, params, h + (size_t)t->s.row[j] * 12, z);
             reference_log_softmax(t->expert, t->expert_params, he + (size_t)t->s.row[j] * 18, ze);
@@ -90,7 +103,8 @@ static void values_and_gradients_are_those_of_the_reference(void **state) {
         assert_true(reward_score(&t.r, &t.s, true, value, NULL));
         reference_values(&t, t.r.t.model, params, expected);
         for (int i = 0; i < N_SEQ; i++)
-            if (!(fabs(value[i] - expected[i]) < 2e-5)) fail_msg("form %d, sequence %d: %g for %g", (int)f, i, value[i], expected[i]);
+            if (!(fabs(value[i] - expected[i]) < 2e-5))
+                fail_msg("form %d, sequence %d: %g for %g", (int)f, i, value[i], expected[i]);
         assert_true(reward_backward(&t.r, &t.s, DVALUE, NULL));
         fixture_check_gradient(t.r.t.model, params, t.r.t.grads, reference_loss, &t, true);
         free(params);

@@ -32,7 +32,11 @@ static struct snapshot *fitted(int worst, int64_t tick) {
                                          .source = SOURCE_TEACHER,
                                          .iteration = 1};
         snprintf(prompt[i], sizeof prompt[i], "prompt %d", i + 1);
-        pair[i] = (struct pref_pair){.id = i + 1, .prompt = prompt[i], .text0 = (char *)"yes", .text1 = (char *)"no", .by1 = {ORIGIN_STUDENT, 0}};
+        pair[i] = (struct pref_pair){.id = i + 1,
+                                     .prompt = prompt[i],
+                                     .text0 = (char *)"yes",
+                                     .text1 = (char *)"no",
+                                     .by1 = {ORIGIN_STUDENT, 0}};
     }
     struct diagnostics d;
     diagnostics_measure(&d, scored, PAIRS, 1, tick);

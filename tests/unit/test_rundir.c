@@ -29,9 +29,7 @@ static int remove_folder(void **state) {
     return dir_remove_tree(folder, NULL) ? 0 : -1;
 }
 
-static void path_of(const char *name, char out[256]) {
-    snprintf(out, 256, "%s/%s", folder, name);
-}
+static void path_of(const char *name, char out[256]) { snprintf(out, 256, "%s/%s", folder, name); }
 
 static int count_entries(const char *path) {
     DIR *d = opendir(path);

@@ -206,9 +206,9 @@ static void cut_and_flipped_files_never_harm(void **state) {
     (void)state;
     size_t len, opened = 0;
     struct err e;
-    unsigned char *b = build("{\"__metadata__\":{\"k\":\"v\"},\"a\":" T("F32", "[1,2]", "[0,8]") ",\"b\":" T(
-                                 "F16", "[2]", "[8,12]") "}",
-                             12, &len);
+    unsigned char *b = build(
+        "{\"__metadata__\":{\"k\":\"v\"},\"a\":" T("F32", "[1,2]", "[0,8]") ",\"b\":" T("F16", "[2]", "[8,12]") "}", 12,
+        &len);
     for (size_t n = 0; n < len; n++) {
         unsigned char *copy = malloc(n ? n : 1);
         assert_non_null(copy);

@@ -1,4 +1,5 @@
-/* The student's learning rate over iterations and steps (game.schedule): what it is held to is its shape, not its figures. */
+/* The student's learning rate over iterations and steps (game.schedule): what it is held to is its shape, not its
+ * figures. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,8 +36,10 @@ static void a_run_is_one_warm_up_and_one_decay(void **state) {
     double before = 0;
     for (int t = 0; t < ITERATIONS * STEPS; t++) {
         const double now = rate(&g, 1 + t / STEPS, t % STEPS);
-        if (t < o.game_warmup) assert_true(fabs(now - (t + 1.0) / o.game_warmup) <= 1e-12);
-        else if (t > o.game_warmup) assert_true(fabs(before - now - 1.0 / (ITERATIONS * STEPS - o.game_warmup)) <= 1e-12);
+        if (t < o.game_warmup)
+            assert_true(fabs(now - (t + 1.0) / o.game_warmup) <= 1e-12);
+        else if (t > o.game_warmup)
+            assert_true(fabs(before - now - 1.0 / (ITERATIONS * STEPS - o.game_warmup)) <= 1e-12);
         before = now;
     }
     assert_true(before > 0 && before < 0.01);
@@ -65,7 +68,8 @@ static void it_follows_the_number_of_iterations(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_run_is_one_warm_up_and_one_decay), cmocka_unit_test(each_iteration_may_have_its_own),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_run_is_one_warm_up_and_one_decay),
+                                       cmocka_unit_test(each_iteration_may_have_its_own),
                                        cmocka_unit_test(it_follows_the_number_of_iterations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

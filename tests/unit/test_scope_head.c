@@ -1,5 +1,6 @@
-/* Scope head as it is played, on tiny random models: the ascent reaches the worst of the confidence set, the set follows the pairs and may miss the
- * truth. What it is made of has tests of its own: test_confidence.c, test_head_scope.c. */
+/* Scope head as it is played, on tiny random models: the ascent reaches the worst of the confidence set, the set
+ * follows the pairs and may miss the truth. What it is made of has tests of its own: test_confidence.c,
+ * test_head_scope.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,17 +15,20 @@
 
 static double least(const char *run, const char *sql_difference, const char *higher, const char *lower) {
     char sql[400];
-    snprintf(sql, sizeof sql, "SELECT %s FROM metric a JOIN metric b ON a.tick=b.tick AND a.name='%s' AND b.name='%s'", sql_difference, higher, lower);
+    snprintf(sql, sizeof sql, "SELECT %s FROM metric a JOIN metric b ON a.tick=b.tick AND a.name='%s' AND b.name='%s'",
+             sql_difference, higher, lower);
     return tiny_number(run, sql);
 }
 
-/* The exact maximum over a set that holds the old weights too; the held-out gap under any reward of the set lies between its extremes. zeta is so wide
- * that the fitted reward is in the set. */
+/* The exact maximum over a set that holds the old weights too; the held-out gap under any reward of the set lies
+ * between its extremes. zeta is so wide that the fitted reward is in the set. */
 static void the_linear_adversary_is_the_worst_of_its_set(void **state) {
     (void)state;
-    const struct options o = tiny_options("game.scope=head head.rank=6 head.bound=3 beta.mode=auto zeta=0.3 iterations=3 game.rounds=6");
+    const struct options o =
+        tiny_options("game.scope=head head.rank=6 head.bound=3 beta.mode=auto zeta=0.3 iterations=3 game.rounds=6");
     tiny_play("worst", &o, false, NULL);
-    assert_true(least("worst", "count(*)", "gap.after_ascent", "gap.after_descent") == 3 * (6 * 2 - 1)); /* an ascent for every descent step; no trough before the first */
+    /* an ascent for every descent step; no trough before the first */
+    assert_true(least("worst", "count(*)", "gap.after_ascent", "gap.after_descent") == 3 * (6 * 2 - 1));
     assert_true(least("worst", "min(a.value-b.value)", "gap.after_ascent", "gap.after_descent") > -1e-5);
     assert_true(least("worst", "max(a.value-b.value)", "gap.after_ascent", "gap.after_descent") > 0.01);
     assert_true(least("worst", "count(*)", "gap.max", "gap.min") == 3);
@@ -33,7 +37,8 @@ static void the_linear_adversary_is_the_worst_of_its_set(void **state) {
     assert_true(least("worst", "min(a.value-b.value)", "gap.fitted", "gap.min") > -1e-5);
     assert_true(tiny_number("worst", "SELECT max(value) FROM metric WHERE name='reward.slack'") < 0.3 + 1e-9);
     const double sum = tiny_number("worst", "SELECT sum(value) FROM metric WHERE name='gap.worst'");
-    const double rate = tiny_number("worst", "SELECT value FROM metric WHERE name='regret.rate' ORDER BY tick DESC LIMIT 1");
+    const double rate =
+        tiny_number("worst", "SELECT value FROM metric WHERE name='regret.rate' ORDER BY tick DESC LIMIT 1");
     assert_true(fabs(rate - sum / sqrt(3 * log(3))) < 1e-9);
     assert_true(tiny_number("worst", "SELECT count(*) FROM metric WHERE name='regret.rate'") == 2);
 }
@@ -67,7 +72,8 @@ static void the_radius_follows_the_pairs(void **state) {
     assert_true(first > 0 && first <= bound / (0.5 * n) && last < first);
 }
 
-/* Labels of an oracle make the true reward the best fit, and so a member; labels that never doubt the teacher, where a checker sees ties, do not. */
+/* Labels of an oracle make the true reward the best fit, and so a member; labels that never doubt the teacher, where a
+ * checker sees ties, do not. */
 static void the_set_covers_the_truth_or_not(void **state) {
     (void)state;
     struct options o = tiny_options("game.scope=head head.rank=3 labeller=oracle iterations=1");
@@ -81,22 +87,25 @@ static void the_set_covers_the_truth_or_not(void **state) {
     assert_true(tiny_number("unknown", "SELECT count(*) FROM metric WHERE name='set.truth_excess'") == 0);
 }
 
-/* Labels drawn from the true reward: sets at Wilks' radius hold it about as often as they promise, sets of next to no radius hardly ever; and to look
- * changes nothing in the game. */
+/* Labels drawn from the true reward: sets at Wilks' radius hold it about as often as they promise, sets of next to no
+ * radius hardly ever; and to look changes nothing in the game. */
 static void redraws_tell_how_often_the_set_covers(void **state) {
     (void)state;
-    static const char *const BASE = "game.scope=head head.rank=3 head.bound=100 labeller=oracle iterations=1 prompts.per_iteration=48";
+    static const char *const BASE =
+        "game.scope=head head.rank=3 head.bound=100 labeller=oracle iterations=1 prompts.per_iteration=48";
     static const struct {
         const char *run, *more;
         double lo, hi;
-    } CASES[] = {{"redraws-wilks", "head.redraws=200 zeta.mode=wilks", 0.88, 1}, {"redraws-narrow", "head.redraws=200 zeta=0.00001", 0, 0.1}};
+    } CASES[] = {{"redraws-wilks", "head.redraws=200 zeta.mode=wilks", 0.88, 1},
+                 {"redraws-narrow", "head.redraws=200 zeta=0.00001", 0, 0.1}};
     char text[300], hash[2][32];
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         snprintf(text, sizeof text, "%s %s", BASE, CASES[i].more);
         const struct options o = tiny_options(text);
         tiny_play(CASES[i].run, &o, false, hash[0]);
         const double share = tiny_number(CASES[i].run, "SELECT value FROM metric WHERE name='set.coverage'");
-        if (!(share >= CASES[i].lo && share <= CASES[i].hi)) fail_msg("%s: %g of the sets hold the truth", CASES[i].run, share);
+        if (!(share >= CASES[i].lo && share <= CASES[i].hi))
+            fail_msg("%s: %g of the sets hold the truth", CASES[i].run, share);
     }
     snprintf(text, sizeof text, "%s zeta=0.00001", BASE);
     const struct options o = tiny_options(text);

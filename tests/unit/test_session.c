@@ -1,5 +1,6 @@
-/* The engine behind its door, on tiny random models: same seed same bytes, a run cut off and resumed ends at the same bytes, commands and labels
- * take effect and are journalled, and a start that cannot succeed leaves nothing behind. Answers that a person writes: test_written_answer.c. */
+/* The engine behind its door, on tiny random models: same seed same bytes, a run cut off and resumed ends at the same
+ * bytes, commands and labels take effect and are journalled, and a start that cannot succeed leaves nothing behind.
+ * Answers that a person writes: test_written_answer.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +46,8 @@ static void resumed_run_ends_at_the_same_bytes(void **state) {
     killed_and_resumed("killed-late", 28, expected);
 }
 
-/* A finished run, given two more iterations and another beta: both hold, and the journal brings the same bytes back without a checkpoint. */
+/* A finished run, given two more iterations and another beta: both hold, and the journal brings the same bytes back
+ * without a checkpoint. */
 static void overrides_of_a_resumed_run_hold(void **state) {
     (void)state;
     char hash[32], again[32];
@@ -53,7 +55,12 @@ static void overrides_of_a_resumed_run_hold(void **state) {
     struct err e = {0};
     tiny_play("longer", &o, false, hash);
     const char *more[] = {"iterations=2", "beta=7", "threads=2"};
-    struct session_config c = {.options = o, .run_dir = tiny_path("longer"), .resume = true, .headless = true, .overrides = more, .n_overrides = 3};
+    struct session_config c = {.options = o,
+                               .run_dir = tiny_path("longer"),
+                               .resume = true,
+                               .headless = true,
+                               .overrides = more,
+                               .n_overrides = 3};
     struct session *s = session_start(&c, &e);
     if (!s) fail_msg("%s", e.msg);
     assert_true(tiny_wait_state(s, RUN_DONE));
@@ -77,7 +84,8 @@ static bool beta_is_7(const struct snapshot *n) { return n->options.beta == 7.0;
 static bool many_iterations(const struct snapshot *n) { return n->iteration >= 4 && !isnan(n->eta_seconds); }
 static bool shows_pairs(const struct snapshot *n) { return n->state == RUN_RUNNING && n->n_shown > 0; }
 
-/* What a person saw is there again after a resume: pairs, log, marks; and the eta of a long run is long, checkpoints or not. */
+/* What a person saw is there again after a resume: pairs, log, marks; and the eta of a long run is long, checkpoints or
+ * not. */
 static void resumed_run_shows_its_past(void **state) {
     (void)state;
     struct options o = tiny_options("iterations=1000");
@@ -121,7 +129,8 @@ static void assert_reward_shown(struct session *s) {
     snapshot_release(n);
 }
 
-/* The measurement of the reward is shown and said in the result, and a finished run, which fits no more, shows and says it again. */
+/* The measurement of the reward is shown and said in the result, and a finished run, which fits no more, shows and says
+ * it again. */
 static void resumed_run_shows_its_reward(void **state) {
     (void)state;
     struct options o = tiny_options("iterations=1");
@@ -204,10 +213,15 @@ static void settings_that_do_not_fit_are_refused(void **state) {
     tiny_finish(s, NULL);
 }
 
-static bool plays(const struct snapshot *n) { return n->iteration == 1 && (n->phase == PHASE_ASCENT || n->phase == PHASE_DESCENT); }
-static bool second_plays(const struct snapshot *n) { return n->iteration >= 2 && (n->phase == PHASE_ASCENT || n->phase == PHASE_DESCENT); }
+static bool plays(const struct snapshot *n) {
+    return n->iteration == 1 && (n->phase == PHASE_ASCENT || n->phase == PHASE_DESCENT);
+}
+static bool second_plays(const struct snapshot *n) {
+    return n->iteration >= 2 && (n->phase == PHASE_ASCENT || n->phase == PHASE_DESCENT);
+}
 
-/* Two that wait for the next iteration and do not fit each other: the first holds, the second is refused when its turn comes. */
+/* Two that wait for the next iteration and do not fit each other: the first holds, the second is refused when its turn
+ * comes. */
 static void settings_that_wait_are_checked_again(void **state) {
     (void)state;
     struct options o = tiny_options("iterations=1000 game.rounds=50");
@@ -223,7 +237,9 @@ static void settings_that_wait_are_checked_again(void **state) {
     const struct snapshot *n = session_snapshot(s);
     assert_true(n->options.temperature == 0.7 && n->options.game_descent == DESCENT_EXACT);
     bool told = false;
-    for (int i = 0; i < n->n_acks; i++) told = told || (!n->ack[i].applied && strstr(n->ack[i].text, "game.descent=sampled") && strstr(n->ack[i].text, "temperature"));
+    for (int i = 0; i < n->n_acks; i++)
+        told = told || (!n->ack[i].applied && strstr(n->ack[i].text, "game.descent=sampled") &&
+                        strstr(n->ack[i].text, "temperature"));
     assert_true(told);
     snapshot_release(n);
     tiny_finish_next(s, NULL);
@@ -297,8 +313,8 @@ static bool plays_second_game(const struct snapshot *n) {
     return n->iteration >= 2 && (n->phase == PHASE_ASCENT || n->phase == PHASE_DESCENT);
 }
 
-/* A label that comes while the linear adversary plays enters the set at its next use: straight on, from a checkpoint just after it, and from the
- * journal alone the run ends at the same bytes; without it, elsewhere. */
+/* A label that comes while the linear adversary plays enters the set at its next use: straight on, from a checkpoint
+ * just after it, and from the journal alone the run ends at the same bytes; without it, elsewhere. */
 static void a_label_moves_the_confidence_set(void **state) {
     (void)state;
     struct options o = tiny_options("iterations=1000 game.scope=head beta.mode=auto head.rank=4 game.rounds=30");
@@ -330,7 +346,8 @@ static void a_label_moves_the_confidence_set(void **state) {
 
 static bool has_alert(const struct snapshot *n) { return n->n_alerts > 0; }
 
-/* A failure signature is found, explained in the log and shown until it is over, by a resumed run too; a run without one shows none. */
+/* A failure signature is found, explained in the log and shown until it is over, by a resumed run too; a run without
+ * one shows none. */
 static void a_failure_signature_is_shown(void **state) {
     (void)state;
     struct options o = tiny_options("iterations=1 beta=0 max_new_tokens=12");

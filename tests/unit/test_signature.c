@@ -1,5 +1,6 @@
-/* Failure signatures on histories made by hand: every detector is brought to raise its alert, kept just below its threshold, left without each of
- * the figures that it needs, brought back, and carried through a checkpoint on the way. What must raise nothing: test_signature_quiet.c. */
+/* Failure signatures on histories made by hand: every detector is brought to raise its alert, kept just below its
+ * threshold, left without each of the figures that it needs, brought back, and carried through a checkpoint on the way.
+ * What must raise nothing: test_signature_quiet.c. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,8 +18,8 @@
 
 /* ---- a scenario a detector ---- */
 
-/* RAISE: bring the game to where the alert comes with the last row. BELOW: the same, just short of it. After RAISE, HOLD: what neither raises nor
- * ends it, where there is such a thing; RECOVER: what just ends it. */
+/* RAISE: bring the game to where the alert comes with the last row. BELOW: the same, just short of it. After RAISE,
+ * HOLD: what neither raises nor ends it, where there is such a thing; RECOVER: what just ends it. */
 enum mode { RAISE, BELOW, HOLD, RECOVER };
 
 static void plateau(struct fed_game *g, enum mode m) {
@@ -32,7 +33,8 @@ static void plateau(struct fed_game *g, enum mode m) {
     if (m == RECOVER) fed_evaluations(g, EVAL_GAP_WORST, LIST(0));
 }
 
-/* Without an oracle, and with a scatter that leaves 0.19 or 0.21 open: 2.353 * 4 * a sqrt(14 / 30) / 0.3, the scatter neither falling nor rising. */
+/* Without an oracle, and with a scatter that leaves 0.19 or 0.21 open: 2.353 * 4 * a sqrt(14 / 30) / 0.3, the scatter
+ * neither falling nor rising. */
 static void plateau_scattered(struct fed_game *g, enum mode m) {
     static const double SCATTER[] = {2, -1, -2, -1, 2};
     const double a = (m == RAISE ? 0.19 : 0.21) * 0.3 / (2.353 * 4 * sqrt(14.0 / 30));
@@ -77,14 +79,20 @@ static void newest_pairs(struct fed_game *g, enum mode m) {
     if (m == HOLD) fed_evaluations(g, EVAL_RM_NEWEST, LIST(0.869, 0.869, 0.869, 0.869, 0.869));
     if (m == RECOVER) fed_evaluations(g, EVAL_RM_NEWEST, LIST(0.871, 0.871, 0.871));
     if (m == HOLD || m == RECOVER) return;
-    fed_evaluations(g, EVAL_RM_NEWEST, LIST(0.60, 0.96, 0.94, 0.80)); /* the first is of a reward that knew nothing yet */
+    /* the first is of a reward that knew nothing yet */
+    fed_evaluations(g, EVAL_RM_NEWEST, LIST(0.60, 0.96, 0.94, 0.80));
     fed_evaluations(g, EVAL_RM_NEWEST, LIST(m == BELOW ? 0.801 : 0.799));
 }
 
 static void hacking(struct fed_game *g, int trained, enum mode m) {
     static const double HELD[] = {0.25, 0.20, 0.24, 0.25, 0.26}, ON[] = {0.40, 0.30, 0.26, 0.25, 0.24};
     for (int i = 0; i < 5; i++) { /* half the interval of a change: 0.0283 */
-        fed_gap(g, EVAL_GAP_HELD, m == HOLD ? 0.201 : m == RECOVER ? 0.199 : m == BELOW && i == 3 ? 0.228 : HELD[i], 0.02);
+        fed_gap(g, EVAL_GAP_HELD,
+                m == HOLD              ? 0.201
+                : m == RECOVER         ? 0.199
+                : m == BELOW && i == 3 ? 0.228
+                                       : HELD[i],
+                0.02);
         fed_gap(g, trained, ON[i], 0.02);
         g->row[EVAL_STUDENT_REWARD_HELD] = -g->row[EVAL_GAP_HELD];
         fed_evaluation(g);
@@ -121,7 +129,10 @@ static void beta_floor(struct fed_game *g, enum mode m) {
 static void truth_outside(struct fed_game *g, enum mode m) {
     static const double RISES[] = {-0.005, 0.002, 0.0012};
     for (int i = 0; i < 3; i++) {
-        g->row[EVAL_TRUTH_EXCESS] = m == HOLD ? -0.00099 : m == RECOVER ? -0.00101 : m == BELOW && i == 2 ? 0 : RISES[i];
+        g->row[EVAL_TRUTH_EXCESS] = m == HOLD              ? -0.00099
+                                    : m == RECOVER         ? -0.00101
+                                    : m == BELOW && i == 2 ? 0
+                                                           : RISES[i];
         g->row[EVAL_ZETA] = 0.01;
         fed_evaluation(g);
     }
@@ -129,7 +140,11 @@ static void truth_outside(struct fed_game *g, enum mode m) {
 
 static void truth_unseen(struct fed_game *g, enum mode m) {
     for (int i = 0; i < 2; i++) {
-        fed_gap(g, EVAL_GAP_WORST, m == HOLD ? -0.001 : m == RECOVER ? 0.001 : -0.05, m == BELOW && i == 1 ? 0.05 : 0.04);
+        fed_gap(g, EVAL_GAP_WORST,
+                m == HOLD      ? -0.001
+                : m == RECOVER ? 0.001
+                               : -0.05,
+                m == BELOW && i == 1 ? 0.05 : 0.04);
         fed_gap(g, EVAL_GAP_TRUE, 0.2, 0.05);
         fed_evaluation(g);
     }
@@ -163,7 +178,8 @@ static void non_finite_step(struct fed_game *g, enum mode m) {
 static void non_finite_evaluation(struct fed_game *g, enum mode m) {
     if (m == HOLD) return;
     fed_evaluations(g, EVAL_GAP_FITTED, LIST(0.1, 0.1));
-    if (m != RECOVER) fed_evaluations(g, EVAL_GAP_FITTED, LIST(signature_measured(m == RAISE ? -(double)INFINITY : -1e308)));
+    if (m != RECOVER)
+        fed_evaluations(g, EVAL_GAP_FITTED, LIST(signature_measured(m == RAISE ? -(double)INFINITY : -1e308)));
 }
 
 static void length_rows(struct fed_game *g, double longer, double reward, int n) {
@@ -208,6 +224,7 @@ static void likes_short(struct fed_game *g, enum mode m) { share(g, EVAL_LENGTH_
 static void kl_evaluation(struct fed_game *g, enum mode m) { share(g, EVAL_KL, 1.0, 0.7, m); }
 static void q_saturated(struct fed_game *g, enum mode m) { share(g, EVAL_Q_NORM, 0.5, 0.4, m); }
 
+/* clang-format off */
 static const struct scenario {
     void (*play)(struct fed_game *g, enum mode m);
     enum signature_id id;
@@ -259,6 +276,7 @@ static const struct scenario {
     {non_finite_step, SIGNATURE_NON_FINITE, "gradient_student was not finite in a training step", {0}, STEP_GRADIENT_STUDENT},
     {non_finite_evaluation, SIGNATURE_NON_FINITE, "gap_fitted was not finite in the evaluation", {EVAL_GAP_FITTED}, 0},
 };
+/* clang-format on */
 enum { N_SCENARIOS = sizeof SCENARIOS / sizeof *SCENARIOS };
 
 /* The alert comes alone, once, with the newest row, and its text holds the figures. */
@@ -334,13 +352,15 @@ static void test_clears(void **state) {
         s->play(&g, HOLD);
         if (g.cleared) fail_msg("\"%s\" was cleared too early", s->text);
         s->play(&g, RECOVER);
-        if (g.cleared != 1 || g.raised != 1) fail_msg("\"%s\": raised %d times, cleared %d times", s->text, g.raised, g.cleared);
+        if (g.cleared != 1 || g.raised != 1)
+            fail_msg("\"%s\": raised %d times, cleared %d times", s->text, g.raised, g.cleared);
         fed_check(&g);
         assert_int_equal(g.n, 0);
     }
 }
 
-/* Figures of 15 steps before the last eight are no level to compare with, those of 16 are; and an alert goes after sixteen checks. */
+/* Figures of 15 steps before the last eight are no level to compare with, those of 16 are; and an alert goes after
+ * sixteen checks. */
 static void test_counts(void **state) {
     (void)state;
     struct fed_game g;
@@ -393,7 +413,8 @@ static void through_checkpoint(const struct fed_game *from, struct fed_game *to)
     *to = *from;
     memset(&to->history, 0x55, sizeof to->history);
     memset(&to->alerts, 0x55, sizeof to->alerts);
-    cJSON *history = reparsed(signature_history_to_json(&from->history)), *alerts = reparsed(signature_alerts_to_json(&from->alerts));
+    cJSON *history = reparsed(signature_history_to_json(&from->history)),
+          *alerts = reparsed(signature_alerts_to_json(&from->alerts));
     if (!signature_history_from_json(&to->history, history, "checkpoint", &e) ||
         !signature_alerts_from_json(&to->alerts, alerts, "checkpoint", &e))
         fail_msg("%s", e.msg);
@@ -421,12 +442,14 @@ static void test_checkpoint(void **state) {
     fed_new(&g); /* rings that have gone round, with every kind of number */
     through_checkpoint(&g, &resumed);
     for (uint64_t t = 0; t < SIGNATURE_STEPS + 77; t++) {
-        for (int f = STEP_ITERATION + 1; f < N_STEP_FIGURES; f++) g.step[f] = rng_normal(5, RNG_TEST, t, (uint64_t)f) * pow(10, f * 30 - 150);
+        for (int f = STEP_ITERATION + 1; f < N_STEP_FIGURES; f++)
+            g.step[f] = rng_normal(5, RNG_TEST, t, (uint64_t)f) * pow(10, f * 30 - 150);
         if (t % 7 == 0) g.step[STEP_KL] = (double)NAN, g.step[STEP_ENTROPY] = -0.0;
         if (t % 9 == 0) g.step[STEP_KL] = -(double)INFINITY;
         fed_step(&g);
         if (t % 10) continue;
-        for (int f = EVAL_ITERATION + 1; f < N_EVAL_FIGURES; f++) g.row[f] = rng_normal(6, RNG_TEST, t, (uint64_t)f) * 5e-324 * 1e10;
+        for (int f = EVAL_ITERATION + 1; f < N_EVAL_FIGURES; f++)
+            g.row[f] = rng_normal(6, RNG_TEST, t, (uint64_t)f) * 5e-324 * 1e10;
         fed_evaluation(&g);
     }
     through_checkpoint(&g, &resumed);
@@ -463,16 +486,20 @@ static void test_bad_checkpoint(void **state) {
     expect_bad("n_steps", NULL, NULL, "run.db: \"n_steps\" must be an array of 1 values");
     expect_bad("n_steps", NULL, strings("-0x1p+0", NULL), "run.db: \"n_steps\" must be a count, found -1");
     expect_bad("n_steps", NULL, strings("nan", NULL), "run.db: \"n_steps\" must be a count, found nan");
-    expect_bad("n_evaluations", NULL, strings("0x1p+60", NULL), "run.db: \"n_evaluations\" must be a count, found 1.15292e+18");
+    expect_bad("n_evaluations", NULL, strings("0x1p+60", NULL),
+               "run.db: \"n_evaluations\" must be a count, found 1.15292e+18");
     expect_bad("n_evaluations", NULL, strings("0x1.8p+1", NULL), "run.db: \"tick\" must be an array of 3 values");
     expect_bad("evaluation", NULL, NULL, "run.db: \"evaluation\" must be an object");
     expect_bad("evaluation", "truncated", NULL, "run.db: \"truncated\" must be an array of 2 values");
-    expect_bad("evaluation", "truncated", strings("0x1p-3", NULL), "run.db: \"truncated\" must be an array of 2 values");
-    expect_bad("evaluation", "truncated", strings("0x1p-3", "much"), "run.db: \"truncated\" must hold reals, found \"much\"");
+    expect_bad("evaluation", "truncated", strings("0x1p-3", NULL),
+               "run.db: \"truncated\" must be an array of 2 values");
+    expect_bad("evaluation", "truncated", strings("0x1p-3", "much"),
+               "run.db: \"truncated\" must hold reals, found \"much\"");
     expect_bad("evaluation", "truncated", strings("", "0x1p-3"), "run.db: \"truncated\" must hold reals, found \"\"");
     expect_bad("evaluation", "tick", strings("0x1p+0", "inf"), "run.db: \"tick\" must hold counts, found inf");
     const double numbers[2] = {1, 2};
-    expect_bad("evaluation", "kl", cJSON_CreateDoubleArray(numbers, 2), "run.db: \"kl\" must hold strings, found number");
+    expect_bad("evaluation", "kl", cJSON_CreateDoubleArray(numbers, 2),
+               "run.db: \"kl\" must hold strings, found number");
     struct signature_alerts a, none;
     struct err e = {0};
     signature_alerts_init(&none);

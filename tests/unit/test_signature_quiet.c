@@ -1,5 +1,5 @@
-/* Failure signatures where they must be quiet: figures that tremble around a threshold, what looks like a failure and is none, players whose rows
- * alternate, and games that go well. And the table of what is said about each. */
+/* Failure signatures where they must be quiet: figures that tremble around a threshold, what looks like a failure and
+ * is none, players whose rows alternate, and games that go well. And the table of what is said about each. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,8 +40,9 @@ static void test_does_not_flap(void **state) {
     static const struct {
         int figure;
         double level, noise;
-    } SHARES[] = {{EVAL_TRUNCATED, 0.2, 0.03}, {EVAL_IDENTICAL, 0.5, 0.04}, {EVAL_ZERO_GROUPS, 0.75, 0.04}, {EVAL_LENGTH_CORRELATION, 0.5, 0.04},
-                  {EVAL_KL, 1.0, 0.08}, {EVAL_Q_NORM, 0.5, 0.03}, {EVAL_TRUTH_EXCESS, 0.0005, 0.0004}};
+    } SHARES[] = {{EVAL_TRUNCATED, 0.2, 0.03},          {EVAL_IDENTICAL, 0.5, 0.04}, {EVAL_ZERO_GROUPS, 0.75, 0.04},
+                  {EVAL_LENGTH_CORRELATION, 0.5, 0.04}, {EVAL_KL, 1.0, 0.08},        {EVAL_Q_NORM, 0.5, 0.03},
+                  {EVAL_TRUTH_EXCESS, 0.0005, 0.0004}};
     for (uint64_t i = 0; i < sizeof SHARES / sizeof *SHARES; i++) {
         struct fed_game g;
         fed_new(&g);
@@ -98,7 +99,8 @@ static void test_truth_decides(void **state) {
     assert_int_equal(g.raised, 0);
     fed_new(&g); /* automatic control that touches 0 and comes back */
     for (int i = 0; i < 6; i++) {
-        g.row[EVAL_BETA] = i % 2 ? 0 : 2, g.row[EVAL_BETA_FLOOR] = 0, g.row[EVAL_SLACK] = 0.005, g.row[EVAL_ZETA] = 0.01;
+        g.row[EVAL_BETA] = i % 2 ? 0 : 2, g.row[EVAL_BETA_FLOOR] = 0, g.row[EVAL_SLACK] = 0.005,
+        g.row[EVAL_ZETA] = 0.01;
         fed_evaluation(&g);
     }
     assert_int_equal(g.raised, 0);
@@ -110,8 +112,10 @@ static void test_players_alternate(void **state) {
     struct fed_game g;
     fed_new(&g);
     for (int i = 0; i < 300; i++) {
-        if (i % 6 == 0) g.step[STEP_GRADIENT_REWARD] = 0.5, g.step[STEP_GAP_ASCENT] = 0.2, g.step[STEP_GAP_DESCENT] = 0.1;
-        if (i % 6 != 0) g.step[STEP_GRADIENT_STUDENT] = 40, g.step[STEP_ENTROPY] = 0.7, g.step[STEP_STUDENT_REWARD] = -1;
+        if (i % 6 == 0)
+            g.step[STEP_GRADIENT_REWARD] = 0.5, g.step[STEP_GAP_ASCENT] = 0.2, g.step[STEP_GAP_DESCENT] = 0.1;
+        if (i % 6 != 0)
+            g.step[STEP_GRADIENT_STUDENT] = 40, g.step[STEP_ENTROPY] = 0.7, g.step[STEP_STUDENT_REWARD] = -1;
         fed_step(&g);
     }
     assert_int_equal(g.raised, 0);
@@ -128,12 +132,15 @@ static void test_players_alternate(void **state) {
 
 struct healthy {
     uint64_t seed;
-    double gap0, decay, scale, noise; /* true gap at the start, iterations to 1/e, reward units per accuracy, noise of the gaps */
+    /* true gap at the start, iterations to 1/e, reward units per accuracy, noise of the gaps */
+    double gap0, decay, scale, noise;
     double entropy0, entropy1, kl, gradient, zeta;
     bool oracle, held, white_box, automatic;
 };
 
-static double between(uint64_t seed, uint64_t which, double lo, double hi) { return lo + (hi - lo) * rng_uniform(seed, RNG_TEST, 1000, which); }
+static double between(uint64_t seed, uint64_t which, double lo, double hi) {
+    return lo + (hi - lo) * rng_uniform(seed, RNG_TEST, 1000, which);
+}
 
 static struct healthy healthy_new(uint64_t seed) {
     return (struct healthy){.seed = seed,
@@ -153,9 +160,13 @@ static struct healthy healthy_new(uint64_t seed) {
 }
 
 /* The gap of iteration t: it dips a little at first, then falls to nothing that can be measured. */
-static double healthy_gap(const struct healthy *k, double t) { return k->gap0 * (exp(-t / k->decay) + (t < 1 ? 0.05 * t : 0)); }
+static double healthy_gap(const struct healthy *k, double t) {
+    return k->gap0 * (exp(-t / k->decay) + (t < 1 ? 0.05 * t : 0));
+}
 
-static double healthy_entropy(const struct healthy *k, double t) { return k->entropy0 * (k->entropy1 + (1 - k->entropy1) * exp(-t / 4)); }
+static double healthy_entropy(const struct healthy *k, double t) {
+    return k->entropy0 * (k->entropy1 + (1 - k->entropy1) * exp(-t / 4));
+}
 
 static void healthy_steps(struct fed_game *g, const struct healthy *k, int t, int n) {
     for (int i = 0; i < n; i++) {
@@ -169,8 +180,10 @@ static void healthy_steps(struct fed_game *g, const struct healthy *k, int t, in
         } else {
             g->step[STEP_STUDENT_REWARD] = -level + spread * rng_normal(k->seed, RNG_TEST, at, 2);
             g->step[STEP_ENTROPY] = healthy_entropy(k, when) * exp(0.1 * rng_normal(k->seed, RNG_TEST, at, 3));
-            if (k->seed % 2) g->step[STEP_KL] = k->kl * (1 - exp(-when / 2)) * exp(0.2 * rng_normal(k->seed, RNG_TEST, at, 4));
-            g->step[STEP_GRADIENT_STUDENT] = 3 * k->gradient * exp(0.5 * rng_normal(k->seed, RNG_TEST, at, 5)) * (1 - 0.4 * (double)i / n);
+            if (k->seed % 2)
+                g->step[STEP_KL] = k->kl * (1 - exp(-when / 2)) * exp(0.2 * rng_normal(k->seed, RNG_TEST, at, 4));
+            g->step[STEP_GRADIENT_STUDENT] =
+                3 * k->gradient * exp(0.5 * rng_normal(k->seed, RNG_TEST, at, 5)) * (1 - 0.4 * (double)i / n);
             if (i % 50 == 49) g->step[STEP_GRADIENT_STUDENT] *= 30; /* a wild batch now and then */
         }
         fed_step(g);
@@ -179,7 +192,8 @@ static void healthy_steps(struct fed_game *g, const struct healthy *k, int t, in
 
 /* The noise of a gap: most of the width of an interval is the difference between prompts, which stay the same. */
 static void healthy_interval(struct fed_game *g, const struct healthy *k, int figure, double mean, double sd, int t) {
-    fed_gap(g, figure, mean + 0.7 * sd * rng_normal(k->seed, RNG_TEST, (uint64_t)(t * 1000 + 900), (uint64_t)figure), 1.96 * sd);
+    fed_gap(g, figure, mean + 0.7 * sd * rng_normal(k->seed, RNG_TEST, (uint64_t)(t * 1000 + 900), (uint64_t)figure),
+            1.96 * sd);
 }
 
 static void healthy_evaluation(struct fed_game *g, const struct healthy *k, int t) {
@@ -219,7 +233,9 @@ static void test_healthy(void **state) {
         for (int t = 0; t < ITERATIONS; t++) {
             healthy_steps(&g, &k, t, STEPS);
             healthy_evaluation(&g, &k, t);
-            if (g.n) fail_msg("variant %d, iteration %d: %s: %s", (int)seed, t, signature_name(g.finding[0].id), g.finding[0].text);
+            if (g.n)
+                fail_msg("variant %d, iteration %d: %s: %s", (int)seed, t, signature_name(g.finding[0].id),
+                         g.finding[0].text);
         }
     }
 }

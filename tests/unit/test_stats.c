@@ -54,7 +54,8 @@ static void test_t_interval(void **state) {
     static const struct {
         int df;
         double t;
-    } TABLE[] = {{1, 12.7062047362}, {2, 4.30265272975}, {3, 3.18244630528}, {4, 2.77644510520}, {9, 2.26215716280}, {30, 2.04227245630}, {100, 1.98397151845}};
+    } TABLE[] = {{1, 12.7062047362}, {2, 4.30265272975},  {3, 3.18244630528},  {4, 2.77644510520},
+                 {9, 2.26215716280}, {30, 2.04227245630}, {100, 1.98397151845}};
     for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++)
         assert_true(fabs(stats_t_two_sided(0.95, TABLE[i].df) / TABLE[i].t - 1) < 1e-10);
     assert_true(stats_t_two_sided(0, 3) < 1e-12 && isnan(stats_t_two_sided(1, 3)) && isnan(stats_t_two_sided(0.5, 0)));
@@ -148,14 +149,10 @@ static void test_logistic(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bootstrap),
-        cmocka_unit_test(test_bootstrap_covers),
-        cmocka_unit_test(test_bootstrap_of_little),
-        cmocka_unit_test(test_t_interval),
-        cmocka_unit_test(test_calibration),
-        cmocka_unit_test(test_calibration_ignores_order),
-        cmocka_unit_test(test_correlation),
-        cmocka_unit_test(test_logistic),
+        cmocka_unit_test(test_bootstrap),           cmocka_unit_test(test_bootstrap_covers),
+        cmocka_unit_test(test_bootstrap_of_little), cmocka_unit_test(test_t_interval),
+        cmocka_unit_test(test_calibration),         cmocka_unit_test(test_calibration_ignores_order),
+        cmocka_unit_test(test_correlation),         cmocka_unit_test(test_logistic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

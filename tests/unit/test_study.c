@@ -59,8 +59,8 @@ static void kinds_are_whole(void **state) {
 /* The kinds that this program must be able to run today. */
 static void known_kinds_resolve(void **state) {
     (void)state;
-    static const char *const KINDS[] = {"sanity", "ablation", "scale", "robustness", "data", "noise", "labeller",
-                                        "algorithms"};
+    static const char *const KINDS[] = {"sanity", "ablation", "scale",    "robustness",
+                                        "data",   "noise",    "labeller", "algorithms"};
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
         char out[64];
         snprintf(out, sizeof out, "known-%s", KINDS[i]);

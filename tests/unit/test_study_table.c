@@ -98,8 +98,8 @@ static void shares_end_at_none_and_all(void **state) {
         t->row[1].value[STUDY_METRIC_REDRAWN * 3 + i] = 1 - REDRAWN[i];
     }
     study_table_compute(t);
-    const struct interval covered = t->row[0].cell[STUDY_METRIC_COVERAGE].v, all = t->row[0].cell[STUDY_METRIC_REDRAWN].v,
-                          none = t->row[1].cell[STUDY_METRIC_REDRAWN].v;
+    const struct interval covered = t->row[0].cell[STUDY_METRIC_COVERAGE].v,
+                          all = t->row[0].cell[STUDY_METRIC_REDRAWN].v, none = t->row[1].cell[STUDY_METRIC_REDRAWN].v;
     const double half = 4.302652729749464 * 0.1 / 3; /* the deviation of the three is 0.1 / sqrt(3) */
     near(covered.lo, 3 / (3 + 1.959963984540054 * 1.959963984540054));
     near(covered.hi, 1);

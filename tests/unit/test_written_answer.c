@@ -1,5 +1,6 @@
-/* Answers that a person writes into a running game: they train, come back after a death or a quit at their tick, can be undone, are refused when
- * nobody could read them, and are stored whole or not at all. What they are in D_pref is in test_edit.c. */
+/* Answers that a person writes into a running game: they train, come back after a death or a quit at their tick, can be
+ * undone, are refused when nobody could read them, and are stored whole or not at all. What they are in D_pref is in
+ * test_edit.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -99,13 +100,15 @@ static void a_written_answer_trains_and_comes_back(void **state) {
     const struct snapshot *n = session_snapshot(s);
     for (int i = 0; i < 2; i++) {
         assert_string_equal(n->pair[i].teacher, "yes");
-        assert_true(n->pair[i].source == SOURCE_HUMAN && n->pair[i].event == seq && n->pair[i].o == 1.0 && !n->pair[i].truncated0);
+        assert_true(n->pair[i].source == SOURCE_HUMAN && n->pair[i].event == seq && n->pair[i].o == 1.0 &&
+                    !n->pair[i].truncated0);
         assert_int_equal(n->pair[i].id, n->n_pairs - i);
         assert_true(n->pair[i].reward_teacher == n->pair[!i].reward_teacher); /* scored: no NAN */
     }
     for (int i = 2; i < n->n_shown; i++) {
         if (n->pair[i].id != ev.pair_id) continue;
-        assert_string_equal(n->pair[1].student, n->pair[i].teacher); /* the first new pair is the one against the teacher */
+        /* the first new pair is the one against the teacher */
+        assert_string_equal(n->pair[1].student, n->pair[i].teacher);
         assert_string_equal(n->pair[0].student, n->pair[i].student);
         assert_true(n->pair[i].source == SOURCE_TEACHER && n->pair[i].event == 0);
     }
@@ -124,7 +127,13 @@ static void a_written_answer_trains_and_comes_back(void **state) {
 }
 
 /* Ways to leave a run at the tick of an edit; the game waits there for labels. */
-enum leave { LEAVE_EDITED, LEAVE_CHECKPOINT_EDITED, LEAVE_PAUSED_EDITED_CHECKPOINT, LEAVE_PAUSED_CHECKPOINT_EDITED, N_LEAVES };
+enum leave {
+    LEAVE_EDITED,
+    LEAVE_CHECKPOINT_EDITED,
+    LEAVE_PAUSED_EDITED_CHECKPOINT,
+    LEAVE_PAUSED_CHECKPOINT_EDITED,
+    N_LEAVES
+};
 
 static struct options human_options(void) { return tiny_options("labeller=human labeller.min_labels=1"); }
 
@@ -216,7 +225,8 @@ static int n_lines_with(const char *name, const char *word) {
     snprintf(path, sizeof path, "%s/run.db", tiny_path(name));
     if (!db_open(&db, path, DB_READ, false, &e)) fail_msg("%s", e.msg);
     snprintf(path, sizeof path, "%s/out.jsonl", tiny_path(name));
-    if (!dpref_export(&db, "trl", path, &n, &e) || !file_read_all(path, 1 << 24, &text, &len, &e)) fail_msg("%s", e.msg);
+    if (!dpref_export(&db, "trl", path, &n, &e) || !file_read_all(path, 1 << 24, &text, &len, &e))
+        fail_msg("%s", e.msg);
     db_close(&db);
     int found = 0;
     for (const char *at = text; (at = strstr(at, word)); at++) found++;
@@ -261,7 +271,8 @@ static void refused(struct session *s, char *text, const char *why) {
     char words[160];
     struct label_event ev = edit_of(s, false, text);
     if (!session_label(s, &ev, &e)) fail_msg("%s", e.msg);
-    if (answered(s, ev.seq, words) || !strstr(words, "is saved but cannot be used") || !strstr(words, why)) fail_msg("\"%s\"", words);
+    if (answered(s, ev.seq, words) || !strstr(words, "is saved but cannot be used") || !strstr(words, why))
+        fail_msg("\"%s\"", words);
 }
 
 static void answers_that_nobody_can_read_are_refused(void **state) {
@@ -288,7 +299,8 @@ static void answers_that_nobody_can_read_are_refused(void **state) {
     if (!session_undo(s, "tester", message, &e)) fail_msg("%s", e.msg);
     assert_true(tiny_wait(s, has_no_human));
     n = session_snapshot(s);
-    for (int i = 0; i < 2; i++) assert_true(n->pair[i].event == seq + 1); /* the undo: such a pair is never asked about */
+    /* the undo: such a pair is never asked about */
+    for (int i = 0; i < 2; i++) assert_true(n->pair[i].event == seq + 1);
     snapshot_release(n);
     tiny_finish_next(s, NULL);
 }
@@ -298,7 +310,8 @@ static void answers_that_are_long_or_held_out(void **state) {
     char text[] = "yes", words[160];
     struct options o = human_options();
     struct err e = {0};
-    struct session *s = tiny_start("kinds", &o, false, false); /* waits for labels: all pairs of the first iteration are shown */
+    /* waits for labels: all pairs of the first iteration are shown */
+    struct session *s = tiny_start("kinds", &o, false, false);
     assert_true(tiny_wait_state(s, RUN_WAITING));
     tiny_send(s, COMMAND_PAUSE, "", "");
     struct label_event ev = edit_of(s, true, text);
@@ -356,7 +369,8 @@ static void an_answer_is_stored_whole_or_not_at_all(void **state) {
     struct err e = {0};
     bool ok = true;
     struct session *s = start_and_pause("atomic");
-    tiny_exec("atomic", "CREATE TRIGGER no_pair BEFORE INSERT ON pair WHEN NEW.edit>0 AND EXISTS(SELECT 1 FROM pair WHERE edit=NEW.edit)"
+    tiny_exec("atomic", "CREATE TRIGGER no_pair BEFORE INSERT ON pair WHEN NEW.edit>0 AND EXISTS(SELECT 1 FROM pair "
+                        "WHERE edit=NEW.edit)"
                         " BEGIN SELECT RAISE(ABORT, 'disk full'); END");
     refused(s, text, "disk full");
     assert_int_equal(tiny_count("atomic", "SELECT count(*) FROM pair WHERE edit>0"), 0);

@@ -74,7 +74,8 @@ static bool print_head(FILE *out, struct db *db, const char *folder, struct err 
     struct options *o = mem_small(sizeof *o);
     struct err ignored; /* a run may do without a title */
     bool ok = run_read_options_now(db, o, e);
-    char *title = ok ? run_read_text(db, "title", &ignored) : NULL, *started = ok ? run_read_text(db, "started", &ignored) : NULL;
+    char *title = ok ? run_read_text(db, "title", &ignored) : NULL,
+         *started = ok ? run_read_text(db, "started", &ignored) : NULL;
     if (ok) {
         fprintf(out, "%-12s %s (", "run", folder);
         print_safe(out, title);
