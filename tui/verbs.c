@@ -81,6 +81,11 @@ static const struct arg_spec EXPORT_ARGS[] = {
      "trl: prompt, chosen, rejected; audit: every field of every pair and label"},
     {"-o", "FILE.jsonl", ARG_TEXT, 0, 0, NULL, "the file to write"},
     {0}};
+static const struct arg_spec EXPORT_STUDENT_ARGS[] = {
+    {"--tick", "TICK", ARG_INT, 0, 2147483647, NULL, "the checkpoint (default: the newest)"},
+    {"-o", "M.gguf", ARG_TEXT, 0, 0, NULL, "the model file to write"},
+    TYPE_ARG,
+    {0}};
 static const struct arg_spec STUDY_ARGS[] = {
     {"--seeds", "N", ARG_INT, 1, 1000, "3", "runs of each variant, on seeds from the configuration's on"},
     {"--jobs", "N", ARG_INT, 1, 64, "1", "runs at the same time; they share the threads"},
@@ -133,6 +138,10 @@ const struct verb VERBS[] = {
      STATS_ARGS, verb_prefs_stats},
     {"prefs export", "RUNDIR", 1, "write the preference records of a run to a file",
      "Reads run.db only; the file is replaced as a whole.", EXPORT_ARGS, verb_prefs_export},
+    {"export", "RUNDIR", 1, "write the student of a run, as it was at a checkpoint, to a model file",
+     "The run may be going on. A run keeps its newest checkpoints, as many as the option checkpoint.keep says; a tick "
+     "of which there is none gets the list of those there are. The file can be a model of offline.candidates.",
+     EXPORT_STUDENT_ARGS, verb_export},
     {"study", "KIND CONFIG.json", 2, "run variants of a configuration over seeds: table, intervals, figure",
      "Kinds:" STUDY_KINDS(
          KIND_HELP) " each variant and seed is a run of its own under DIR. What is done is not run again, what was cut "

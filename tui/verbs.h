@@ -2,6 +2,7 @@
 #ifndef PBKD_TUI_VERBS_H
 #define PBKD_TUI_VERBS_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "tui/args.h"
@@ -35,6 +36,9 @@ int verbs_main(int argc, char **argv);
 int verb_fail(const struct err *e);
 int verb_usage(const char *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The value of --type, as enum quant_type. */
+uint32_t verb_save_type(const struct args *a);
+
 /* tui/verbs: the run functions. */
 int verb_workbench(const struct args *a);
 int verb_demo(const struct args *a);
@@ -46,6 +50,7 @@ int verb_generate(const struct args *a);
 int verb_info(const struct args *a);
 int verb_prefs_stats(const struct args *a);
 int verb_prefs_export(const struct args *a);
+int verb_export(const struct args *a);
 int verb_study(const struct args *a);
 int verb_compare(const struct args *a);
 

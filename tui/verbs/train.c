@@ -12,7 +12,7 @@
 #include "tui/signals.h"
 #include "tui/verbs.h"
 
-static uint32_t save_type(const struct args *a) {
+uint32_t verb_save_type(const struct args *a) {
     static const struct {
         const char *name;
         uint32_t type;
@@ -52,7 +52,7 @@ static int train(struct sft_job *job, const struct args *a) {
     job->lr = args_real(a, "--lr");
     job->final_share = args_real(a, "--final-lr");
     job->seed = (uint64_t)args_int(a, "--seed");
-    job->save_type = save_type(a);
+    job->save_type = verb_save_type(a);
     job->keep_going = go_on;
     signals_install();
     parallel_init(args_int(a, "--threads"));
@@ -149,7 +149,7 @@ int verb_init_student(const struct args *a) {
     bool ok = model_open(args_text(a, "--from"), &teacher, &t, &e);
     if (ok) student = model_keep_layers(teacher, args_int(a, "--layers"), &e);
     model_free(teacher);
-    ok = student && model_save(student, t, args_text(a, "-o"), save_type(a), &e);
+    ok = student && model_save(student, t, args_text(a, "-o"), verb_save_type(a), &e);
     if (ok)
         fprintf(stderr, "pbkd: %s written: %d layers, %.1f million parameters\n", args_text(a, "-o"),
                 student->cfg.n_layer, (double)student->n_params / 1e6);
