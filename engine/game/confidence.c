@@ -143,14 +143,17 @@ double confidence_loss(struct confidence *c, const double *w, double *gradient) 
 
 /* ---- Fit and radius ---------------------------------------------------------------------------------------------- */
 
-/* tr[H (H + ridge I)^-1] = D - ridge tr (H + ridge I)^-1. Without a ridge the limit: the rank, flat directions not
- * counted. */
-static double effective_dimension(struct confidence *c) {
+/* With M = (H + ridge I)^-1: d_eff = tr[H M] = D - ridge tr M, and Wilks' tr[I - (ridge M)^2]. Without a ridge the limit:
+ * the rank, flat directions not counted. */
+static void effective_dimensions(struct confidence *c) {
+    c->dimension = c->wilks_dimension = 0;
     confidence_newton_use_hessian(c, c->hessian_hat);
-    if (c->trace <= 0) return 0;
+    if (c->trace <= 0) return;
     const double ridge = fmax(c->ridge, 1e-9 * c->trace);
+    double of_square;
     confidence_newton_factor(c, 1, ridge);
-    return fmax(0, c->d - ridge * spd_trace_inverse(c->factor, c->d, c->vector));
+    c->dimension = fmax(0, c->d - ridge * spd_trace_inverse(c->factor, c->d, &of_square, c->vector));
+    c->wilks_dimension = fmax(0, c->d - ridge * ridge * of_square);
 }
 
 bool confidence_fit(struct confidence *c, double *w, struct confidence_fit *out, struct err *e) {
@@ -169,13 +172,14 @@ bool confidence_fit(struct confidence *c, double *w, struct confidence_fit *out,
     confidence_newton_move(c, c->w_hat);
     confidence_newton_hessian(c, c->hessian_hat);
     c->loss_hat = c->now.loss;
-    c->dimension = effective_dimension(c);
+    effective_dimensions(c);
     c->have_fit = true;
     const double norm = confidence_offset(c, w, c->offset);
     *out = (struct confidence_fit){.loss = c->loss_hat,
                                    .residual = residual,
                                    .norm = norm,
                                    .dimension = c->dimension,
+                                   .wilks_dimension = c->wilks_dimension,
                                    .n_pairs = c->n_effective,
                                    .norm_active = norm >= c->bound * (1 - 1e-9),
                                    .steps = c->steps,
@@ -187,8 +191,8 @@ bool confidence_wilks(const struct confidence *c, double delta, double *zeta, st
     if (!c->have_fit) return err_set(e, "confidence set: no fit, which the radius needs");
     if (!(delta > 0 && delta < 1))
         return err_set(e, "confidence set: delta is %g, expected a number between 0 and 1", delta);
-    if (!(c->dimension > 0))
+    if (!(c->wilks_dimension > 0))
         return err_set(e, "confidence set: the effective dimension is 0: no pair tells two rewards apart");
-    *zeta = chi2_quantile(1 - delta, c->dimension) / (2 * c->n_effective);
+    *zeta = chi2_quantile(1 - delta, c->wilks_dimension) / (2 * c->n_effective);
     return true;
 }

@@ -113,16 +113,18 @@ void spd_solve(const double *l, double *x, int n) {
     cblas_dtrsv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, n, l, n, x, 1);
 }
 
-/* tr A^-1 = |L^-1|_F^2, column by column; column j of L^-1 is zero above j. */
-double spd_trace_inverse(const double *l, int n, double *scratch) {
+/* tr A^-1 = |L^-1|_F^2 and tr A^-2 = |A^-1|_F^2, column by column; column j of L^-1 is zero above j. */
+double spd_trace_inverse(const double *l, int n, double *of_square, double *scratch) {
     double trace = 0;
+    *of_square = 0;
     for (int j = 0; j < n; j++) {
-        const int rest = n - j;
-        memset(scratch, 0, (size_t)rest * sizeof *scratch);
-        scratch[0] = 1;
-        cblas_dtrsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, rest, l + (size_t)j * (size_t)n + (size_t)j,
-                    n, scratch, 1);
-        for (int i = 0; i < rest; i++) trace += scratch[i] * scratch[i];
+        memset(scratch, 0, (size_t)n * sizeof *scratch);
+        scratch[j] = 1;
+        cblas_dtrsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, n - j, l + (size_t)j * (size_t)n + (size_t)j,
+                    n, scratch + j, 1);
+        for (int i = j; i < n; i++) trace += scratch[i] * scratch[i];
+        cblas_dtrsv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, n, l, n, scratch, 1);
+        for (int i = 0; i < n; i++) *of_square += scratch[i] * scratch[i];
     }
     return trace;
 }

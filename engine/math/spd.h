@@ -20,7 +20,7 @@ bool spd_factor(double *a, int n);
 void spd_solve(const double *l, double *x, int n);
 /* x = L^-1 x, the first half of spd_solve: |L^-1 x|^2 = x^T a^-1 x. */
 void spd_half_solve(const double *l, double *x, int n);
-/* tr (L L^T)^-1; scratch n doubles. */
-double spd_trace_inverse(const double *l, int n, double *scratch);
+/* tr (L L^T)^-1; *of_square gets tr (L L^T)^-2; scratch n doubles. */
+double spd_trace_inverse(const double *l, int n, double *of_square, double *scratch);
 
 #endif

@@ -76,11 +76,13 @@ static void radius_is_that_of_wilks(void **state) {
     }
     h /= sum;
     assert_true(fabs(p->fit.dimension - h / (h + p->ridge)) <= 1e-12);
+    const double a = h / (h + p->ridge), d = 2 * a - a * a;
+    assert_true(fabs(p->fit.wilks_dimension - d) <= 1e-12);
     assert_true(fabs(p->fit.n_pairs - sum * sum / squares) <= 1e-10);
     struct err e;
     double zeta;
     assert_true(confidence_wilks(p->c, 0.05, &zeta, &e));
-    assert_true(fabs(zeta - chi2_quantile(0.95, p->fit.dimension) / (2 * p->fit.n_pairs)) <= 1e-15);
+    assert_true(fabs(zeta - chi2_quantile(0.95, p->fit.wilks_dimension) / (2 * p->fit.n_pairs)) <= 1e-15);
     problem_free(p);
 }
 
@@ -96,7 +98,7 @@ static void dimension_is_the_rank(void **state) {
     p->ridge = 0;
     p->bound = 100;
     problem_fit(p);
-    assert_true(fabs(p->fit.dimension - 5) <= 1e-6);
+    assert_true(fabs(p->fit.dimension - 5) <= 1e-6 && fabs(p->fit.wilks_dimension - 5) <= 1e-6);
     assert_true(fabs(p->fit.n_pairs - 300) <= 1e-9);
     problem_free(p);
 }

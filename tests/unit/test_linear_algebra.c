@@ -41,16 +41,18 @@ static void systems_are_solved(void **state) {
             }
         memcpy(l, h, nn * sizeof *l);
         assert_true(spd_factor(l, n));
-        double trace = 0;
+        double trace = 0, square = 0, of_square;
         for (int k = 0; k < n; k++) { /* column k of the inverse */
             for (int j = 0; j < n; j++) x[j] = b[j] = j == k;
             spd_solve(l, x, n);
             trace += x[k];
+            square += dot(x, x, n);
             for (int j = 0; j < n; j++) assert_true(fabs(dot(h + j * n, x, n) - (j == k)) <= 1e-11);
             spd_half_solve(l, b, n);
             assert_true(fabs(dot(b, b, n) - x[k]) <= 1e-12);
         }
-        assert_true(fabs(spd_trace_inverse(l, n, x) - trace) <= 1e-11 * trace);
+        assert_true(fabs(spd_trace_inverse(l, n, &of_square, x) - trace) <= 1e-11 * trace);
+        assert_true(fabs(of_square - square) <= 1e-11 * square);
         h[nn - 1] = -1;
         assert_false(spd_factor(h, n));
         double *const owned[] = {weight, h, l, x, b, scratch};
