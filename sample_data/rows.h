@@ -3,11 +3,11 @@
  *
  *     make_TASK FOLDER [PRETRAIN_ROWS [SEED]]
  *
- * FOLDER/heldout.jsonl   {"prompt","answer"}   for measuring only FOLDER/train.jsonl     {"prompt","answer"}   prompts
- * of the game FOLDER/pretrain.jsonl  {"prompt","response"} PRETRAIN_ROWS true chains, from which a teacher model is
- * trained FOLDER/formulas.jsonl  {"prompt","response"} the same without words ("84 - 48 - 3"), from which a base model
- * learns to
- *                        calculate before it learns to read from teacher outputs
+ *   FOLDER/heldout.jsonl   {"prompt","answer"}    for measuring only
+ *   FOLDER/train.jsonl     {"prompt","answer"}    prompts of the game
+ *   FOLDER/pretrain.jsonl  {"prompt","response"}  PRETRAIN_ROWS true chains, from which a teacher model is trained
+ *   FOLDER/formulas.jsonl  {"prompt","response"}  the same without words ("84 - 48 - 3"), from which a base model learns
+ *                                                 to calculate before it learns to read from teacher outputs
  *
  * The files are consecutive stretches of one stream from which repeated prompts are dropped, so no prompt is in two
  * files and more pre-training rows leave the first two files as they are. */

@@ -26,7 +26,7 @@ static const struct study_variant VARIANTS_ROBUSTNESS[] = {
     {"config", {0}},
     {"beta x0.5", {"beta*0.5"}}, {"beta x2", {"beta*2"}},
     {"zeta x0.5", {"zeta*0.5"}}, {"zeta x2", {"zeta*2"}},
-    {"lr x0.5", {"game.policy_lr*0.5"}}, {"lr x2", {"game.policy_lr*2"}},
+    {"lr x0.5", {"game.policy_lr*0.5", "dpo.lr*0.5"}}, {"lr x2", {"game.policy_lr*2", "dpo.lr*2"}},
     {"ascent lr x0.5", {"game.reward_lr*0.5"}}, {"ascent lr x2", {"game.reward_lr*2"}},
     {"fit lr x0.5", {"reward.lr*0.5"}}, {"fit lr x2", {"reward.lr*2"}},
     {0}};
@@ -53,7 +53,8 @@ static const struct study_variant VARIANTS_ALGORITHMS[] = {
     {"pbkd offline", {"algorithm=pbkd", "iterations=5", GATHERED_AT_ONCE}},
     {"pbkd white-box", {"algorithm=pbkd", "iterations=5", "reward.access=white-box"}},
     {"ppo_fixed_rm", {"algorithm=ppo_fixed_rm", "iterations=5", GATHERED_AT_ONCE}},
-    {"sft", {"algorithm=sft", "iterations=5"}}, {"dpo", {"algorithm=dpo", "iterations=5"}},
+    {"sft", {"algorithm=sft", "iterations=5"}}, {"dpo", {"algorithm=dpo", "iterations=5", "game.sft=0"}},
+    {"dpo + sft", {"algorithm=dpo", "iterations=5", "game.sft=1"}},
     {"fkl", {"algorithm=fkl", "iterations=5"}}, {"rkl", {"algorithm=rkl", "iterations=5"}},
     {"jsd", {"algorithm=jsd", "iterations=5"}}, {"skew_kl", {"algorithm=skew_kl", "iterations=5"}},
     {"tv", {"algorithm=tv", "iterations=5"}}, {"moment", {"algorithm=moment", "iterations=5"}},

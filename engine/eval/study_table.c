@@ -87,7 +87,7 @@ void study_table_compute(struct study_table *t) {
     for (int r = 0; r < t->n_rows; r++) {
         for (int m = 0; m < N_STUDY_METRICS; m++) {
             t->row[r].cell[m] = over_seeds(values(t, r, m), t->n_seeds, m == STUDY_METRIC_COVERAGE);
-            if (is_share(m)) bound_share(&t->row[r].cell[m].v);
+            if (is_share(m) && t->row[r].cell[m].n > 0) bound_share(&t->row[r].cell[m].v);
             t->row[r].difference[m] = r == 0 ? NOTHING : paired(t, r, m);
         }
     }

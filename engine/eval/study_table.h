@@ -25,7 +25,7 @@
     X(GAP_TRUE, "gap_true", "gap true", "gap.true", 1, 3, "teacher accuracy - student accuracy")                       \
     X(COVERAGE, "coverage", "coverage %", "coverage", 100, 1, "confidence sets that contain the true reward")          \
     X(REDRAWN, "coverage_redrawn", "redrawn %", "coverage_redrawn", 100, 1,                                            \
-      "sets of labels drawn from the true reward whose confidence set contains it")                                    \
+      "of head.redraws sets of labels drawn from the true reward in every run, those whose set contains it")           \
     X(PAIRS, "pairs", "pairs", "pairs", 1, 0, "pairs collected")                                                       \
     X(SECONDS, "seconds", "seconds", "seconds", 1, 0, "seconds of computing")
 

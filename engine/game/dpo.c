@@ -1,13 +1,13 @@
 /* Direct preference optimisation (arXiv 2305.18290) on the pairs of D_pref: one training step of the student on
  *
- *     l = -[o~ log s(b m) + (1-o~) log s(-b m)],   m = log pi(y0|x)/pi_0(y0|x) - log pi(y1|x)/pi_0(y1|x),   b = dpo.beta
+ *     l = -[o~ log s(b m) + (1-o~) log s(-b m)],  m = log pi(y0|x)/pi_0(y0|x) - log pi(y1|x)/pi_0(y1|x),  b = dpo.beta
  *
  * which is the preference likelihood of the game (pref_fit.h) with the implicit reward b log pi/pi_0 in the place of r:
  * labels, flip rates, weights and margins count as they do there, a person's too. pi_0 is the reference: the student at
  * the start.
  *
  * The loss is content when both answers lose probability, the worse one more. With game.sft, cross-entropy on as many
- * teacher outputs holds the good ones up (arXiv 2404.19733). */
+ * teacher outputs holds those up (arXiv 2404.19733, which takes the preferred answers). */
 #include "engine/game/game_private.h"
 
 /* Sum over the answer of log pi - log pi_0 for every sequence; keeps the student's forward pass for backward. */

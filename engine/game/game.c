@@ -264,7 +264,7 @@ void game_pairs_changed(struct game *g) {
 }
 
 void game_option_set(struct game *g, const char *name) {
-    if (g->head && strncmp(name, "head.", 5) == 0) g->head->stale = true;
+    if (g->head && (strcmp(name, "head.bound") == 0 || strcmp(name, "head.ridge") == 0)) g->head->stale = true;
     if (strcmp(name, "beta") == 0 || strcmp(name, "beta.mode") == 0) g->st.beta = g->st.beta_integral = g->o->beta;
 }
 

@@ -100,7 +100,7 @@ static bool read_trainee(struct trainee *t, const char *folder, const char *name
     const bool ok = st_read_f32(f, "params", t->model->params, t->model->n_params, e) &&
                     st_read_f32(f, "adam_m", t->opt.m, t->opt.n, e) && st_read_f32(f, "adam_v", t->opt.v, t->opt.n, e);
     st_close(f);
-    return ok || err_wrap(e, "%s", path);
+    return ok;
 }
 
 static bool read_array(const char *folder, const char *name, const char *array, float *out, size_t n, struct err *e) {
@@ -110,7 +110,7 @@ static bool read_array(const char *folder, const char *name, const char *array, 
     if (!f) return false;
     const bool ok = st_read_f32(f, array, out, n, e);
     st_close(f);
-    return ok || err_wrap(e, "%s", path);
+    return ok;
 }
 
 /* The basis and the weights; features and set are made again when they are needed. */

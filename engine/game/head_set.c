@@ -217,9 +217,10 @@ enum game_result head_build(struct game *g, struct err *e) {
     if (!build_basis(g, e)) return GAME_FAILED;
     h->n_pairs = 0;
     h->stale = true;
-    const enum game_result r = measure_pairs(g, e);
+    enum game_result r = measure_pairs(g, e);
+    if (r == GAME_OK) r = head_truth_fit(g, e);
     if (r != GAME_OK) return r;
-    if (!head_truth_fit(g, e) || !make_set(g, e)) return GAME_FAILED;
+    if (!make_set(g, e)) return GAME_FAILED;
     head_truth_seek(g);
     memcpy(h->w, h->centre, (size_t)h->n_features * sizeof *h->w);
     g->st.solves = 0;

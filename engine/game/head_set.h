@@ -11,8 +11,8 @@
  * weights.
  *
  * Coverage (head_truth.c): where answers can be checked, labels of an oracle on the same pairs, under the same flip
- * rates and weights, give the true reward's w by maximum likelihood; is it in the set, and in how many sets of labels
- * drawn from it? */
+ * rates and weights, give the true reward's w by maximum likelihood; is it in the set? And how many sets of labels that
+ * its own law draws on the pairs that can be checked, with nothing flipped on top, give one that holds it? */
 #ifndef PBKD_GAME_HEAD_SET_H
 #define PBKD_GAME_HEAD_SET_H
 
@@ -73,8 +73,8 @@ bool head_fit_kept(struct game *g, int n, struct err *e);
 double head_radius(const struct game *g, struct err *why);
 
 /* Before the set is made: the true reward, where there is one, and its coverage over head.redraws. Overwrites what is
- * kept. */
-bool head_truth_fit(struct game *g, struct err *e);
+ * kept. GAME_ABANDONED at a safe point: nothing of it stands. */
+enum game_result head_truth_fit(struct game *g, struct err *e);
 /* After it: whether it holds the true reward. */
 void head_truth_seek(struct game *g);
 

@@ -53,59 +53,83 @@ static int label_by_oracle(struct game *g) {
 
 /* ---- redraws ---- */
 
-/* f . w of every kept pair into delta[n]. */
-static void truth_margins(const struct head_set *h, int n, double *delta) {
+/* f . w* of every kept pair into margin[n]. */
+static void truth_margins(const struct head_set *h, int n, double *margin) {
     for (int i = 0; i < n; i++) {
         const float *f = h->kept + (size_t)i * (size_t)h->n_features;
         double sum = 0;
         for (int j = 0; j < h->n_features; j++) sum += (double)f[j] * h->truth[j];
-        delta[i] = sum;
+        margin[i] = sum;
     }
 }
 
-static void draw_labels(struct game *g, int redraw, const double *delta, int n) {
+static void draw_labels(struct game *g, int number, const double *margin, int n) {
     for (int i = 0; i < n; i++) {
-        const uint64_t index = (uint64_t)redraw * (uint64_t)n + (uint64_t)i;
+        const uint64_t index = (uint64_t)number * (uint64_t)n + (uint64_t)i;
         const double u = rng_uniform((uint64_t)g->o->seed, RNG_COVERAGE, (uint64_t)g->st.tick, index);
-        g->head->label[i] = u < 1 / (1 + exp(-delta[i]));
+        g->head->label[i] = u < 1 / (1 + exp(-margin[i]));
         g->head->flip[i] = 0; /* drawn by the law of the likelihood: nothing is flipped on top */
     }
 }
 
-/* Of head.redraws sets of labels drawn from the true reward on the n kept pairs, the share whose set contains it. */
-static bool redraw(struct game *g, int n, struct err *e) {
+/* Whether the set of one redraw of the labels of the n kept pairs contains the true reward; false, with e filled, when it
+ * has no best fit. */
+static bool redraw(struct game *g, int number, const double *margin, int n, bool *inside, struct err *e) {
     struct head_set *h = g->head;
-    const int redraws = (int)g->o->head_redraws;
-    struct err no_wilks;
-    int inside = 0;
-    double *delta = mem_alloc((size_t)n, sizeof *delta, "margins of the true reward", e);
-    bool ok = delta != NULL;
-    if (ok) truth_margins(h, n, delta);
-    for (int r = 0; ok && r < redraws; r++) {
-        draw_labels(g, r, delta, n);
-        ok = head_fit_kept(g, n, e);
-        inside += ok && confidence_loss(h->set, h->truth, NULL) <= h->fit.loss + head_radius(g, &no_wilks);
-    }
-    mem_free(delta);
-    if (!ok) return err_wrap(e, "labels drawn from the true reward");
-    g->st.coverage_redrawn = (double)inside / redraws;
-    game_series(g, SERIES_COVERAGE_REDRAWN, g->st.coverage_redrawn);
+    struct err no_wilks; /* then the radius is the option's */
+    draw_labels(g, number, margin, n);
+    if (!head_fit_kept(g, n, e)) return false;
+    *inside = confidence_loss(h->set, h->truth, NULL) <= h->fit.loss + head_radius(g, &no_wilks);
     return true;
+}
+
+/* Of head.redraws sets of labels drawn from the true reward on the n kept pairs, the share whose set contains it. It
+ * measures and decides nothing, so a redraw that cannot be fitted is told and left out. */
+static enum game_result redraw_all(struct game *g, int n, struct err *e) {
+    const int redraws = (int)g->o->head_redraws;
+    struct err why;
+    int inside = 0, known = 0;
+    double *margin = mem_alloc((size_t)n, sizeof *margin, "margins of the true reward", e);
+    if (!margin) return GAME_FAILED;
+    truth_margins(g->head, n, margin);
+    enum game_result r = GAME_OK;
+    for (int i = 0; r == GAME_OK && i < redraws; i++) {
+        bool holds = false;
+        if (g->see.safe_point && !g->see.safe_point(g->see.ctx))
+            r = GAME_ABANDONED;
+        else if (redraw(g, i, margin, n, &holds, &why))
+            known++, inside += holds;
+    }
+    mem_free(margin);
+    if (r != GAME_OK) return r;
+    if (known < redraws)
+        game_log(g, ALERT_WARNING, "coverage: %d of %d redraws have no best fit and do not count: %s", redraws - known,
+                 redraws, why.msg);
+    if (known > 0) {
+        g->st.coverage_redrawn = (double)inside / known;
+        game_series(g, SERIES_COVERAGE_REDRAWN, g->st.coverage_redrawn);
+    }
+    return GAME_OK;
 }
 
 /* ---- steps ---- */
 
-bool head_truth_fit(struct game *g, struct err *e) {
+enum game_result head_truth_fit(struct game *g, struct err *e) {
     struct head_set *h = g->head;
+    struct game_state *st = &g->st;
     h->truth_known = false;
-    if (g->o->prompts_checker == CHECKER_NONE) return true;
+    st->coverage = st->coverage_redrawn = st->truth_excess = (double)NAN; /* of earlier fits */
+    if (g->o->prompts_checker == CHECKER_NONE) return GAME_OK;
     const int n = head_keep_pairs(g, e);
-    if (n < 0) return false;
-    if (label_by_oracle(g) == 0) return true;
-    if (!head_fit_kept(g, n, e)) return err_wrap(e, "true reward");
+    if (n < 0) return GAME_FAILED;
+    if (label_by_oracle(g) == 0) return GAME_OK;
+    if (!head_fit_kept(g, n, e)) {
+        err_wrap(e, "true reward");
+        return GAME_FAILED;
+    }
     memcpy(h->truth, h->w_hat, (size_t)h->n_features * sizeof *h->truth);
     h->truth_known = true;
-    return g->o->head_redraws == 0 || redraw(g, n, e);
+    return g->o->head_redraws > 0 ? redraw_all(g, n, e) : GAME_OK;
 }
 
 void head_truth_seek(struct game *g) {

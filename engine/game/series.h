@@ -50,7 +50,7 @@ const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */
     X(SERIES_ZETA, "zeta", "nats/pair", "radius of the confidence set by Wilks' theorem (zeta.mode wilks)")            \
     X(SERIES_TRUTH_EXCESS, "set.truth_excess", "nats/pair",                                                            \
       "L - L_hat - zeta of the true reward: above 0 the set misses it (scope head, with a checker)")                   \
-    X(SERIES_COVERAGE_REDRAWN, "set.coverage", "",                                                                     \
+    X(SERIES_COVERAGE_REDRAWN, "set.coverage_redrawn", "",                                                             \
       "share of the sets of labels drawn from the true reward that contain it (scope head, with a checker and "        \
       "head.redraws)")                                                                                                 \
     X(SERIES_GAP_HELD, "gap.held", "reward",                                                                           \

@@ -2,6 +2,7 @@
 """The same program without a screen: pipes, dumb terminals, signals, and the verbs that need no game."""
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -124,6 +125,13 @@ def test_resume_is_exact(world):
     p.stdout.close()
     rest = result(world.run(["run", "--resume", "--run-dir", "text-cut", "--headless"]))
     assert rest["weights_hash"] == whole["weights_hash"], "the resumed run ended elsewhere"
+    said = world.run(["export", "text-whole", "-o", "whole.gguf"]).stderr
+    assert re.match(r"pbkd: whole.gguf written: the student at tick \d+\n$", said), said
+    files = [open(os.path.join(world.path, name), "rb").read() for name in ("whole.gguf", "text-whole/student.gguf")]
+    assert files[0] == files[1]
+    tick = said.split()[-1]
+    world.run(["export", "text-whole", "--tick", tick, "--type", "q8_0", "-o", "small.gguf"])
+    assert os.path.getsize(os.path.join(world.path, "small.gguf")) < 0.5 * len(files[0])
 
 
 def test_wrong_usage(world):
@@ -131,7 +139,8 @@ def test_wrong_usage(world):
                        (["run", "game.json", "--sed", "1"], "--sed"), (["run", "game.json", "--seed", "-1"], "--seed"),
                        (["demo", "--set", "betta=1"], "betta"), (["demo", "--set", "beta=-1"], "beta"),
                        (["info"], "model file"), (["generate", "--model", "m"], "--prompt"),
-                       (["prefs", "export", "x"], "-o"), (["prefs"], "usage"), (["sft", "--data", "d"], "--model")):
+                       (["prefs", "export", "x"], "-o"), (["export", "x"], "-o"), (["export", "-o", "x"], "folder"),
+                       (["export", "x", "-o", "y", "--type", "q9"], "q9"), (["prefs"], "usage"), (["sft", "--data", "d"], "--model")):
         p = world.try_run(args)
         assert p.returncode == 2 and text in p.stderr, "%r: %d %s" % (args, p.returncode, p.stderr)
         assert not p.stdout, "%r wrote to standard output" % args
@@ -146,6 +155,7 @@ def test_failures(world):
                        (["generate", "--model", "missing.gguf", "--prompt", "x"], "missing.gguf"),
                        (["prefs", "stats", "missing", "--json"], "missing"),
                        (["run", "--resume", "--run-dir", "missing"], "missing"),
+                       (["export", "missing", "-o", "x.gguf"], "missing: holds no run"),
                        (["sft", "--model", "teacher.gguf", "--data", "missing.jsonl", "-o", "x.gguf"], "missing.jsonl"),
                        (["pretrain", "--data", "pre.jsonl", "-o", "x.gguf", "--width", "33", "--heads", "2"], "33"),
                        (["generate", "--model", "teacher.gguf", "--prompt", "x " * 200, "--raw"], "context")):
@@ -166,7 +176,7 @@ def test_full_disk(world):
 def test_help(world):
     top = world.run(["--help"]).stdout
     assert world.run(["--version"]).stdout.startswith("pbkd ")
-    for verb in ("demo", "run", "pretrain", "sft", "init-student", "generate", "info", "prefs stats", "prefs export"):
+    for verb in ("demo", "run", "pretrain", "sft", "init-student", "generate", "info", "prefs stats", "prefs export", "export"):
         assert "pbkd " + verb in top
         text = world.run(verb.split() + ["--help"]).stdout
         assert text.startswith("usage: pbkd " + verb)

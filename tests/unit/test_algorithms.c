@@ -28,6 +28,7 @@ static const struct played {
     {"auto", "beta.mode=auto game.reward_lr=0.01 game.reward_steps=3"},
     {"head", "game.scope=head head.rank=4"},
     {"head-auto", "game.scope=head head.rank=4 beta.mode=auto zeta.mode=wilks game.kl=0.05"},
+    {"head-redraws", "game.scope=head head.rank=4 zeta.mode=wilks head.redraws=3"},
     {"head-sampled", "game.scope=head head.rank=4 game.descent=sampled beta.mode=auto"},
     {"held", "reward.held=on prompts.per_iteration=24"},
     {"held-head", "reward.held=on game.scope=head head.rank=4 prompts.per_iteration=24"},

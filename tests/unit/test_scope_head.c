@@ -103,7 +103,7 @@ static void redraws_tell_how_often_the_set_covers(void **state) {
         snprintf(text, sizeof text, "%s %s", BASE, CASES[i].more);
         const struct options o = tiny_options(text);
         tiny_play(CASES[i].run, &o, false, hash[0]);
-        const double share = tiny_number(CASES[i].run, "SELECT value FROM metric WHERE name='set.coverage'");
+        const double share = tiny_number(CASES[i].run, "SELECT value FROM metric WHERE name='set.coverage_redrawn'");
         if (!(share >= CASES[i].lo && share <= CASES[i].hi))
             fail_msg("%s: %g of the sets hold the truth", CASES[i].run, share);
     }
@@ -111,7 +111,7 @@ static void redraws_tell_how_often_the_set_covers(void **state) {
     const struct options o = tiny_options(text);
     tiny_play("redraws-none", &o, false, hash[1]);
     assert_string_equal(hash[0], hash[1]);
-    assert_true(tiny_number("redraws-none", "SELECT count(*) FROM metric WHERE name='set.coverage'") == 0);
+    assert_true(tiny_number("redraws-none", "SELECT count(*) FROM metric WHERE name='set.coverage_redrawn'") == 0);
 }
 
 int main(void) {
