@@ -329,6 +329,17 @@ char *tiny_rows(const char *name, const char *sql) {
     return strbuf_take(&b);
 }
 
+void tiny_write_known(const char *name) {
+    const struct options scout =
+        tiny_options("algorithm=dpo iterations=1 game.data=offline offline.temperatures=0.01 prompts.per_iteration=80");
+    tiny_play("scout", &scout, false, NULL);
+    char *prompts = tiny_rows(
+        "scout", "SELECT json_object('prompt', p.text, 'answer', a.text1) FROM pair a JOIN prompt p ON p.id=a.prompt"
+                 " WHERE a.text1 GLOB '*[0-9A-Za-z]*' AND NOT a.text1 GLOB '*[^' || char(10) || '-~]*'");
+    tiny_write(name, prompts);
+    free(prompts);
+}
+
 void tiny_exec(const char *name, const char *sql) {
     struct db db = open_database(name, true);
     struct err e = {0};

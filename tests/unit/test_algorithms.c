@@ -90,18 +90,10 @@ static void a_resumed_run_ends_at_the_same_bytes(void **state) {
     assert_string_equal(hash, whole);
 }
 
-/* Pairs of answers ranked among themselves, by an oracle: random models are never right, so the right answers are made
- * what the student says. */
+/* Pairs of answers ranked among themselves, by an oracle. */
 static void ranked_pairs_are_resumed_too(void **state) {
     (void)state;
-    const struct options scout =
-        tiny_options("algorithm=dpo iterations=1 game.data=offline offline.temperatures=0.01 prompts.per_iteration=80");
-    tiny_play("scout", &scout, false, NULL);
-    char *prompts = tiny_rows(
-        "scout", "SELECT json_object('prompt', p.text, 'answer', a.text1) FROM pair a JOIN prompt p ON p.id=a.prompt"
-                 " WHERE a.text1 GLOB '*[0-9A-Za-z]*' AND NOT a.text1 GLOB '*[^' || char(10) || '-~]*'");
-    tiny_write("known.jsonl", prompts);
-    free(prompts);
+    tiny_write_known("known.jsonl");
     char options[400];
     snprintf(options, sizeof options,
              "game.data=offline offline.temperatures=0.01 offline.candidates=FOREIGN,FOREIGN labeller=oracle "

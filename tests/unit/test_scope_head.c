@@ -87,27 +87,32 @@ static void the_set_covers_the_truth_or_not(void **state) {
     assert_true(tiny_number("unknown", "SELECT count(*) FROM metric WHERE name='set.truth_excess'") == 0);
 }
 
-/* Labels drawn from the true reward: sets at Wilks' radius hold it about as often as they promise, sets of next to no
- * radius hardly ever; and to look changes nothing in the game. */
+/* Labels drawn from the true reward, which here tells right from wrong: sets at Wilks' radius hold it about as often as
+ * they promise, sets of next to no radius hardly ever; and to look changes nothing in the game. */
 static void redraws_tell_how_often_the_set_covers(void **state) {
     (void)state;
-    static const char *const BASE =
-        "game.scope=head head.rank=3 head.bound=100 labeller=oracle iterations=1 prompts.per_iteration=48";
+    char base[300];
+    tiny_write_known("known.jsonl");
+    snprintf(base, sizeof base,
+             "game.scope=head head.rank=3 head.bound=100 labeller=oracle iterations=1 prompts.per_iteration=48 temperature=0.01"
+             " prompts.checker=word prompts.train=%s",
+             tiny_path("known.jsonl"));
     static const struct {
         const char *run, *more;
         double lo, hi;
-    } CASES[] = {{"redraws-wilks", "head.redraws=200 zeta.mode=wilks", 0.88, 1},
+    } CASES[] = {{"redraws-wilks", "head.redraws=400 zeta.mode=wilks", 0.9, 0.985},
                  {"redraws-narrow", "head.redraws=200 zeta=0.00001", 0, 0.1}};
-    char text[300], hash[2][32];
+    char text[400], hash[2][32];
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        snprintf(text, sizeof text, "%s %s", BASE, CASES[i].more);
+        snprintf(text, sizeof text, "%s %s", base, CASES[i].more);
         const struct options o = tiny_options(text);
         tiny_play(CASES[i].run, &o, false, hash[0]);
         const double share = tiny_number(CASES[i].run, "SELECT value FROM metric WHERE name='set.coverage_redrawn'");
+        print_message("%s: %g of the sets hold the truth\n", CASES[i].run, share);
         if (!(share >= CASES[i].lo && share <= CASES[i].hi))
             fail_msg("%s: %g of the sets hold the truth", CASES[i].run, share);
     }
-    snprintf(text, sizeof text, "%s zeta=0.00001", BASE);
+    snprintf(text, sizeof text, "%s zeta=0.00001", base);
     const struct options o = tiny_options(text);
     tiny_play("redraws-none", &o, false, hash[1]);
     assert_string_equal(hash[0], hash[1]);
