@@ -112,13 +112,11 @@ const struct verb VERBS[] = {
      WORKBENCH_ARGS, verb_workbench},
     {"demo", "", 0, "play the built-in game: a small teacher and a smaller student on arithmetic",
      "The configuration and data are those of sample_data/arithmetic, looked for beside the program, in the current "
-     "folder, in the "
-     "installed share/pbkd, and in $PBKD_DATA. " STOPPING,
+     "folder, in the installed share/pbkd, and in $PBKD_DATA. " STOPPING,
      DEMO_ARGS, verb_demo},
     {"run", "[CONFIG.json]", 1, "train a student as a configuration file says",
      "CONFIG.json holds options; paths in it are relative to the file. With --resume the options stored in the run are "
-     "used, "
-     "changed by --set only, and CONFIG.json may be left out. " STOPPING,
+     "used, changed by --set only, and CONFIG.json may be left out. " STOPPING,
      RUN_ARGS, verb_run},
     {"pretrain", "", 0, "train a new small model and its vocabulary on prompts and responses",
      "Sizes come from --config, then from the options, then from the defaults in parentheses. The model learns to "

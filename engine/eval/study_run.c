@@ -52,8 +52,7 @@ static void add_set(struct words *w, const char *assignment) {
     add_word(w, assignment);
 }
 
-/* A resumed run has its options in its record: only the threads, which may differ from session to session, are given.
- */
+/* A resumed run has its options in its record: only the threads, which may differ, are given. */
 static void command_line(const struct study *s, const struct study_job *j, struct words *w) {
     char text[4096];
     *w = (struct words){0};

@@ -38,8 +38,7 @@ static bool wrong_type(const struct gguf *g, const struct gguf_kv *kv, const cha
     return err_set(e, "%s: key \"%s\" must be %s, found %s", g->path, kv->key, want, gguf_type_name(kv->type));
 }
 
-/* An integer of any width; *negative says that *v holds the two's complement of a negative one. False for other types.
- */
+/* An integer of any width; *negative: *v holds the two's complement of a negative one. False for other types. */
 static bool load_integer(enum gguf_value_type type, const unsigned char *p, uint64_t *v, bool *negative) {
     int64_t s = 0;
     *v = 0;

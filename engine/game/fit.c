@@ -204,8 +204,7 @@ static bool fail_no_pairs(const struct game *g, struct err *e) {
                           "samples_per_prompt");
     return err_set(e,
                    "no training pairs: of %d pairs, labelled by %s, none trains the reward (held out, undecided, or "
-                   "without weight); raise "
-                   "prompts.per_iteration or samples_per_prompt, or choose another labeller",
+                   "without weight); raise prompts.per_iteration or samples_per_prompt, or choose another labeller",
                    g->dpref.n, g->o->labeller);
 }
 

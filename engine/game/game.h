@@ -7,10 +7,9 @@
  * and journal give the same bytes.
  *
  *   start: EVALUATE_START
- *   pbkd:  COLLECT (teacher outputs) -> SFT (first iteration, if asked) -> SAMPLE (student samples, pairs, labels) -> FIT -> GATE
- *          -> rounds of (ASCENT, DESCENT) -> EVALUATE -> CHECKPOINT -> next iteration or END
- * The other algorithms have other phases: algorithm.h.
- * */
+ *   pbkd:  COLLECT (teacher outputs) -> SFT (first iteration, if asked) -> SAMPLE (student samples, pairs, labels) ->
+ *          FIT -> GATE -> rounds of (ASCENT, DESCENT) -> EVALUATE -> CHECKPOINT -> next iteration or END
+ * The other algorithms have other phases: algorithm.h. */
 #ifndef PBKD_GAME_GAME_H
 #define PBKD_GAME_GAME_H
 

@@ -18,8 +18,7 @@
  * then sum_b b(b|s) F(s,b) = 0 at every state, and every r_w keeps the property of the token reward that text which the
  * reward's own distribution would write scores 0 a token, so that no w pays for length alone.
  *
- * Boundedness. |r_phi| <= R. h_s is normalised, |h_s| <= sqrt(d) max_i |norm_i|, and there are finitely many actions,
- * so
+ * Boundedness. |r_phi| <= R. h_s is normalised, |h_s| <= sqrt(d) max_i |norm_i|, and there are finitely many actions:
  *     |F_j(s,a)| <= M_j = |A_j| sqrt(d) max_i |norm_i| (max_a B_j e_a - min_a B_j e_a)
  * and on the ball |w - w0| <= bound of the confidence set |r_w(s,a)| <= (1 + bound) R + bound |M|. Nothing is clipped:
  * that would bend what must be linear. In the root mean square over D_pref's rows a correction costs at most bound

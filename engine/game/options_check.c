@@ -46,8 +46,7 @@ static bool check_vocabularies(const struct options *o, struct err *e) {
     if (ok && tokenizer_hash(teacher) != tokenizer_hash(student))
         ok = err_set(e,
                      "algorithm \"%s\"%s reads probabilities and needs one vocabulary: teacher.model %.150s (%d "
-                     "tokens) and student.model "
-                     "%.150s (%d tokens) differ",
+                     "tokens) and student.model %.150s (%d tokens) differ",
                      algorithm, how, o->teacher_model, tokenizer_n_vocab(teacher), o->student_model,
                      tokenizer_n_vocab(student));
     tokenizer_free(teacher);
@@ -142,8 +141,7 @@ static bool check_scope(const struct options *o, struct err *e) {
             e, "game.scope: \"head\" needs reward.level \"token\" (corrections of every action), found \"sequence\"");
     if (o->reward_access != ACCESS_BLACK_BOX)
         return err_set(e, "game.scope: \"head\" needs reward.access \"black-box\" (its features are centred under the "
-                          "reward's own distribution), "
-                          "found \"white-box\"");
+                          "reward's own distribution), found \"white-box\"");
     if (o->label_margin > 0)
         return err_set(
             e, "label.margin: must be 0 with game.scope \"head\" (its set is that of the plain likelihood), found %g",

@@ -122,8 +122,7 @@ static bool write_checkpoint(struct rundir *r, int64_t tick, const struct checkp
 bool checkpoint_write(struct rundir *r, int64_t tick, const struct checkpoint_file *files, int n_files,
                       const char *state_json, int keep, struct err *e) {
     const bool ok = write_checkpoint(r, tick, files, n_files, state_json, keep, e);
-    /* Old folders after success, the new one after failure. What cannot be removed now is litter until the next time.
-     */
+    /* Old folders after success, the new one after failure. What cannot be removed now is litter until the next. */
     struct err ignored;
     sweep(r, &ignored);
     return ok || err_wrap(e, "checkpoint at tick %lld", (long long)tick);

@@ -32,11 +32,9 @@ static void add_reward(struct strbuf *b, const struct game_state *st, const stru
     /* clang-format off */
     static const char *const KEYS[] = {"accuracy_train", "accuracy_heldout", "accuracy_heldout_first", "length_only", "majority", "nll_train",
                                        "nll", "ece", "brier", "length_correlation", "accuracy_r_held", "accuracy_newest", "accuracy_human"};
+    const double v[] = {st->rm_train, st->rm_heldout, st->rm_heldout_first, st->rm_length, d->majority, st->nll_best,
+                        d->nll[DIAG_HELDOUT], d->ece, d->brier, d->length_correlation, st->rm_held, st->rm_newest, st->rm_human};
     /* clang-format on */
-    const double v[] = {st->rm_train, st->rm_heldout,        st->rm_heldout_first, st->rm_length,
-                        d->majority,  st->nll_best,          d->nll[DIAG_HELDOUT], d->ece,
-                        d->brier,     d->length_correlation, st->rm_held,          st->rm_newest,
-                        st->rm_human};
     strbuf_puts(b, "\"reward\":{");
     add_reals(b, sizeof v / sizeof *v, KEYS, v);
     strbuf_putc(b, '}');

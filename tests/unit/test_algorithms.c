@@ -97,8 +97,7 @@ static void ranked_pairs_are_resumed_too(void **state) {
     char options[400];
     snprintf(options, sizeof options,
              "game.data=offline offline.temperatures=0.01 offline.candidates=FOREIGN,FOREIGN labeller=oracle "
-             "prompts.checker=word"
-             " prompts.train=%s",
+             "prompts.checker=word prompts.train=%s",
              tiny_path("known.jsonl"));
     const struct played ranked = {"known", options};
     void *played = (void *)&ranked;

@@ -128,6 +128,24 @@ static void dpo_prefers_what_is_preferred(void **state) {
         "learn-dpo", "SELECT max(value) FROM metric WHERE name LIKE 'reward.%' OR name LIKE 'gap.worst%'")));
 }
 
+/* Cross-entropy beside a loss, or a game, that does not ask for it: the students learn the recorded answer, which is the
+ * right one, and only they do. */
+static void cross_entropy_teaches_beside(void **state) {
+    (void)state;
+    static const char *const BESIDE[] = {"algorithm=dpo dpo.lr=0.01", "game.policy_lr=0.01"};
+    for (int i = 0; i < 4; i++) {
+        char run[32], text[200];
+        snprintf(run, sizeof run, "beside-%d", i);
+        snprintf(text, sizeof text, "%s iterations=1 game.rounds=10 game.policy_steps=10 game.sft=%d", BESIDE[i / 2],
+                 i % 2 ? 10 : 0);
+        const struct options o = tiny_options(text);
+        tiny_play(run, &o, false, NULL);
+        const double gap =
+            tiny_number(run, "SELECT value FROM metric WHERE name='student.accuracy' ORDER BY tick DESC LIMIT 1");
+        if (i % 2 ? gap < 0.9 : gap > 0.1) fail_msg("%s: accuracy %g", text, gap);
+    }
+}
+
 /* The reward is fitted in the first iteration and stays; the student comes to please it, by either gradient. */
 static void a_fixed_reward_is_pleased(void **state) {
     (void)state;
@@ -158,9 +176,9 @@ static void a_fixed_reward_is_pleased(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_critic_ascends),        cmocka_unit_test(the_white_box_game_nears_the_teacher),
-        cmocka_unit_test(a_divergence_falls),        cmocka_unit_test(dpo_prefers_what_is_preferred),
-        cmocka_unit_test(a_fixed_reward_is_pleased),
+        cmocka_unit_test(the_critic_ascends),           cmocka_unit_test(the_white_box_game_nears_the_teacher),
+        cmocka_unit_test(a_divergence_falls),           cmocka_unit_test(dpo_prefers_what_is_preferred),
+        cmocka_unit_test(cross_entropy_teaches_beside), cmocka_unit_test(a_fixed_reward_is_pleased),
     };
     return cmocka_run_group_tests(tests, tiny_folder_of_games, tiny_remove);
 }

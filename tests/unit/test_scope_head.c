@@ -94,7 +94,8 @@ static void redraws_tell_how_often_the_set_covers(void **state) {
     char base[300];
     tiny_write_known("known.jsonl");
     snprintf(base, sizeof base,
-             "game.scope=head head.rank=3 head.bound=100 labeller=oracle iterations=1 prompts.per_iteration=48 temperature=0.01"
+             "game.scope=head head.rank=3 head.bound=100 labeller=oracle iterations=1 prompts.per_iteration=48 "
+             "temperature=0.01"
              " prompts.checker=word prompts.train=%s",
              tiny_path("known.jsonl"));
     static const struct {
