@@ -54,7 +54,7 @@ static const struct study_variant VARIANTS_ALGORITHMS[] = {
     {"pbkd white-box", {"algorithm=pbkd", "iterations=5", "reward.access=white-box"}},
     {"ppo_fixed_rm", {"algorithm=ppo_fixed_rm", "iterations=5", GATHERED_AT_ONCE}},
     {"sft", {"algorithm=sft", "iterations=5"}}, {"dpo", {"algorithm=dpo", "iterations=5", "game.sft=0"}},
-    {"dpo + sft", {"algorithm=dpo", "iterations=5", "game.sft=1"}},
+    {"dpo with sft", {"algorithm=dpo", "iterations=5", "game.sft=1"}},
     {"fkl", {"algorithm=fkl", "iterations=5"}}, {"rkl", {"algorithm=rkl", "iterations=5"}},
     {"jsd", {"algorithm=jsd", "iterations=5"}}, {"skew_kl", {"algorithm=skew_kl", "iterations=5"}},
     {"tv", {"algorithm=tv", "iterations=5"}}, {"moment", {"algorithm=moment", "iterations=5"}},
