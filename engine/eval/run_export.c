@@ -10,7 +10,7 @@
 #include "engine/model/model_io.h"
 
 /* "... has no checkpoint of tick 5, only 20, 10" */
-static bool say_what_there_is(struct db *db, const char *folder, int64_t tick, struct err *e) {
+static void say_what_there_is(struct db *db, const char *folder, int64_t tick, struct err *e) {
     struct strbuf list = {0};
     int n = 0;
     sqlite3_stmt *q = db_prepare(db, e, "SELECT tick FROM checkpoint ORDER BY tick DESC", "");
@@ -24,7 +24,6 @@ static bool say_what_there_is(struct db *db, const char *folder, int64_t tick, s
         err_set(e, "%s: has no checkpoint of tick %lld, only %s%s", folder, (long long)tick, list.s,
                 n > 20 ? " ..." : "");
     strbuf_free(&list);
-    return false;
 }
 
 /* The student's file in the folder that a checkpoint's row names; NULL with e filled. */
@@ -41,8 +40,8 @@ static struct st_file *open_weights(struct db *db, const char *folder, const cha
     return st_open(path, e);
 }
 
-/* The weights of the checkpoint at the tick, or of the newest that is whole: as resume does, one whose file is missing or
- * cut is passed over for the one before it. */
+/* The weights of the checkpoint at the tick, or of the newest that is whole: as resume does, one whose file is missing
+ * or cut is passed over for the one before it. */
 static struct st_file *find_weights(struct db *db, const char *folder, int64_t tick, int64_t *at, struct err *e) {
     struct st_file *f = NULL;
     bool row = false, any = false, ok;
@@ -50,10 +49,9 @@ static struct st_file *find_weights(struct db *db, const char *folder, int64_t t
                                  "ii", tick, tick);
     if (!q) return NULL;
     while (!f && (ok = db_step(db, q, &row, e)) && row) {
-        struct err here;
+        struct err ignored, *told = any ? &ignored : e; /* the newest's trouble */
         *at = sqlite3_column_int64(q, 0);
-        f = open_weights(db, folder, (const char *)sqlite3_column_text(q, 1),
-                         any ? &here : e); /* the newest's trouble is told */
+        f = open_weights(db, folder, (const char *)sqlite3_column_text(q, 1), told);
         any = true;
     }
     sqlite3_finalize(q);

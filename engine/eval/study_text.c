@@ -59,9 +59,10 @@ static void print_notes(const struct study_table *t, struct strbuf *out) {
     if (n == 1)
         strbuf_printf(out, "seed %d; intervals: 95 %% over the run's prompts, where it reports one\n", t->first_seed);
     else
-        strbuf_printf(out, "seeds %d to %d; intervals: 95 %%, Student's t over seeds, shares within 0 and 100 %%%s\n",
-                      t->first_seed, t->first_seed + n - 1,
-                      study_table_has(t, STUDY_METRIC_COVERAGE) ? "; coverage: Wilson's, of a share" : "");
+        strbuf_printf(out, "seeds %d to %d; intervals: 95 %%, Student's t over seeds, shares within 0 and 100 %%\n",
+                      t->first_seed, t->first_seed + n - 1);
+    if (n > 1 && study_table_has(t, STUDY_METRIC_COVERAGE))
+        strbuf_puts(out, "coverage: Wilson's interval of a share\n");
     if (t->kind->note[0]) strbuf_printf(out, "%s\n", t->kind->note);
     for (int m = 0; m < N_STUDY_METRICS; m++)
         if (study_table_has(t, (enum study_metric)m))

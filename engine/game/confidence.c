@@ -143,17 +143,17 @@ double confidence_loss(struct confidence *c, const double *w, double *gradient) 
 
 /* ---- Fit and radius ---------------------------------------------------------------------------------------------- */
 
-/* With M = (H + ridge I)^-1: d_eff = tr[H M] = D - ridge tr M, and Wilks' tr[I - (ridge M)^2]. Without a ridge the limit:
- * the rank, flat directions not counted. */
-static void effective_dimensions(struct confidence *c) {
-    c->dimension = c->wilks_dimension = 0;
+/* With M = (H + ridge I)^-1: d_eff = tr[H M] = D - ridge tr M, and Wilks' tr[I - (ridge M)^2]. Without a ridge the
+ * limit: the rank, flat directions not counted. */
+static void effective_dimensions(struct confidence *c, double *d_eff, double *wilks) {
+    *d_eff = *wilks = 0;
     confidence_newton_use_hessian(c, c->hessian_hat);
     if (c->trace <= 0) return;
     const double ridge = fmax(c->ridge, 1e-9 * c->trace);
     double of_square;
     confidence_newton_factor(c, 1, ridge);
-    c->dimension = fmax(0, c->d - ridge * spd_trace_inverse(c->factor, c->d, &of_square, c->vector));
-    c->wilks_dimension = fmax(0, c->d - ridge * ridge * of_square);
+    *d_eff = fmax(0, c->d - ridge * spd_trace_inverse(c->factor, c->d, &of_square, c->vector));
+    *wilks = fmax(0, c->d - ridge * ridge * of_square);
 }
 
 bool confidence_fit(struct confidence *c, double *w, struct confidence_fit *out, struct err *e) {
@@ -172,13 +172,14 @@ bool confidence_fit(struct confidence *c, double *w, struct confidence_fit *out,
     confidence_newton_move(c, c->w_hat);
     confidence_newton_hessian(c, c->hessian_hat);
     c->loss_hat = c->now.loss;
-    effective_dimensions(c);
+    double d_eff;
+    effective_dimensions(c, &d_eff, &c->wilks_dimension);
     c->have_fit = true;
     const double norm = confidence_offset(c, w, c->offset);
     *out = (struct confidence_fit){.loss = c->loss_hat,
                                    .residual = residual,
                                    .norm = norm,
-                                   .dimension = c->dimension,
+                                   .dimension = d_eff,
                                    .wilks_dimension = c->wilks_dimension,
                                    .n_pairs = c->n_effective,
                                    .norm_active = norm >= c->bound * (1 - 1e-9),

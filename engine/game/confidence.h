@@ -53,6 +53,9 @@ bool confidence_set_pairs(struct confidence *c, const struct confidence_pairs *p
 /* L(w); gradient[n_features], where not NULL, gets that of L. Needs pairs; w[n_features] finite. */
 double confidence_loss(struct confidence *c, const double *w, double *gradient);
 
+/* f_i . w of every pair into margin[n_pairs]. Needs pairs. */
+void confidence_margins(const struct confidence *c, const double *w, double *margin);
+
 struct confidence_fit {
     double loss;      /* L^, without the ridge */
     double residual;  /* norm of the gradient of L + ridge/2 |w - w0|^2, less its part that the ball holds */
@@ -68,12 +71,13 @@ struct confidence_fit {
  * False, with e filled, when the start is not finite or the method stops far from a minimum. */
 bool confidence_fit(struct confidence *c, double *w, struct confidence_fit *out, struct err *e);
 
-/* Radius by Wilks' theorem: zeta = chi2_{d, 1-delta} / (2 N), N as in confidence_fit. Needs a fit; delta in (0,1). False
- * when delta is outside or d is 0 (no pair tells anything).
+/* Radius by Wilks' theorem: zeta = chi2_{d, 1-delta} / (2 N), N as in confidence_fit. Needs a fit; delta in (0,1).
+ * False when delta is outside or d is 0 (no pair tells anything).
  *
- * d is not d_eff: what must be covered is L(w*) - L(w^) of the true w*, and w^, the fit with the ridge, is not the minimum
- * of L. With A = H (H + ridge I)^-1 and scores of covariance H / N at w*, w^ - w* = (H + ridge I)^-1 (score), hence
- * E[2 N (L(w*) - L(w^))] = tr[2 A - A^2] = d, more than tr A = d_eff. (A centre w0 far from w* makes it smaller.) */
+ * d is not d_eff: what must be covered is L(w*) - L(w^) of the true w*, and w^, the fit with the ridge, is not the
+ * minimum of L. With A = H (H + ridge I)^-1 and scores of covariance H / N at w*, w^ - w* = (H + ridge I)^-1 (score),
+ * hence E[2 N (L(w*) - L(w^))] = tr[2 A - A^2] = d, more than tr A = d_eff. (A centre w0 far from w* makes it
+ * smaller.) */
 bool confidence_wilks(const struct confidence *c, double delta, double *zeta, struct err *e);
 
 /* A point w of the ball together with its beta. `gap` and the certificate are those of the g that the caller gave. */

@@ -43,6 +43,10 @@ SIMD_CLONES static void add_rows(double *restrict gradient, const float *restric
         for (int j = 0; j < d; j++) gradient[j] += by[r] * (double)f[j];
 }
 
+void confidence_margins(const struct confidence *c, const double *w, double *margin) {
+    margins(margin, c->feature, w, c->n, c->d);
+}
+
 /* l = softplus(z) - o~ z written without cancellation; *dl = s(z) - o~, *ddl = s(z) s(-z). */
 static double pair_terms(double z, double o, double *dl, double *ddl) {
     const double t = exp(-fabs(z)), below = t / (1 + t); /* s(-|z|) */

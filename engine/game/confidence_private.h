@@ -28,7 +28,7 @@ struct confidence {
 
     /* Fit. */
     bool have_fit;
-    double loss_hat, dimension, wilks_dimension;
+    double loss_hat, wilks_dimension;
     double *w_hat, *hessian_hat; /* [d]; [d,d], lower triangle */
 
     /* State of a solve: the point reached, the next one, and a Hessian of L from somewhere near. */

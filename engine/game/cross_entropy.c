@@ -51,6 +51,7 @@ enum game_result game_sft_step(struct game *g, bool *finished, struct err *e) {
 }
 
 bool game_add_cross_entropy(struct game *g, int n, struct err *e) {
+    if (g->o->game_sft <= 0) return true;
     struct trainee *t = &g->student;
     const struct teacher_output **out = mem_small((size_t)n * sizeof *out);
     const int found = game_draw_outputs(g, true, out, n);

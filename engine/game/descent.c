@@ -126,8 +126,7 @@ static bool sampled_gradient(struct game *g, const struct gen_output *y, const d
 
 /* One step on the gradient accumulated so far, with cross-entropy on n teacher outputs where it is asked for. */
 static bool finish_step(struct game *g, int n, struct err *e) {
-    return (g->o->game_sft <= 0 || game_add_cross_entropy(g, n, e)) &&
-           game_student_step(g, g->o->game_policy_lr, g->st.policy_step, e);
+    return game_add_cross_entropy(g, n, e) && game_student_step(g, g->o->game_policy_lr, g->st.policy_step, e);
 }
 
 static enum game_result descend_exact(struct game *g, struct err *e) {

@@ -77,8 +77,7 @@ enum game_result dpo_step(struct game *g, bool *finished, struct err *e) {
     const enum game_result r = game_await_pairs(g, e);
     if (r != GAME_OK) return r;
     const int n = game_draw_pairs(g, g->o->reward_batch);
-    if (!train(g, n, e) || (g->o->game_sft > 0 && !game_add_cross_entropy(g, n, e)) ||
-        !game_student_step(g, g->o->dpo_lr, step, e))
+    if (!train(g, n, e) || !game_add_cross_entropy(g, n, e) || !game_student_step(g, g->o->dpo_lr, step, e))
         return GAME_FAILED;
     watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);
     return GAME_OK;

@@ -34,6 +34,9 @@ const char *game_system(const struct options *o);
 char *game_text(const struct game *g, const struct gen_output *y);
 bool game_check(const struct game *g, const char *text, const struct prompt *p);
 
+/* At a safe point within a micro-step: false asks to leave it as if it had not begun (GAME_ABANDONED). */
+static inline bool game_may_go_on(const struct game *g) { return !g->see.safe_point || g->see.safe_point(g->see.ctx); }
+
 /* Prompts a chunk may hold, so that a micro-step stays short. */
 enum { CHUNK_TEACHER = 32, CHUNK_SAMPLES = 16, CHUNK_GREEDY = 64, CHUNK_PAIRS = 32 };
 
@@ -117,7 +120,7 @@ int64_t game_student_steps(const struct game *g);
 double game_student_lr(const struct game *g, double lr, int64_t step);
 int64_t game_sft_steps(const struct game *g); /* of the cross-entropy phase (cross_entropy.c) */
 bool game_student_step(struct game *g, double lr, int64_t step, struct err *e);
-/* gamma * cross-entropy on n teacher outputs, added to the gradient (cross_entropy.c). */
+/* gamma (game.sft) * cross-entropy on n teacher outputs, added to the gradient (cross_entropy.c). */
 bool game_add_cross_entropy(struct game *g, int n, struct err *e);
 
 /* The advantage of every row of s, n prompts with k samples y each, packed in that order and just scored by the

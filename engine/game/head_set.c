@@ -96,13 +96,11 @@ static bool measure_chunk(struct game *g, int first, struct err *e) {
     return true;
 }
 
-static bool may_go_on(const struct game *g) { return !g->see.safe_point || g->see.safe_point(g->see.ctx); }
-
 /* Those not measured yet. A last chunk that was not full is measured again as a whole, as it would be from scratch. */
 static enum game_result measure_pairs(struct game *g, struct err *e) {
     struct head_set *h = g->head;
     while (h->n_pairs < g->dpref.n) {
-        if (!may_go_on(g)) return GAME_ABANDONED;
+        if (!game_may_go_on(g)) return GAME_ABANDONED;
         if (!measure_chunk(g, h->n_pairs / CHUNK_PAIRS * CHUNK_PAIRS, e)) return GAME_FAILED;
     }
     return GAME_OK;
@@ -213,7 +211,7 @@ static bool build_basis(struct game *g, struct err *e) {
 
 enum game_result head_build(struct game *g, struct err *e) {
     struct head_set *h = g->head;
-    if (!may_go_on(g)) return GAME_ABANDONED;
+    if (!game_may_go_on(g)) return GAME_ABANDONED;
     if (!build_basis(g, e)) return GAME_FAILED;
     h->n_pairs = 0;
     h->stale = true;

@@ -13,6 +13,7 @@
 #include "engine/base/rng.h"
 #include "engine/game/game_private.h"
 #include "engine/game/head_set.h"
+#include "engine/math/stats.h"
 
 static int by_hash(const void *a, const void *b) {
     const struct checked *x = a, *y = b;
@@ -53,27 +54,17 @@ static int label_by_oracle(struct game *g) {
 
 /* ---- redraws ---- */
 
-/* f . w* of every kept pair into margin[n]. */
-static void truth_margins(const struct head_set *h, int n, double *margin) {
-    for (int i = 0; i < n; i++) {
-        const float *f = h->kept + (size_t)i * (size_t)h->n_features;
-        double sum = 0;
-        for (int j = 0; j < h->n_features; j++) sum += (double)f[j] * h->truth[j];
-        margin[i] = sum;
-    }
-}
-
 static void draw_labels(struct game *g, int number, const double *margin, int n) {
     for (int i = 0; i < n; i++) {
         const uint64_t index = (uint64_t)number * (uint64_t)n + (uint64_t)i;
         const double u = rng_uniform((uint64_t)g->o->seed, RNG_COVERAGE, (uint64_t)g->st.tick, index);
-        g->head->label[i] = u < 1 / (1 + exp(-margin[i]));
+        g->head->label[i] = u < stats_sigmoid(margin[i]);
         g->head->flip[i] = 0; /* drawn by the law of the likelihood: nothing is flipped on top */
     }
 }
 
-/* Whether the set of one redraw of the labels of the n kept pairs contains the true reward; false, with e filled, when it
- * has no best fit. */
+/* Whether the set of one redraw of the labels of the n kept pairs contains the true reward; false, with e filled, when
+ * it has no best fit. */
 static bool redraw(struct game *g, int number, const double *margin, int n, bool *inside, struct err *e) {
     struct head_set *h = g->head;
     struct err no_wilks; /* then the radius is the option's */
@@ -91,11 +82,11 @@ static enum game_result redraw_all(struct game *g, int n, struct err *e) {
     int inside = 0, known = 0;
     double *margin = mem_alloc((size_t)n, sizeof *margin, "margins of the true reward", e);
     if (!margin) return GAME_FAILED;
-    truth_margins(g->head, n, margin);
+    confidence_margins(g->head->set, g->head->truth, margin); /* of the n pairs that the truth was fitted to */
     enum game_result r = GAME_OK;
     for (int i = 0; r == GAME_OK && i < redraws; i++) {
         bool holds = false;
-        if (g->see.safe_point && !g->see.safe_point(g->see.ctx))
+        if (!game_may_go_on(g))
             r = GAME_ABANDONED;
         else if (redraw(g, i, margin, n, &holds, &why))
             known++, inside += holds;

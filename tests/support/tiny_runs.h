@@ -17,8 +17,8 @@ const char *tiny_path(const char *name);
 void tiny_write(const char *name, const char *text);
 /* n lines {"prompt": "what is <first + i> plus <80 - i>?"<fields>} */
 void tiny_write_prompts(const char *name, int n, int first, const char *fields);
-/* Prompts whose right answer, for prompts.checker=word, is what the student says at a temperature of 0.01: random models
- * are right about nothing else. */
+/* Prompts whose right answer, for prompts.checker=word, is what the student says at a temperature of 0.01: random
+ * models are right about nothing else. */
 void tiny_write_known(const char *name);
 /* The models' (280 tokens) or another, trained on the prompts. */
 struct tokenizer *tiny_tokenizer(int n_vocab);

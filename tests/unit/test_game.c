@@ -50,6 +50,34 @@ static void play_until(struct played *p, enum run_phase phase, int count) {
     }
 }
 
+/* ---- safe points ---- */
+
+static bool count_down(void *ctx) { return --*(int *)ctx >= 0; }
+
+/* A set that is left at any of the 8 safe points of its making, 6 redraws among them, and made again is the set that
+ * was never left. */
+static void a_set_is_made_whole_or_again(void **state) {
+    (void)state;
+    double share = (double)NAN;
+    for (int asks = 100; asks >= 0; asks = asks == 100 ? 7 : asks - 1) {
+        struct played *p = open_game("game.scope=head head.rank=3 head.redraws=6 zeta.mode=wilks labeller=oracle");
+        struct err e = {0};
+        int left = asks, abandoned = 0;
+        play_until(p, PHASE_FIT, 1);
+        p->g.see.safe_point = count_down;
+        p->g.see.ctx = &left;
+        while (p->g.st.phase == PHASE_FIT) {
+            const enum game_result r = game_step(&p->g, false, &e);
+            assert_true(r == GAME_OK || r == GAME_ABANDONED);
+            if (r == GAME_ABANDONED) left = 100, abandoned++;
+        }
+        if (isnan(share)) share = p->g.st.coverage_redrawn;
+        assert_true(isfinite(share) && p->g.st.coverage_redrawn == share);
+        assert_true(asks == 100 ? abandoned == 0 : abandoned == 1);
+        close_game(p);
+    }
+}
+
 /* ---- r_held ---- */
 
 static uint64_t hash_of(const struct reward *r) { return model_hash(r->t.model); }
@@ -293,6 +321,7 @@ static void advantages_are_of_what_follows(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_set_is_made_whole_or_again),
         cmocka_unit_test(each_reward_learns_from_its_half),
         cmocka_unit_test(r_held_does_not_play),
         cmocka_unit_test(a_step_that_is_not_finite_is_undone),

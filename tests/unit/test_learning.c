@@ -128,8 +128,8 @@ static void dpo_prefers_what_is_preferred(void **state) {
         "learn-dpo", "SELECT max(value) FROM metric WHERE name LIKE 'reward.%' OR name LIKE 'gap.worst%'")));
 }
 
-/* Cross-entropy beside a loss, or a game, that does not ask for it: the students learn the recorded answer, which is the
- * right one, and only they do. */
+/* Cross-entropy beside a loss, or a game, that does not ask for it: the students learn the recorded answer, which is
+ * the right one, and only they do. */
 static void cross_entropy_teaches_beside(void **state) {
     (void)state;
     static const char *const BESIDE[] = {"algorithm=dpo dpo.lr=0.01", "game.policy_lr=0.01"};
@@ -140,9 +140,9 @@ static void cross_entropy_teaches_beside(void **state) {
                  i % 2 ? 10 : 0);
         const struct options o = tiny_options(text);
         tiny_play(run, &o, false, NULL);
-        const double gap =
+        const double accuracy =
             tiny_number(run, "SELECT value FROM metric WHERE name='student.accuracy' ORDER BY tick DESC LIMIT 1");
-        if (i % 2 ? gap < 0.9 : gap > 0.1) fail_msg("%s: accuracy %g", text, gap);
+        if (i % 2 ? accuracy < 0.9 : accuracy > 0.1) fail_msg("%s: accuracy %g", text, accuracy);
     }
 }
 
