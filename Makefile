@@ -42,7 +42,7 @@ CFLAGS  := $(STD) $(WARN) $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) -MMD -MP -pthread $(
 LDFLAGS := $(FLAGS_$(VARIANT)) -pthread
 LDLIBS  := $(PKG_LIBS) -lm
 
-ENGINE_SRC := $(sort $(wildcard engine/*/*.c))
+ENGINE_SRC := $(sort $(wildcard engine/*/*.c engine/*/*/*.c))
 UI_SRC     := $(sort $(wildcard views/*.c tui/*.c tui/verbs/*.c))
 LIB_SRC    := $(ENGINE_SRC) $(filter-out tui/main.c,$(UI_SRC))
 LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/%.o)

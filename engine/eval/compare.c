@@ -14,8 +14,8 @@
 #include "engine/base/hash.h"
 #include "engine/base/mem.h"
 #include "engine/eval/run_read.h"
-#include "engine/game/outputs.h"
-#include "engine/game/series.h"
+#include "engine/corpus/outputs.h"
+#include "engine/metric/series.h"
 
 enum { N_BOOT = 2000, BOOT_SEED = 1 };
 

@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#include "engine/game/series.h"
+#include "engine/metric/series.h"
 #include "engine/model/divergence.h"
 #include "engine/option/option.h"
 

@@ -10,7 +10,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/game/game_private.h"
-#include "engine/game/pair.h"
+#include "engine/corpus/pair.h"
 
 /* Blanks of every script, line ends, control and format characters. */
 static bool is_invisible(utf8proc_int32_t c) {

@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
-#include "engine/eval/checker.h"
+#include "engine/corpus/checker.h"
 #include "engine/game/algorithm.h"
 #include "engine/game/edit.h"
 #include "engine/game/game_private.h"
-#include "engine/game/head_set.h"
+#include "engine/game/adversary/head_set.h"
 
 void game_log(struct game *g, enum alert_level level, const char *fmt, ...) {
     char text[200];

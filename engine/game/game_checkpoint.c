@@ -7,7 +7,7 @@
 #include "engine/base/json.h"
 #include "engine/base/mem.h"
 #include "engine/game/game_private.h"
-#include "engine/game/head_set.h"
+#include "engine/game/adversary/head_set.h"
 
 static void add_file(struct game_arrays *a, const char *name, const struct st_array *array, int n) {
     a->name[a->n_files] = name;

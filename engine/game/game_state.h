@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "engine/base/err.h"
-#include "engine/game/series.h"
+#include "engine/metric/series.h"
 
 /* clang-format off */
 #define GAME_STATE_TABLE(INT, REAL)                                                                          \

@@ -8,7 +8,7 @@
 #include "engine/base/mem.h"
 #include "engine/game/algorithm.h"
 #include "engine/game/game_private.h"
-#include "engine/game/head_set.h"
+#include "engine/game/adversary/head_set.h"
 #include "engine/math/stats.h"
 
 /* The first evaluation appends them in the order of the prompts, behind the recorded ones. */

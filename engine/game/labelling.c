@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "engine/base/mem.h"
-#include "engine/eval/checker.h"
+#include "engine/corpus/checker.h"
 #include "engine/game/algorithm.h"
 #include "engine/game/game_private.h"
-#include "engine/game/pair.h"
+#include "engine/corpus/pair.h"
 #include "engine/pref/label_file.h"
 
 /* What waits for a person carries the teacher's figures until the person's take their place. */

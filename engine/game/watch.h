@@ -4,7 +4,7 @@
 #ifndef PBKD_GAME_WATCH_H
 #define PBKD_GAME_WATCH_H
 
-#include "engine/game/signature.h"
+#include "engine/signature/signature.h"
 
 struct game;
 

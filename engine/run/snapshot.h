@@ -6,9 +6,9 @@
 
 #include <stdint.h>
 
-#include "engine/game/diagnostics.h"
-#include "engine/game/gap_set.h"
-#include "engine/game/series.h"
+#include "engine/reward/diagnostics.h"
+#include "engine/game/adversary/gap_set.h"
+#include "engine/metric/series.h"
 #include "engine/math/stats.h"
 #include "engine/pref/dpref.h"
 #include "engine/option/option.h"

@@ -11,7 +11,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
-#include "engine/game/sft.h"
+#include "engine/train/sft.h"
 #include "engine/math/matmul.h"
 #include "engine/math/parallel.h"
 #include "engine/model/generate.h"

@@ -16,7 +16,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
-#include "engine/game/confidence.h"
+#include "engine/reward/confidence.h"
 #include "engine/math/parallel.h"
 
 enum { N = 10000, D = 257, RUNS = 7, POINTS = 25, BETAS = 5, SEED = 1 };

@@ -13,7 +13,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
-#include "engine/game/head_scope.h"
+#include "engine/reward/head_scope.h"
 #include "engine/math/eigen.h"
 #include "engine/math/parallel.h"
 

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "engine/game/confidence.h"
+#include "engine/reward/confidence.h"
 
 enum { MAX_D = 64, MAX_N = 1200 };
 

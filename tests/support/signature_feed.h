@@ -3,7 +3,7 @@
 #ifndef PBKD_TESTS_SIGNATURE_FEED_H
 #define PBKD_TESTS_SIGNATURE_FEED_H
 
-#include "engine/game/signature.h"
+#include "engine/signature/signature.h"
 
 /* Its history, its alerts, and what the last check found. */
 struct fed_game {

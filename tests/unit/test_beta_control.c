@@ -9,7 +9,7 @@
 #include <math.h>
 
 #include "engine/base/rng.h"
-#include "engine/game/beta_control.h"
+#include "engine/reward/beta_control.h"
 #include "engine/math/adamw.h"
 #include "engine/option/option.h"
 

@@ -11,7 +11,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
-#include "engine/eval/checker.h"
+#include "engine/corpus/checker.h"
 #include "engine/option/option.h"
 
 static void last_numbers_are_compared(void **state) {

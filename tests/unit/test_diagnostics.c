@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "engine/base/rng.h"
-#include "engine/game/diagnostics.h"
+#include "engine/reward/diagnostics.h"
 
 static void assert_near(double a, double b, double tolerance) {
     if (!(fabs(a - b) <= tolerance)) fail_msg("%.17g is not within %g of %.17g", a, tolerance, b);

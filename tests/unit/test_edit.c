@@ -15,7 +15,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/json.h"
 #include "engine/game/edit.h"
-#include "engine/game/pair.h"
+#include "engine/corpus/pair.h"
 #include "engine/game/game_private.h"
 #include "tests/support/dpref_fixture.h"
 

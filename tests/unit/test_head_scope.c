@@ -13,8 +13,8 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
-#include "engine/game/confidence.h"
-#include "engine/game/head_scope.h"
+#include "engine/reward/confidence.h"
+#include "engine/reward/head_scope.h"
 #include "engine/math/parallel.h"
 #include "tests/support/model_fixture.h"
 #include "tests/support/reference_model.h"

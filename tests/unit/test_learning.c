@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "engine/base/file.h"
-#include "engine/game/sequences.h"
+#include "engine/train/sequences.h"
 #include "engine/model/divergence.h"
 #include "engine/model/model_io.h"
 #include "engine/text/chat.h"

@@ -16,7 +16,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/strbuf.h"
 #include "engine/game/algorithm.h"
-#include "engine/game/series.h"
+#include "engine/metric/series.h"
 #include "engine/option/option.h"
 #include "engine/pref/labeller.h"
 #include "tui/commands.h"

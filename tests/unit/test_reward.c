@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/game/reward.h"
+#include "engine/reward/reward.h"
 #include "tests/support/model_fixture.h"
 #include "tests/support/reference_model.h"
 

@@ -6,7 +6,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/json.h"
 #include "engine/formats/quant.h"
-#include "engine/game/sft.h"
+#include "engine/train/sft.h"
 #include "engine/math/parallel.h"
 #include "engine/model/model_io.h"
 #include "tui/signals.h"

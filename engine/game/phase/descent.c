@@ -1,0 +1,262 @@
+/* Student descent (step 4b): one training step on fresh samples of the student.
+ *
+ *   exact    on the states of sampled responses, maximise sum_a pi(a|s) r(s,a) over the whole vocabulary (level token
+ *            only). White-box the states are those of the ascent, a share of game.off_policy from teacher outputs;
+ *            there r = A_Q, whose mean over the expert cancels from the gradient, so that the expert is not asked.
+ *            game.to_go adds the policy gradient on what follows each token
+ *   sampled  clipped policy gradient, leave-one-out advantages over the K samples of a prompt, no division by their
+ *            deviation; white-box on A_Q summed to go, at the student's own states only
+ * Both may add alpha KL to the reference and gamma cross-entropy on teacher outputs. `exact` takes samples of any
+ * temperature as its states; the ratios of `sampled` are right only for samples of the policy itself, at temperature 1
+ * (options_check.c). */
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/base/mem.h"
+#include "engine/game/game_private.h"
+#include "engine/game/adversary/head_set.h"
+
+/* Packed (prompt, sample) sequences of n prompts with k samples each. */
+static void pack(struct sequences *s, const struct prompt *const *prompt, const struct gen_output *y, int n, int k,
+                 bool last) {
+    sequences_clear(s);
+    for (int i = 0; i < n * k; i++) sequences_add(s, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
+}
+
+struct reward *game_adversary(struct game *g) {
+    return g->head ? &g->fitted : &g->adversary;
+}
+
+bool game_adversary_values(struct game *g, const struct sequences *s, double *value, struct err *e) {
+    return g->head ? head_values(g, s, value, e) : reward_score(&g->adversary, s, false, value, e);
+}
+
+static void publish(struct game *g, enum series_id id, int figure, double value) {
+    game_series(g, id, value);
+    watch_figure(g, figure, value);
+}
+
+/* to_go: weights of -log pi of the sampled tokens that are minimised along, from the adversary's scores of this very
+ * batch; or NULL. */
+static bool exact_gradient(struct game *g, int n_samples, const float *to_go, struct err *e) {
+    struct trainee *t = &g->student;
+    struct sequences *s = &g->seqs;
+    struct reward *r = game_adversary(g);
+    const struct batch b = sequences_batch(s);
+    const float *hs, *hr = to_go ? r->hidden : NULL; /* of the scoring */
+    if (!trainee_prepare(t, s, e) || !model_forward(t->model, t->acts, &b, true, &hs, e) ||
+        (!hr && !model_forward(r->t.model, r->t.acts, &b, false, &hr, e)))
+        return false;
+    const struct head_rows rs = sequences_rows(s, hs), rr = sequences_rows(s, hr);
+    struct head_rows rf = rs;
+    const bool kl = g->o->game_kl > 0;
+    if (kl && !game_reference_rows(g, s, &rf, e)) return false;
+    for (int i = 0; i < rs.n; i++) t->row_value[i] = r->scale / (float)n_samples;
+    struct exact_terms terms;
+    const struct model *ref = kl ? g->reference : NULL;
+    const struct head_rows *ref_rows = kl ? &rf : NULL;
+    const bool ok = g->head ? head_scope_descent(&g->head->scope, t->model, &rs, r, &rr, ref, ref_rows, t->row_value,
+                                                 (float)g->o->game_kl, t->space, &terms, t->dhidden, t->grads, e)
+                            : head_exact_descent(t->model, &rs, r->t.model, &rr, r->bound, ref, ref_rows, t->row_value,
+                                                 (float)g->o->game_kl, t->space, &terms, t->dhidden, t->grads, e);
+    if (!ok || (to_go && !head_nll_backward(t->model, &rs, to_go, t->space, NULL, NULL, t->dhidden, t->grads, e)) ||
+        !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e))
+        return false;
+    const double rows = (double)r->scale * (double)rs.n / (double)n_samples; /* sum of the weights */
+    /* with b = pi_E it would cost the expert's forward pass */
+    if (!r->expert) publish(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, terms.value);
+    publish(g, SERIES_ENTROPY, STEP_ENTROPY, terms.entropy / rows);
+    if (kl) publish(g, SERIES_KL, STEP_KL, terms.kl / rows);
+    g->st.tokens += (kl ? 3.0 : 2.0) * s->n_tokens;
+    return true;
+}
+
+/* Leave-one-out advantages from rewards, in place: A_k = r_k - mean of the others. */
+static void leave_one_out(struct game *g, double *r, int n, int k) {
+    for (int i = 0; i < n; i++) {
+        double sum = 0, spread = 0;
+        for (int j = 0; j < k; j++) sum += r[i * k + j];
+        for (int j = 0; j < k; j++) spread += fabs(r[i * k + j] - sum / k);
+        g->st.groups++;
+        if (spread == 0) g->st.zero_groups++;
+        for (int j = 0; j < k; j++) r[i * k + j] -= k > 1 ? (sum - r[i * k + j]) / (k - 1) : sum;
+    }
+}
+
+/* d objective / d log pi of every row, given its advantage: the clipped ratio's gradient, minus alpha times that of
+ * k3. */
+static void sampled_coefficients(struct game *g, const struct gen_output *y, const double *advantage,
+                                 const float *log_prob, const float *ref, float *weight, int n_samples) {
+    const double clip = g->o->game_clip, alpha = g->o->game_kl;
+    const double unit = 1.0 / ((double)n_samples * (double)g->o->max_new_tokens);
+    for (int i = 0, h = 0; i < n_samples; i++)
+        for (int j = 0; j < y[i].n; j++, h++) {
+            const double d = fmax(-20, fmin(20, (double)log_prob[h] - (double)y[i].log_prob[j]));
+            const double rho = exp(d), a = advantage[h];
+            const bool clipped = (a > 0 && rho > 1 + clip) || (a < 0 && rho < 1 - clip);
+            double grad = clipped ? 0.0 : rho * a;
+            if (ref) grad += alpha * (exp(fmin(20, (double)ref[h] - (double)log_prob[h])) - 1.0);
+            weight[h] = (float)(unit * grad); /* the head minimises sum weight (-log pi) */
+        }
+}
+
+static bool sampled_gradient(struct game *g, const struct gen_output *y, const double *advantage, int n_samples,
+                             struct err *e) {
+    struct trainee *t = &g->student;
+    struct sequences *s = &g->seqs;
+    const struct batch b = sequences_batch(s);
+    const float *hidden;
+    if (!game_reserve_rows(g, s->n_rows, e)) return false;
+    float *log_prob = g->row_policy, *ref = g->row_ref;
+    const bool kl = g->o->game_kl > 0;
+    if (kl) {
+        struct head_rows rf;
+        if (!game_reference_rows(g, s, &rf, e) || !head_log_prob(g->reference, &rf, t->space, ref, NULL, e))
+            return false;
+    }
+    if (!trainee_prepare(t, s, e) || !model_forward(t->model, t->acts, &b, true, &hidden, e)) return false;
+    const struct head_rows rows = sequences_rows(s, hidden);
+    if (!head_log_prob(t->model, &rows, t->space, log_prob, NULL, e)) return false;
+    sampled_coefficients(g, y, advantage, log_prob, kl ? ref : NULL, t->row_value, n_samples);
+    double loss;
+    g->st.tokens += (double)s->n_tokens;
+    return head_nll_backward(t->model, &rows, t->row_value, t->space, &loss, NULL, t->dhidden, t->grads, e) &&
+           model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e);
+}
+
+/* One step on the gradient accumulated so far, with cross-entropy on n teacher outputs where it is asked for. */
+static bool finish_step(struct game *g, int n, struct err *e) {
+    return game_add_cross_entropy(g, n, e) && game_student_step(g, g->o->game_policy_lr, g->st.policy_step, e);
+}
+
+static enum game_result descend_exact(struct game *g, struct err *e) {
+    const int n = g->o->game_policy_batch;
+    const enum game_result r =
+        game_draw_states(g, &g->seqs, n, game_adversary(g)->expert ? 1.0 - g->o->game_off_policy : 1.0, e);
+    if (r != GAME_OK) return r;
+    return exact_gradient(g, n, NULL, e) && finish_step(g, n, e) ? GAME_OK : GAME_FAILED;
+}
+
+/* The exact gradient knows what an action is worth at its state, not where it leads: game.to_go times the policy
+ * gradient on the rewards after each token adds that. The samples are the policy's own and used once, so that every
+ * importance ratio is 1 and nothing is clipped. */
+static bool train_exact_to_go(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n,
+                              int k, struct err *e) {
+    const int n_samples = n * k;
+    pack(&g->seqs, prompt, y, n, k, false);
+    double *value = mem_small((size_t)n_samples * sizeof *value),
+           *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage);
+    bool ok = game_reserve_rows(g, g->seqs.n_rows, e) && game_adversary_values(g, &g->seqs, value, e);
+    if (ok) advantages_to_go(g, &g->seqs, y, n, k, true, advantage);
+    for (int h = 0; ok && h < g->seqs.n_rows; h++)
+        g->row_policy[h] = (float)(g->o->game_to_go * advantage[h] / n_samples);
+    ok = ok && exact_gradient(g, n_samples, g->row_policy, e) && finish_step(g, n_samples, e);
+    free(advantage);
+    free(value);
+    return ok;
+}
+
+void advantages_to_go(const struct game *g, const struct sequences *s, const struct gen_output *y, int n, int k,
+                      bool after, double *advantage) {
+    const struct reward *reward = &g->adversary;
+    for (int i = 0; i < n * k; i++) {
+        double sum = y[i].truncated ? -g->o->game_truncation_penalty : 0.0;
+        for (int h = s->row_start[i + 1] - 1; h >= s->row_start[i]; h--) {
+            const double beyond = sum;
+            sum += (double)reward->scale * (double)reward->t.row_value[h];
+            advantage[h] = after ? beyond : sum;
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        const int *start = s->row_start + (size_t)i * (size_t)k;
+        bool any = true;
+        for (int h = 0; any; h++) {
+            double sum = 0;
+            any = false;
+            for (int j = 0; j < k; j++)
+                if (start[j] + h < start[j + 1]) sum += advantage[start[j] + h];
+            for (int j = 0; j < k; j++) {
+                if (start[j] + h >= start[j + 1]) continue;
+                any = true;
+                if (k > 1) advantage[start[j] + h] -= (sum - advantage[start[j] + h]) / (k - 1);
+            }
+        }
+    }
+}
+
+/* Black-box: every row of a sample has the advantage of its whole reward r, which is overwritten. */
+static void whole_advantages(struct game *g, const struct gen_output *y, int n, int k, double *r, double *advantage) {
+    for (int i = 0; i < n * k; i++)
+        if (y[i].truncated) r[i] -= g->o->game_truncation_penalty;
+    leave_one_out(g, r, n, k);
+    for (int i = 0, h = 0; i < n * k; i++)
+        for (int j = 0; j < y[i].n; j++) advantage[h++] = r[i];
+}
+
+static bool train_on_samples(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n,
+                             int k, struct err *e) {
+    const int n_samples = n * k;
+    pack(&g->seqs, prompt, y, n, k, false);
+    pack(&g->seqs_reward, prompt, y, n, k, game_adversary(g)->level == REWARD_SEQUENCE);
+    double *r = mem_small((size_t)n_samples * sizeof *r),
+           *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage), mean = 0;
+    bool ok = game_adversary_values(g, &g->seqs_reward, r, e);
+    for (int i = 0; ok && i < n_samples; i++) mean += r[i] / n_samples;
+    if (ok && game_adversary(g)->expert)
+        advantages_to_go(g, &g->seqs_reward, y, n, k, false, advantage);
+    else if (ok)
+        whole_advantages(g, y, n, k, r, advantage);
+    for (int epoch = 0; ok && epoch < g->o->game_policy_epochs; epoch++)
+        ok = sampled_gradient(g, y, advantage, n_samples, e) && finish_step(g, n, e);
+    if (ok) publish(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, mean);
+    free(advantage);
+    free(r);
+    return ok;
+}
+
+typedef bool train_fn(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n, int k,
+                      struct err *e);
+
+/* Train on samples_per_prompt fresh samples of each of n fresh prompts. */
+static enum game_result descend_in_groups(struct game *g, int n, train_fn *train, struct err *e) {
+    const int k = g->o->samples_per_prompt;
+    const struct prompt **prompt = mem_small((size_t)n * sizeof *prompt);
+    struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
+    game_fresh_prompts(g, prompt, n);
+    enum game_result r = game_generate(g, prompt, n, k, 0, g->o->temperature, y, e);
+    if (r == GAME_OK) {
+        if (!train(g, prompt, y, n, k, e)) r = GAME_FAILED;
+        g->st.sampled += n * k;
+        for (int i = 0; i < n * k; i++) g->st.truncated += y[i].truncated;
+        gen_output_free(y, n * k);
+    }
+    free(prompt);
+    free(y);
+    return r;
+}
+
+static enum game_result descend_sampled(struct game *g, struct err *e) {
+    return descend_in_groups(g, g->o->game_policy_batch, train_on_samples, e);
+}
+
+/* As many samples as without game.to_go, in whole groups. */
+static enum game_result descend_exact_to_go(struct game *g, struct err *e) {
+    const int n = g->o->game_policy_batch / g->o->samples_per_prompt;
+    return descend_in_groups(g, n > 0 ? n : 1, train_exact_to_go, e);
+}
+
+enum game_result descent_step(struct game *g, bool *finished, struct err *e) {
+    struct game_state *st = &g->st;
+    *finished = true;
+    if (g->o->game_policy_steps == 0) return GAME_OK;
+    const bool exact = g->o->game_descent == DESCENT_EXACT && game_adversary(g)->level == REWARD_TOKEN;
+    const enum game_result r = !exact                 ? descend_sampled(g, e)
+                               : g->o->game_to_go > 0 ? descend_exact_to_go(g, e)
+                                                      : descend_exact(g, e);
+    if (r != GAME_OK) return r;
+    watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);
+    st->policy_step++;
+    st->round_step++;
+    *finished = st->round_step >= g->o->game_policy_steps || (g->head && st->round_step % g->o->head_solve_every == 0);
+    return GAME_OK;
+}
