@@ -8,6 +8,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/json.h"
 #include "engine/base/mem.h"
+#include "engine/base/rng.h"
 #include "engine/pref/dpref.h"
 
 struct loader {
@@ -145,4 +146,19 @@ void prompt_set_free(struct prompt_set *s) {
     }
     free(s->prompt);
     *s = (struct prompt_set){0};
+}
+
+int prompt_stream_at(struct prompt_stream *s, int n, uint64_t seed, int64_t cursor) {
+    const int64_t epoch = cursor / n;
+    if (!s->order || epoch != s->epoch) {
+        if (!s->order) s->order = mem_small((size_t)n * sizeof *s->order);
+        rng_permutation(s->order, n, seed, RNG_PROMPTS, (uint64_t)epoch);
+        s->epoch = epoch;
+    }
+    return s->order[cursor % n];
+}
+
+void prompt_stream_free(struct prompt_stream *s) {
+    free(s->order);
+    *s = (struct prompt_stream){0};
 }

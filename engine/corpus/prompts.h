@@ -25,4 +25,13 @@ bool prompt_set_load(struct prompt_set *s, const char *path, struct tokenizer *t
                      const char *system, int max_tokens, struct err *e);
 void prompt_set_free(struct prompt_set *s);
 
+/* The endless stream of a set's prompts: every epoch in an order of its own. */
+struct prompt_stream {
+    int *order; /* [n] permutation of the current epoch; NULL before the first draw */
+    int64_t epoch;
+};
+/* Index of the prompt at position `cursor` of the stream over n prompts (always the same n). */
+int prompt_stream_at(struct prompt_stream *s, int n, uint64_t seed, int64_t cursor);
+void prompt_stream_free(struct prompt_stream *s);
+
 #endif

@@ -15,6 +15,7 @@
 #include "engine/base/mem.h"
 #include "engine/eval/run_read.h"
 #include "engine/corpus/outputs.h"
+#include "engine/game/phase_table.h"
 #include "engine/metric/series.h"
 
 enum { N_BOOT = 2000, BOOT_SEED = 1 };

@@ -1,4 +1,4 @@
-/* The table of algorithms and the order of phases that follows from it: see algorithm.h. */
+/* The table of algorithms and what follows from it: see algorithm.h. */
 #include "engine/game/algorithm.h"
 
 /* clang-format off */
@@ -23,12 +23,6 @@ static const struct algorithm_info ALGORITHMS[] = {
                           .trains = PHASE_DESCENT, .expert = EXPERT_ALWAYS, .ascent = true},
 };
 /* clang-format on */
-
-/* The phases of an iteration in their order; runs() leaves some out. */
-static const enum run_phase PLAN[] = {PHASE_COLLECT, PHASE_SFT,      PHASE_SAMPLE,    PHASE_FIT,
-                                      PHASE_GATE,    PHASE_ASCENT,   PHASE_DESCENT,   PHASE_DISTIL,
-                                      PHASE_DPO,     PHASE_EVALUATE, PHASE_CHECKPOINT};
-enum { N_PLAN = sizeof PLAN / sizeof *PLAN };
 
 const struct algorithm_info *algorithm_info(const struct options *o) { return &ALGORITHMS[o->algorithm]; }
 
@@ -55,40 +49,9 @@ bool algorithm_gathers(const struct options *o, int64_t iteration) {
     return iteration == 1 || o->game_data == DATA_ONLINE;
 }
 
-static bool runs(const struct options *o, int64_t iteration, enum run_phase p) {
-    const struct algorithm_info *a = algorithm_info(o);
-    const bool first = iteration == 1, plays = a->trains == PHASE_DESCENT && o->game_rounds > 0;
-    switch (p) {
-    case PHASE_SFT: return a->trains == PHASE_SFT || (first && o->sft_steps > 0);
-    case PHASE_SAMPLE: return a->pairs && algorithm_gathers(o, iteration);
-    case PHASE_FIT:
-    case PHASE_GATE:
-        return a->fit == FIT_EVERY_ITERATION ? algorithm_gathers(o, iteration) : a->fit == FIT_FIRST_ITERATION && first;
-    case PHASE_ASCENT: return plays && a->ascent;
-    case PHASE_DESCENT: return plays;
-    case PHASE_DISTIL:
-    case PHASE_DPO: return a->trains == p;
-    default: return true;
-    }
-}
+bool algorithm_plays(const struct options *o) { return algorithm_has_adversary(o) && o->game_rounds > 0; }
 
-static enum run_phase first_from(const struct options *o, int64_t iteration, int at) {
-    while (at + 1 < N_PLAN && !runs(o, iteration, PLAN[at])) at++;
-    return PLAN[at];
-}
-
-static int place(enum run_phase p) {
-    int at = 0;
-    while (at + 1 < N_PLAN && PLAN[at] != p) at++;
-    return at;
-}
-
-enum run_phase algorithm_first_phase(const struct options *o, int64_t iteration) { return first_from(o, iteration, 0); }
-
-enum run_phase algorithm_next_phase(const struct options *o, int64_t iteration, enum run_phase p) {
-    return first_from(o, iteration, place(p) + 1);
-}
-
-enum run_phase algorithm_round_phase(const struct options *o, int64_t iteration) {
-    return first_from(o, iteration, place(PHASE_ASCENT));
+bool algorithm_fits_in(const struct options *o, int64_t iteration) {
+    const enum algorithm_fit fit = algorithm_info(o)->fit;
+    return fit == FIT_EVERY_ITERATION ? algorithm_gathers(o, iteration) : fit == FIT_FIRST_ITERATION && iteration == 1;
 }

@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#include "engine/metric/series.h"
+#include "engine/game/phase_table.h"
 #include "engine/model/divergence.h"
 #include "engine/option/option.h"
 
@@ -53,9 +53,9 @@ bool algorithm_linear_adversary(const struct options *o);
 
 /* Whether an iteration brings new outputs and pairs: all do online, the first does offline. */
 bool algorithm_gathers(const struct options *o, int64_t iteration);
-/* The first phase of an iteration; what follows phase p in it; and the first of a round. */
-enum run_phase algorithm_first_phase(const struct options *o, int64_t iteration);
-enum run_phase algorithm_next_phase(const struct options *o, int64_t iteration, enum run_phase p);
-enum run_phase algorithm_round_phase(const struct options *o, int64_t iteration);
+/* Whether an iteration plays rounds of ascent and descent, or of descent alone. */
+bool algorithm_plays(const struct options *o);
+/* Whether the reward is fitted, and has to pass the gate, in this iteration. */
+bool algorithm_fits_in(const struct options *o, int64_t iteration);
 
 #endif

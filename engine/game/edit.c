@@ -9,8 +9,8 @@
 #include <utf8proc.h>
 
 #include "engine/base/mem.h"
-#include "engine/game/game_private.h"
 #include "engine/corpus/pair.h"
+#include "engine/game/tell.h"
 
 /* Blanks of every script, line ends, control and format characters. */
 static bool is_invisible(utf8proc_int32_t c) {
@@ -49,12 +49,13 @@ bool edit_tokenise(struct tokenizer *tok, enum chat_kind chat, const char *text,
 static bool add_both(struct game *g, const struct label_event *ev, const struct pref_pair *label,
                      const struct passage *y, struct err *e) {
     /* a copy: the array moves as it grows, the texts do not */
-    const struct pref_pair old = *dpref_find(&g->dpref, ev->pair_id);
+    const struct pref_pair old = *dpref_find(&g->corpus.dpref, ev->pair_id);
     const struct passage x = {old.prompt, old.tokens, old.n_x, false, {0}};
     const struct passage y0 = {old.text0, x.token + x.n, old.n_y0, old.truncated0, old.by0};
     const struct passage y1 = {old.text1, y0.token + y0.n, old.n_y1, old.truncated1, old.by1};
     bool made0, made1;
-    if (!pair_add(&g->dpref, label, &x, y, &y0, &made0, e) || !pair_add(&g->dpref, label, &x, y, &y1, &made1, e))
+    if (!pair_add(&g->corpus.dpref, label, &x, y, &y0, &made0, e) ||
+        !pair_add(&g->corpus.dpref, label, &x, y, &y1, &made1, e))
         return false;
     return made0 || made1 || err_set(e, "the written answer is the same as both answers");
 }
@@ -71,7 +72,8 @@ static bool make(struct game *g, const struct label_event *ev, double flip, doub
                                     .flip = flip,
                                     .strength = fmax(ev->strength, 0.0)};
     struct token_list tokens = {0};
-    bool truncated, ok = edit_tokenise(g->tok, g->chat, text, g->o->max_new_tokens, &tokens, &truncated, e);
+    bool truncated,
+        ok = edit_tokenise(g->players.tok, g->players.chat, text, g->o->max_new_tokens, &tokens, &truncated, e);
     if (ok) {
         const struct passage y = {text, tokens.id, (int)tokens.n, truncated, {ORIGIN_PERSON, 0}};
         ok = add_both(g, ev, &label, &y, e);
@@ -85,14 +87,14 @@ static bool make(struct game *g, const struct label_event *ev, double flip, doub
 
 bool edit_make_pairs(struct game *g, const struct label_event *ev, double flip, double weight, bool must_exist,
                      int *first, int *n, struct err *e) {
-    *n = dpref_find_edit(&g->dpref, ev->seq, first);
+    *n = dpref_find_edit(&g->corpus.dpref, ev->seq, first);
     if (*n > 0) return true;
     if (must_exist) return err_set(e, "the pairs of label event %lld are missing", (long long)ev->seq);
-    *first = g->dpref.n;
+    *first = g->corpus.dpref.n;
     if (!make(g, ev, flip, weight, e)) {
-        dpref_forget(&g->dpref, *first);
+        dpref_forget(&g->corpus.dpref, *first);
         return false;
     }
-    *n = g->dpref.n - *first;
+    *n = g->corpus.dpref.n - *first;
     return true;
 }

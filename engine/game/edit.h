@@ -7,7 +7,7 @@
 #ifndef PBKD_GAME_EDIT_H
 #define PBKD_GAME_EDIT_H
 
-#include "engine/game/game.h"
+#include "engine/game/game_parts.h"
 
 /* The tokens of a written answer, closed by the end of the turn and cut at max_tokens like a teacher output
  * (*truncated). Refused: text that is not valid UTF-8, shows nothing, or has no token in this vocabulary. Free y with

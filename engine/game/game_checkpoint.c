@@ -5,96 +5,38 @@
 #include <string.h>
 
 #include "engine/base/json.h"
-#include "engine/base/mem.h"
-#include "engine/game/game_private.h"
-#include "engine/game/adversary/head_set.h"
+#include "engine/game/figures.h"
+#include "engine/game/game.h"
+#include "engine/game/pairs.h"
+#include "engine/game/trainees.h"
 
-static void add_file(struct game_arrays *a, const char *name, const struct st_array *array, int n) {
-    a->name[a->n_files] = name;
-    a->n[a->n_files] = n;
-    a->array[a->n_files] = mem_small((size_t)n * sizeof *array);
-    memcpy(a->array[a->n_files++], array, (size_t)n * sizeof *array);
-}
+/* ---- arrays ---- */
 
-static void add_trainee(struct game_arrays *a, const char *name, struct trainee *t) {
-    if (!t->model) return;
+static void add_trainee(struct game_arrays *a, const struct game_trainee *g) {
+    const struct trainee *t = g->t;
+    if (!t) return;
     const struct st_array array[] = {{"params", t->model->params, t->model->n_params},
                                      {"adam_m", t->opt.m, t->opt.n},
                                      {"adam_v", t->opt.v, t->opt.n}};
-    add_file(a, name, array, 3);
+    game_arrays_add(a, g->name, array, 3);
 }
 
 void game_arrays(struct game *g, struct game_arrays *a) {
+    struct game_trainee list[N_TRAINEES];
+    const struct model *reference = g->players.reference;
     *a = (struct game_arrays){0};
-    add_trainee(a, "student", &g->student);
-    add_trainee(a, "fitted", &g->fitted.t);
-    add_trainee(a, "adversary", &g->adversary.t);
-    add_trainee(a, "held", &g->held.t);
-    if (g->head) add_file(a, "head", &(struct st_array){"state", g->head->scope.state, g->head->scope.n_state}, 1);
-    add_file(a, "reference", &(struct st_array){"params", g->reference->params, g->reference->n_params}, 1);
-}
-
-void game_arrays_free(struct game_arrays *a) {
-    for (int i = 0; i < a->n_files; i++) free(a->array[i]);
-    *a = (struct game_arrays){0};
-}
-
-static cJSON *reals(const double *x, int n) {
-    cJSON *list = cJSON_CreateArray();
-    for (int i = 0; i < n; i++) {
-        char text[40];
-        snprintf(text, sizeof text, "%a", x[i]);
-        cJSON_AddItemToArray(list, cJSON_CreateString(text));
-    }
-    return list;
-}
-
-static bool read_reals(const cJSON *obj, const char *key, double *x, int n, struct err *e) {
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(obj, key);
-    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != n)
-        return err_set(e, "checkpoint: \"%s\" must be an array of %d values", key, n);
-    int i = 0;
-    for (const cJSON *v = list->child; v; v = v->next) {
-        if (!cJSON_IsString(v)) return err_set(e, "checkpoint: \"%s\" must hold strings", key);
-        x[i++] = strtod(v->valuestring, NULL);
-    }
-    return true;
-}
-
-char *game_state_json(const struct game *g) {
-    char *fields = game_state_to_json(&g->st);
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddItemToObject(root, "state", cJSON_Parse(fields));
-    free(fields);
-    const double steps[4] = {(double)g->student.opt.step, (double)g->fitted.t.opt.step, (double)g->adversary.t.opt.step,
-                             (double)g->held.t.opt.step};
-    cJSON_AddItemToObject(root, "adam_steps", reals(steps, 4));
-    cJSON_AddItemToObject(root, "gap_worst", reals(g->gap_worst, g->n_gap_prompts));
-    cJSON_AddItemToObject(root, "gap_fitted", reals(g->gap_fitted, g->n_gap_prompts));
-    cJSON_AddItemToObject(root, "gap_held", reals(g->gap_held, g->n_gap_prompts));
-    cJSON_AddItemToObject(root, "right_student", reals(g->right_student, g->n_eval_prompts));
-    cJSON_AddItemToObject(root, "right_teacher", reals(g->right_teacher, g->n_eval_prompts));
-    double fresh[GAME_FRESH_LABELS] = {0};
-    for (int i = 0; i < g->n_fresh; i++) fresh[i] = (double)g->fresh[i];
-    cJSON_AddItemToObject(root, "fresh", reals(fresh, g->n_fresh));
-    cJSON_AddItemToObject(root, "history", signature_history_to_json(&g->watch.history));
-    cJSON_AddItemToObject(root, "alerts", signature_alerts_to_json(&g->watch.alerts));
-    cJSON_AddItemToObject(root, "gap_set", gap_set_to_json(&g->gap_set));
-    if (g->head) {
-        cJSON_AddItemToObject(root, "head_w", reals(g->head->w, g->head->n_features));
-        cJSON_AddItemToObject(root, "head_gap_sum", reals(g->head->gap_sum, g->head->n_features));
-    }
-    cJSON_AddItemToObject(root, "diagnostics", diagnostics_to_json(&g->diagnostics));
-    char *text = cJSON_PrintUnformatted(root);
-    cJSON_Delete(root);
-    return text;
+    game_trainees(g, list);
+    for (int i = 0; i < N_TRAINEES; i++) add_trainee(a, &list[i]);
+    if (g->adversary.ops && g->adversary.ops->save_arrays) g->adversary.ops->save_arrays(g, a);
+    game_arrays_add(a, "reference", &(struct st_array){"params", reference->params, reference->n_params}, 1);
 }
 
 /* A model that this algorithm does not have is not looked for. */
-static bool read_trainee(struct trainee *t, const char *folder, const char *name, struct err *e) {
+static bool read_trainee(const struct game_trainee *g, const char *folder, struct err *e) {
     char path[4200];
-    if (!t->model) return true;
-    snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
+    struct trainee *t = g->t;
+    if (!t) return true;
+    snprintf(path, sizeof path, "%s/%s.safetensors", folder, g->name);
     struct st_file *f = st_open(path, e);
     if (!f) return false;
     const bool ok = st_read_f32(f, "params", t->model->params, t->model->n_params, e) &&
@@ -103,71 +45,122 @@ static bool read_trainee(struct trainee *t, const char *folder, const char *name
     return ok;
 }
 
-static bool read_array(const char *folder, const char *name, const char *array, float *out, size_t n, struct err *e) {
-    char path[4200];
-    snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
-    struct st_file *f = st_open(path, e);
-    if (!f) return false;
-    const bool ok = st_read_f32(f, array, out, n, e);
-    st_close(f);
-    return ok;
+static bool read_arrays(struct game *g, const char *folder, struct err *e) {
+    struct game_trainee list[N_TRAINEES];
+    const struct model *reference = g->players.reference;
+    game_trainees(g, list);
+    for (int i = 0; i < N_TRAINEES; i++)
+        if (!read_trainee(&list[i], folder, e)) return false;
+    return checkpoint_array(folder, "reference", "params", reference->params, reference->n_params, e);
 }
 
-/* The basis and the weights; features and set are made again when they are needed. */
-static bool read_head(struct game *g, const char *folder, struct err *e) {
-    struct head_set *h = g->head;
-    if (!h) return true;
-    h->n_pairs = 0;
-    return read_array(folder, "head", "state", h->scope.state, h->scope.n_state, e) &&
-           head_scope_attach(&h->scope, g->fitted.t.model, e);
+/* ---- state ---- */
+
+/* Lists of reals of one length, by name: the same rows write and read them. */
+struct figures {
+    const char *key;
+    double *x;
+    int n;
+};
+enum { N_FIGURES = 5 };
+
+static void figures_of(const struct game *g, struct figures list[N_FIGURES]) {
+    const struct evaluation *v = &g->evaluation;
+    list[0] = (struct figures){"gap_worst", v->gap_worst, v->n_gap_prompts};
+    list[1] = (struct figures){"gap_fitted", v->gap_fitted, v->n_gap_prompts};
+    list[2] = (struct figures){"gap_held", v->gap_held, v->n_gap_prompts};
+    list[3] = (struct figures){"right_student", v->right_student, v->n_eval_prompts};
+    list[4] = (struct figures){"right_teacher", v->right_teacher, v->n_eval_prompts};
 }
 
-static bool read_state(struct game *g, const cJSON *root, struct err *e) {
-    double steps[4], fresh[GAME_FRESH_LABELS];
-    char *fields = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(root, "state"));
-    bool ok =
-        fields ? game_state_from_json(&g->st, fields, "checkpoint", e) : err_set(e, "checkpoint: \"state\" is missing");
+static bool add(cJSON *root, const char *key, cJSON *item) {
+    if (item && cJSON_AddItemToObject(root, key, item)) return true;
+    cJSON_Delete(item);
+    return false;
+}
+
+static bool write_state(struct game *g, cJSON *root) {
+    struct game_trainee list[N_TRAINEES];
+    struct figures figures[N_FIGURES];
+    double steps[N_TRAINEES], fresh[PAIR_FRESH_LABELS] = {0};
+    char *fields = game_state_to_json(&g->st);
+    bool ok = add(root, "state", cJSON_Parse(fields));
     free(fields);
+    game_trainees(g, list);
+    figures_of(g, figures);
+    for (int i = 0; i < N_TRAINEES; i++) steps[i] = list[i].t ? (double)list[i].t->opt.step : 0.0;
+    for (int i = 0; i < g->sampler.n_fresh; i++) fresh[i] = (double)g->sampler.fresh[i];
+    ok = ok && checkpoint_add_reals(root, "adam_steps", steps, N_TRAINEES);
+    for (int i = 0; i < N_FIGURES; i++)
+        ok = ok && checkpoint_add_reals(root, figures[i].key, figures[i].x, figures[i].n);
+    return ok && checkpoint_add_reals(root, "fresh", fresh, g->sampler.n_fresh) &&
+           add(root, "history", signature_history_to_json(&g->watch.history)) &&
+           add(root, "alerts", signature_alerts_to_json(&g->watch.alerts)) &&
+           add(root, "gap_set", gap_set_to_json(&g->evaluation.gap_set)) &&
+           (!g->adversary.ops || !g->adversary.ops->save_state || g->adversary.ops->save_state(g, root)) &&
+           add(root, "diagnostics", diagnostics_to_json(&g->rewards.diagnostics));
+}
+
+char *game_state_json(struct game *g, struct err *e) {
+    cJSON *root = cJSON_CreateObject();
+    char *text = root && write_state(g, root) ? cJSON_PrintUnformatted(root) : NULL;
+    cJSON_Delete(root);
+    if (!text) err_set(e, "checkpoint: not enough memory to write the game's state");
+    return text;
+}
+
+static bool read_fresh(struct game *g, const cJSON *root, struct err *e) {
+    double fresh[PAIR_FRESH_LABELS];
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "fresh");
-    g->n_fresh = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
-    ok = ok && (g->n_fresh <= GAME_FRESH_LABELS || err_set(e, "checkpoint: too many fresh labels"));
-    ok = ok && read_reals(root, "fresh", fresh, g->n_fresh, e) && read_reals(root, "adam_steps", steps, 4, e) &&
-         read_reals(root, "gap_worst", g->gap_worst, g->n_gap_prompts, e) &&
-         read_reals(root, "gap_fitted", g->gap_fitted, g->n_gap_prompts, e) &&
-         read_reals(root, "gap_held", g->gap_held, g->n_gap_prompts, e) &&
-         read_reals(root, "right_student", g->right_student, g->n_eval_prompts, e) &&
-         read_reals(root, "right_teacher", g->right_teacher, g->n_eval_prompts, e) &&
-         signature_history_from_json(&g->watch.history, cJSON_GetObjectItemCaseSensitive(root, "history"), "checkpoint",
-                                     e) &&
-         signature_alerts_from_json(&g->watch.alerts, cJSON_GetObjectItemCaseSensitive(root, "alerts"), "checkpoint",
-                                    e) &&
-         gap_set_from_json(&g->gap_set, cJSON_GetObjectItemCaseSensitive(root, "gap_set"), "checkpoint", e) &&
-         (!g->head || (read_reals(root, "head_w", g->head->w, g->head->n_features, e) &&
-                       read_reals(root, "head_gap_sum", g->head->gap_sum, g->head->n_features, e))) &&
-         diagnostics_from_json(&g->diagnostics, cJSON_GetObjectItemCaseSensitive(root, "diagnostics"), "checkpoint", e);
-    if (!ok) return false;
-    for (int i = 0; i < g->n_fresh; i++) g->fresh[i] = (int64_t)fresh[i];
-    g->student.opt.step = (int64_t)steps[0];
-    g->fitted.t.opt.step = (int64_t)steps[1];
-    g->adversary.t.opt.step = (int64_t)steps[2];
-    g->held.t.opt.step = (int64_t)steps[3];
+    const int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
+    if (n > PAIR_FRESH_LABELS) return err_set(e, "checkpoint: too many fresh labels");
+    if (!checkpoint_reals(root, "fresh", fresh, n, e)) return false;
+    g->sampler.n_fresh = n;
+    for (int i = 0; i < n; i++) g->sampler.fresh[i] = (int64_t)fresh[i];
     return true;
 }
 
+static bool read_steps(struct game *g, const cJSON *root, struct err *e) {
+    struct game_trainee list[N_TRAINEES];
+    double steps[N_TRAINEES];
+    if (!checkpoint_reals(root, "adam_steps", steps, N_TRAINEES, e)) return false;
+    game_trainees(g, list);
+    for (int i = 0; i < N_TRAINEES; i++)
+        if (list[i].t) list[i].t->opt.step = (int64_t)steps[i];
+    return true;
+}
+
+static const cJSON *item(const cJSON *root, const char *key) { return cJSON_GetObjectItemCaseSensitive(root, key); }
+
+static bool read_state(struct game *g, const cJSON *root, struct err *e) {
+    struct figures figures[N_FIGURES];
+    char *fields = cJSON_PrintUnformatted(item(root, "state"));
+    bool ok =
+        fields ? game_state_from_json(&g->st, fields, "checkpoint", e) : err_set(e, "checkpoint: \"state\" is missing");
+    free(fields);
+    figures_of(g, figures);
+    for (int i = 0; i < N_FIGURES; i++)
+        ok = ok && checkpoint_reals(root, figures[i].key, figures[i].x, figures[i].n, e);
+    return ok && read_fresh(g, root, e) && read_steps(g, root, e) &&
+           signature_history_from_json(&g->watch.history, item(root, "history"), "checkpoint", e) &&
+           signature_alerts_from_json(&g->watch.alerts, item(root, "alerts"), "checkpoint", e) &&
+           gap_set_from_json(&g->evaluation.gap_set, item(root, "gap_set"), "checkpoint", e) &&
+           diagnostics_from_json(&g->rewards.diagnostics, item(root, "diagnostics"), "checkpoint", e);
+}
+
 bool game_restore(struct game *g, const char *folder, const char *state_json, struct err *e) {
+    const struct adversary_ops *adversary = g->adversary.ops;
     cJSON *root = json_parse(state_json, strlen(state_json), "checkpoint", e);
     if (!root) return false;
-    const bool ok = read_state(g, root, e);
+    const bool ok = read_state(g, root, e) && read_arrays(g, folder, e) &&
+                    (!adversary || !adversary->restore || adversary->restore(g, folder, root, e));
     cJSON_Delete(root);
-    if (!ok || !read_trainee(&g->student, folder, "student", e) || !read_trainee(&g->fitted.t, folder, "fitted", e) ||
-        !read_trainee(&g->adversary.t, folder, "adversary", e) || !read_trainee(&g->held.t, folder, "held", e) ||
-        !read_array(folder, "reference", "params", g->reference->params, g->reference->n_params, e) ||
-        !read_head(g, folder, e))
-        return false;
+    if (!ok) return false;
     /* rows of tick T were made by the micro-step that began at T; the checkpoint stands before it */
+    struct corpus *c = &g->corpus;
     const int64_t last = g->st.tick - 1;
-    if (!dpref_load(&g->dpref, g->db, e) || !dpref_truncate_after(&g->dpref, last, e)) return false;
+    if (!dpref_load(&c->dpref, g->db, e) || !dpref_truncate_after(&c->dpref, last, e)) return false;
     game_pairs_changed(g);
-    watch_restore(g);
-    return outputs_load(&g->outputs, g->db, last, g->tok, g->chat, g->o->max_new_tokens, e);
+    game_list_findings(g);
+    return outputs_load(&c->outputs, g->db, last, g->players.tok, g->players.chat, g->o->max_new_tokens, e);
 }

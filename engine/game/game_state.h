@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "engine/base/err.h"
-#include "engine/metric/series.h"
+#include "engine/game/phase_table.h"
 
 /* clang-format off */
 #define GAME_STATE_TABLE(INT, REAL)                                                                          \

@@ -1,39 +1,18 @@
-/* The performance gap r(x, y_E) - mean_k r(x, y_k) on held-out prompts, under the adversary (worst case), the fitted
- * reward and, where there is one, the reward that was never played against, each with a bootstrap interval over
- * prompts; and, where answers can be checked, the true one (algorithms.md section 5). */
+/* Performance gaps and their intervals: see gaps.h. */
+#include "engine/game/gaps.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/game/adversary/adversaries.h"
+#include "engine/game/adversary/own_model.h"
 #include "engine/game/algorithm.h"
-#include "engine/game/game_private.h"
-#include "engine/game/adversary/head_set.h"
+#include "engine/game/generation.h"
+#include "engine/game/student_step.h"
+#include "engine/game/tell.h"
 #include "engine/math/stats.h"
-
-/* The first evaluation appends them in the order of the prompts, behind the recorded ones. */
-static const struct teacher_output *heldout_output(const struct game *g, int prompt) {
-    int first = 0;
-    while (first < g->outputs.n && g->outputs.output[first].set != OUTPUT_HELDOUT) first++;
-    if (first + prompt >= g->outputs.n) return NULL;
-    const struct teacher_output *y = &g->outputs.output[first + prompt];
-    return y->set == OUTPUT_HELDOUT && y->prompt == prompt ? y : NULL;
-}
-
-bool game_has_worst(const struct game *g) { return algorithm_info(g->o)->ascent; }
-
-/* Per-prompt gap r(x, y_E) - mean_k r(x, y_k) of the packed sequences: n teacher answers, then n*k samples. */
-static bool score_gaps(struct game *g, struct reward *r, int n, int k, double *gap, struct err *e) {
-    pref_space_reserve(&g->pairs, n * (k + 1), 0);
-    if (!reward_score(r, &g->seqs_reward, false, g->pairs.value, e)) return false;
-    for (int i = 0; i < n; i++) {
-        double mean = 0;
-        for (int j = 0; j < k; j++) mean += g->pairs.value[n + i * k + j] / k;
-        gap[i] = g->pairs.value[i] - mean;
-    }
-    g->st.tokens += (double)g->seqs_reward.n_tokens;
-    return true;
-}
 
 /* ---- the samples themselves ---- */
 
@@ -48,15 +27,15 @@ static bool says_one_thing(const struct gen_output *y, int k, const struct teach
     return !same_answer(&y[0], t->token, t->n);
 }
 
-/* Sum of log pi - log pi_0 over the tokens of n samples, packed in g->seqs. */
+/* Sum of log pi - log pi_0 over the tokens of n samples, packed in g->scratch.seqs. */
 static bool add_kl(struct game *g, const struct gen_output *y, int n, struct err *e) {
     struct head_rows rows;
-    if (!game_reserve_rows(g, g->seqs.n_rows, e) || !game_reference_rows(g, &g->seqs, &rows, e) ||
-        !head_log_prob(g->reference, &rows, g->student.space, g->row_ref, NULL, e))
+    if (!game_reserve_rows(g, g->scratch.seqs.n_rows, e) || !game_reference_rows(g, &g->scratch.seqs, &rows, e) ||
+        !head_log_prob(g->players.reference, &rows, g->players.student.space, g->scratch.row_ref, NULL, e))
         return false;
     for (int i = 0, h = 0; i < n; i++)
-        for (int j = 0; j < y[i].n; j++, h++) g->st.sum_kl += (double)y[i].log_prob[j] - (double)g->row_ref[h];
-    g->st.tokens += (double)g->seqs.n_tokens;
+        for (int j = 0; j < y[i].n; j++, h++) g->st.sum_kl += (double)y[i].log_prob[j] - (double)g->scratch.row_ref[h];
+    g->st.tokens += (double)g->scratch.seqs.n_tokens;
     return true;
 }
 
@@ -64,38 +43,26 @@ static bool add_kl(struct game *g, const struct gen_output *y, int n, struct err
 static bool measure_samples(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int first,
                             int n, int k, struct err *e) {
     struct game_state *st = &g->st;
-    sequences_clear(&g->seqs);
+    sequences_clear(&g->scratch.seqs);
     for (int i = 0; i < n * k; i++) {
         st->sum_cut += y[i].truncated;
         st->sum_tokens += y[i].n;
         for (int j = 0; j < y[i].n; j++) st->sum_entropy -= (double)y[i].log_prob[j];
-        sequences_add(&g->seqs, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, false);
+        sequences_add(&g->scratch.seqs, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, false);
     }
-    for (int i = 0; i < n; i++) st->sum_same += says_one_thing(y + i * k, k, heldout_output(g, first + i));
+    for (int i = 0; i < n; i++)
+        st->sum_same += says_one_thing(y + i * k, k, corpus_heldout_output(&g->corpus, first + i));
     return g->o->temperature != 1.0 || add_kl(g, y, n * k, e);
-}
-
-/* A_Q of the packed answers, which the adversary has just scored. */
-static void measure_advantages(struct game *g) {
-    const float *a = g->adversary.t.row_value;
-    for (int h = 0; h < g->seqs_reward.n_rows; h++) g->st.sum_q += (double)a[h] * (double)a[h];
-    g->st.sum_rows += g->seqs_reward.n_rows;
 }
 
 /* ---- under every reward ---- */
 
-/* Under every reward that there is, of the packed answers to the prompts [first, first + n). */
+/* Of the packed answers to the prompts [first, first + n). */
 static bool measure_chunk(struct game *g, int first, int n, int k, struct err *e) {
-    if (g->head && !head_measure_gaps(g, first, n, k, e)) return false;
-    if (!g->head && game_has_worst(g)) {
-        if (!score_gaps(g, &g->adversary, n, k, g->gap_worst + first, e)) return false;
-        if (g->adversary.expert) measure_advantages(g);
-    }
-    if (!g->head && algorithm_has_fitted(g->o) && !score_gaps(g, &g->fitted, n, k, g->gap_fitted + first, e))
-        return false;
-    if (!g->held.t.model) return true;
-    if (!score_gaps(g, &g->held, n, k, g->gap_held + first, e)) return false;
-    for (int i = 0; i < n * k; i++) g->st.sum_reward += g->pairs.value[n + i];
+    if (!g->adversary.ops->measure(g, first, n, k, e)) return false;
+    if (!g->rewards.held.t.model) return true;
+    if (!own_model_gaps(g, &g->rewards.held, n, k, g->evaluation.gap_held + first, e)) return false;
+    for (int i = 0; i < n * k; i++) g->st.sum_reward += g->scratch.pairs.value[n + i];
     return true;
 }
 
@@ -105,23 +72,23 @@ static void begin_sums(struct game_state *st) {
 }
 
 enum game_result game_gap_chunk(struct game *g, int chunk, struct err *e) {
-    const int first = chunk * CHUNK_SAMPLES, left = g->n_gap_prompts - first, k = g->o->samples_per_prompt;
+    const int first = chunk * CHUNK_SAMPLES, left = g->evaluation.n_gap_prompts - first, k = g->o->samples_per_prompt;
     const int n = left < CHUNK_SAMPLES ? left : CHUNK_SAMPLES;
     const struct prompt *prompt[CHUNK_SAMPLES] = {0};
-    for (int i = 0; i < n; i++) prompt[i] = &g->heldout.prompt[first + i];
+    for (int i = 0; i < n; i++) prompt[i] = &g->corpus.heldout.prompt[first + i];
     struct gen_output *y = mem_small((size_t)(n * k) * sizeof *y);
     enum game_result r = game_generate(g, prompt, n, k, 0, g->o->temperature, y, e);
     if (r == GAME_OK) {
-        const bool last = g->adversary.level == REWARD_SEQUENCE;
-        sequences_clear(&g->seqs_reward);
+        const bool last = g->adversary.reward->level == REWARD_SEQUENCE;
+        sequences_clear(&g->scratch.seqs_reward);
         bool ok = true;
         for (int i = 0; ok && i < n; i++) {
-            const struct teacher_output *t = heldout_output(g, first + i);
+            const struct teacher_output *t = corpus_heldout_output(&g->corpus, first + i);
             ok = t != NULL || err_set(e, "no teacher output for held-out prompt %d", first + i);
-            if (ok) sequences_add(&g->seqs_reward, prompt[i]->token, prompt[i]->n, t->token, t->n, last);
+            if (ok) sequences_add(&g->scratch.seqs_reward, prompt[i]->token, prompt[i]->n, t->token, t->n, last);
         }
         for (int i = 0; ok && i < n * k; i++)
-            sequences_add(&g->seqs_reward, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
+            sequences_add(&g->scratch.seqs_reward, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
         if (first == 0) begin_sums(&g->st);
         ok = ok && measure_samples(g, prompt, y, first, n, k, e) && measure_chunk(g, first, n, k, e);
         gen_output_free(y, n * k);
@@ -137,7 +104,7 @@ static struct interval bootstrap(struct game *g, const double *x, int n, uint64_
 
 static void publish_worst(struct game *g) {
     struct game_state *st = &g->st;
-    const struct interval worst = bootstrap(g, g->gap_worst, g->n_gap_prompts, 0);
+    const struct interval worst = bootstrap(g, g->evaluation.gap_worst, g->evaluation.n_gap_prompts, 0);
     st->worst_mean = worst.mean, st->worst_lo = worst.lo, st->worst_hi = worst.hi;
     st->regret += worst.mean;
     game_series(g, SERIES_GAP_WORST, worst.mean);
@@ -157,22 +124,22 @@ static void publish_regret(struct game *g) {
 
 void game_publish_gaps(struct game *g) {
     struct game_state *st = &g->st;
-    if (game_has_worst(g)) publish_worst(g);
+    if (adversary_is_worst_case(g)) publish_worst(g);
     if (algorithm_has_fitted(g->o)) {
-        const struct interval fitted = bootstrap(g, g->gap_fitted, g->n_gap_prompts, 1);
+        const struct interval fitted = bootstrap(g, g->evaluation.gap_fitted, g->evaluation.n_gap_prompts, 1);
         st->fitted_mean = fitted.mean, st->fitted_lo = fitted.lo, st->fitted_hi = fitted.hi;
         game_series(g, SERIES_GAP_FITTED, fitted.mean);
     }
-    if (g->held.t.model) {
-        const struct interval held = bootstrap(g, g->gap_held, g->n_gap_prompts, 3);
+    if (g->rewards.held.t.model) {
+        const struct interval held = bootstrap(g, g->evaluation.gap_held, g->evaluation.n_gap_prompts, 3);
         st->held_mean = held.mean, st->held_lo = held.lo, st->held_hi = held.hi;
         game_series(g, SERIES_GAP_HELD, held.mean);
         game_series(g, SERIES_GAP_HELD_LO, held.lo);
         game_series(g, SERIES_GAP_HELD_HI, held.hi);
     }
-    if (game_has_worst(g)) publish_regret(g);
+    if (adversary_is_worst_case(g)) publish_regret(g);
     /* What exact descent measures at every step, it measures better. */
-    const bool exact = g->o->game_descent == DESCENT_EXACT && game_adversary(g)->level == REWARD_TOKEN;
+    const bool exact = g->o->game_descent == DESCENT_EXACT && g->adversary.reward->level == REWARD_TOKEN;
     if (g->o->temperature == 1.0 && !(exact && g->o->game_kl > 0))
         game_series(g, SERIES_KL, st->sum_kl / st->sum_tokens);
     if (!exact) game_series(g, SERIES_ENTROPY, st->sum_entropy / st->sum_tokens);
@@ -180,10 +147,11 @@ void game_publish_gaps(struct game *g) {
 
 void game_publish_true_gap(struct game *g) {
     struct game_state *st = &g->st;
-    if (g->n_eval_prompts == 0) return;
-    double *d = mem_small((size_t)g->n_eval_prompts * sizeof *d);
-    for (int i = 0; i < g->n_eval_prompts; i++) d[i] = g->right_teacher[i] - g->right_student[i];
-    const struct interval t = bootstrap(g, d, g->n_eval_prompts, 2);
+    if (g->evaluation.n_eval_prompts == 0) return;
+    double *d = mem_small((size_t)g->evaluation.n_eval_prompts * sizeof *d);
+    for (int i = 0; i < g->evaluation.n_eval_prompts; i++)
+        d[i] = g->evaluation.right_teacher[i] - g->evaluation.right_student[i];
+    const struct interval t = bootstrap(g, d, g->evaluation.n_eval_prompts, 2);
     free(d);
     st->true_mean = t.mean, st->true_lo = t.lo, st->true_hi = t.hi;
     game_series(g, SERIES_GAP_TRUE, t.mean);

@@ -5,9 +5,12 @@
 
 #include "engine/base/mem.h"
 #include "engine/corpus/checker.h"
-#include "engine/game/algorithm.h"
-#include "engine/game/game_private.h"
 #include "engine/corpus/pair.h"
+#include "engine/game/algorithm.h"
+#include "engine/game/answers.h"
+#include "engine/game/generation.h"
+#include "engine/game/pairs.h"
+#include "engine/game/tell.h"
 #include "engine/pref/label_file.h"
 
 /* What waits for a person carries the teacher's figures until the person's take their place. */
@@ -38,7 +41,8 @@ static char *final_answer(const struct game *g, const char *text, bool truncated
 
 void labelling_begin(struct labelling *l, const struct game *g, const struct teacher_output *y0,
                      const struct gen_output *y, int k) {
-    *l = (struct labelling){.policy = policy_of(g->o), .x = &g->train.prompt[y0->prompt], .y0 = y0, .y = y, .k = k};
+    *l = (struct labelling){
+        .policy = policy_of(g->o), .x = &g->corpus.train.prompt[y0->prompt], .y0 = y0, .y = y, .k = k};
     l->needs = labeller_mix_needs(&l->policy.mix);
     l->text = mem_small((size_t)k * sizeof *l->text);
     l->answer = mem_small((size_t)k * sizeof *l->answer);
@@ -95,7 +99,7 @@ static bool add_responses(struct importer *i, const struct passage *x, const str
     bool made = false;
     for (int k = 0; k < 2; k++) {
         bool cut = false;
-        output_tokenise(g->tok, g->chat, l->response[k], o->max_new_tokens, &cut, &tokens[k]);
+        output_tokenise(g->players.tok, g->players.chat, l->response[k], o->max_new_tokens, &cut, &tokens[k]);
         y[k] = (struct passage){l->response[k], tokens[k].id, (int)tokens[k].n, cut, {ORIGIN_FILE, 0}};
         i->n_cut += cut;
     }
@@ -108,7 +112,7 @@ static bool add_responses(struct importer *i, const struct passage *x, const str
                                     .flip = o->label_flip_import,
                                     .strength = l->strength,
                                     .annotator = (char *)l->annotator}; /* pair_add copies it */
-    const bool ok = pair_add(&g->dpref, &label, x, &y[0], &y[1], &made, e);
+    const bool ok = pair_add(&g->corpus.dpref, &label, x, &y[0], &y[1], &made, e);
     i->n_same += ok && !made;
     token_list_free(&tokens[0]);
     token_list_free(&tokens[1]);
@@ -120,9 +124,10 @@ static bool add_label(void *ctx, const struct file_label *l, const char *where, 
     struct game *g = i->g;
     const struct options *o = g->o;
     struct token_list x = {0};
-    bool ok = chat_encode_prompt(g->tok, g->chat, o->prompts_system[0] ? o->prompts_system : NULL, l->prompt, &x, e);
+    bool ok = chat_encode_prompt(g->players.tok, g->players.chat, o->prompts_system[0] ? o->prompts_system : NULL,
+                                 l->prompt, &x, e);
     /* a training prompt fits, so it is above 0 */
-    const size_t longest = (size_t)g->student.model->cfg.n_ctx - (size_t)o->max_new_tokens;
+    const size_t longest = (size_t)g->players.student.model->cfg.n_ctx - (size_t)o->max_new_tokens;
     if (ok && (x.n > (size_t)o->prompts_max_tokens || x.n > longest)) {
         i->n_long++;
     } else if (ok) {
@@ -139,18 +144,18 @@ bool labelling_import_is_due(const struct game *g) {
 
 bool labelling_import(struct game *g, struct err *e) {
     struct importer i = {.g = g};
-    const int before = g->dpref.n;
+    const int before = g->corpus.dpref.n;
     bool ok = label_file_each(g->o->label_import, add_label, &i, e);
-    const int n = g->dpref.n - before;
+    const int n = g->corpus.dpref.n - before;
     if (ok && n == 0)
         ok = err_set(e, "%s: no usable label (%d prompts are too long, %d times the responses are the same)",
                      g->o->label_import, i.n_long, i.n_same);
     if (!ok) {
-        dpref_forget(&g->dpref, before);
+        dpref_forget(&g->corpus.dpref, before);
         return false;
     }
     game_pairs_changed(g);
-    g->st.first_pair = g->dpref.n; /* they are not the iteration's own */
+    g->st.first_pair = g->corpus.dpref.n; /* they are not the iteration's own */
     game_log(g, ALERT_INFO, "%d labels imported from %s", n, g->o->label_import);
     if (i.n_long + i.n_same + i.n_cut > 0)
         game_log(g, ALERT_WARNING,

@@ -4,7 +4,7 @@
 #ifndef PBKD_GAME_LABELLING_H
 #define PBKD_GAME_LABELLING_H
 
-#include "engine/game/game.h"
+#include "engine/game/game_parts.h"
 #include "engine/pref/labeller.h"
 
 /* The answers of one prompt under the labeller. */

@@ -1,13 +1,5 @@
-/* Names of phases and series: see series.h. */
+/* Names of series: see series.h. */
 #include "engine/metric/series.h"
-
-const char *run_phase_name(enum run_phase p) {
-    static const char *const NAMES[N_PHASES] = {
-        "loading",      "first evaluation",       "teacher outputs", "cross-entropy", "student samples", "reward fit",
-        "gate",         "reward ascent",          "student descent", "evaluation",    "checkpoint",      "done",
-        "distillation", "preference optimisation"};
-    return NAMES[p];
-}
 
 static const struct {
     const char *name, *unit, *help;

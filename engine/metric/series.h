@@ -1,16 +1,9 @@
-/* What the game measures, and the phases it goes through: one table each. The names are metric names in run.db, the ids
+/* What the game measures: one table. The names are metric names in run.db, the ids
  * index the series that charts draw. */
 #ifndef PBKD_GAME_SERIES_H
 #define PBKD_GAME_SERIES_H
 
 enum alert_level { ALERT_INFO, ALERT_WARNING, ALERT_ERROR };
-
-/* Checkpoints hold the numbers: new phases go to the end. Their order in an iteration is in algorithm.c. */
-/* clang-format off */
-enum run_phase { PHASE_LOAD, PHASE_EVALUATE_START, PHASE_COLLECT, PHASE_SFT, PHASE_SAMPLE, PHASE_FIT, PHASE_GATE, PHASE_ASCENT, PHASE_DESCENT,
-                 PHASE_EVALUATE, PHASE_CHECKPOINT, PHASE_END, PHASE_DISTIL, PHASE_DPO, N_PHASES };
-/* clang-format on */
-const char *run_phase_name(enum run_phase p); /* "collect", "reward fit", ... */
 
 /* name, unit, what it says */
 #define SERIES_TABLE(X)                                                                                                \

@@ -40,8 +40,9 @@ static bool apply_label(struct session *s, int64_t seq, double flip, double weig
     publisher_mark(s, what);
     publisher_label(s, ev.pair_id);
     int first;
-    const int n = ev.decision == DECISION_UNDO ? dpref_find_edit(&s->game.dpref, ev.undo_of, &first) : 0;
-    for (int i = 0; i < n; i++) publisher_label(s, s->game.dpref.pair[first + i].id); /* withdrawn with the answer */
+    const int n = ev.decision == DECISION_UNDO ? dpref_find_edit(&s->game.corpus.dpref, ev.undo_of, &first) : 0;
+    for (int i = 0; i < n; i++)
+        publisher_label(s, s->game.corpus.dpref.pair[first + i].id); /* withdrawn with the answer */
     return true;
 }
 
@@ -49,7 +50,7 @@ static bool apply_label(struct session *s, int64_t seq, double flip, double weig
 bool commands_replay_label(struct session *s, const struct journal_entry *j, bool again, struct err *e) {
     long long seq;
     double flip, weight;
-    const int n_pairs = s->game.dpref.n;
+    const int n_pairs = s->game.corpus.dpref.n;
     if (sscanf(j->payload, "%lld %la %la", &seq, &flip, &weight) != 3)
         return err_set(e, "journal %lld: damaged", (long long)j->seq);
     if (!db_begin(&s->rd.db, e)) return false;
@@ -106,7 +107,7 @@ static bool apply_set(struct session *s, const struct queued_command *q, struct 
 /* Pairs of a written answer and the line in the journal that makes them again reach the disk together or not at all. */
 static bool apply_label_command(struct session *s, const struct queued_command *q, struct err *e) {
     const long long seq = atoll(q->c.value);
-    const int n_pairs = s->game.dpref.n;
+    const int n_pairs = s->game.corpus.dpref.n;
     char payload[120];
     struct err refused = {0};
     snprintf(payload, sizeof payload, "%lld %a %a", seq, s->options.label_flip_human, s->options.label_weight_human);

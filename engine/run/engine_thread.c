@@ -93,7 +93,7 @@ static enum loop wait_at_gate(struct session *s) {
              "the reward ranks %.0f %% of held-out pairs right, the gate is %.0f %% (length alone %.0f %%, always the "
              "same side %.0f %%): :gate continue, :gate train or :gate stop",
              100 * g->st.rm_heldout, 100 * s->options.reward_gate, 100 * g->st.rm_length,
-             100 * g->diagnostics.majority);
+             100 * g->rewards.diagnostics.majority);
     return wait_for_person(s, why);
 }
 

@@ -39,10 +39,10 @@ void publisher_free(struct session *s) {
 
 /* What the reward was measured to be, when that has changed. */
 static void refresh_report(struct session *s) {
-    const struct diagnostics *d = &s->game.diagnostics;
+    const struct diagnostics *d = &s->game.rewards.diagnostics;
     if (d->iteration == 0 || (s->report && s->report->report.figures.tick == d->tick)) return;
     reward_block_release(s->report);
-    s->report = reward_block_new(d, &s->game.dpref);
+    s->report = reward_block_new(d, &s->game.corpus.dpref);
 }
 
 _Static_assert((int)ALERTS >= (int)SIGNATURE_MAX_DETECTORS, "every finding has room");
@@ -93,13 +93,13 @@ static void refresh(struct session *s) {
     d->gap_true = (struct interval){st->true_mean, st->true_lo, st->true_hi};
     d->beta = game_beta(&s->game);
     d->zeta = game_zeta(&s->game);
-    d->gap_set = s->game.gap_set;
+    d->gap_set = s->game.evaluation.gap_set;
     d->coverage = st->coverage;
     d->nll_best = st->nll_best;
     d->slack = st->slack;
-    d->n_pairs = s->game.dpref.n;
-    d->n_heldout = s->game.dpref.n_heldout;
-    memcpy(d->n_by_source, s->game.dpref.n_by_source, sizeof d->n_by_source);
+    d->n_pairs = s->game.corpus.dpref.n;
+    d->n_heldout = s->game.corpus.dpref.n_heldout;
+    memcpy(d->n_by_source, s->game.corpus.dpref.n_by_source, sizeof d->n_by_source);
     d->labels_human = d->n_by_source[SOURCE_HUMAN];
     d->labels_waiting = d->n_by_source[SOURCE_NONE];
     refresh_alerts(s);
@@ -214,7 +214,7 @@ static struct shown_tokens show_tokens(const struct tokenizer *tok, const char *
 void publisher_pair(struct session *s, const struct judged_pair *j) {
     struct snapshot *d = s->draft;
     const struct pref_pair *p = j->pair;
-    const struct tokenizer *tok = s->game.tok;
+    const struct tokenizer *tok = s->game.players.tok;
     const int32_t *y0 = p->tokens + p->n_x, *y1 = y0 + p->n_y0;
     if (d->n_shown == SHOWN_PAIRS) shown_pair_free_texts(&d->pair[--d->n_shown]);
     memmove(d->pair + 1, d->pair, (size_t)d->n_shown * sizeof *d->pair);
@@ -243,7 +243,7 @@ void publisher_pair(struct session *s, const struct judged_pair *j) {
 }
 
 void publisher_label(struct session *s, int64_t pair_id) {
-    const struct pref_pair *p = dpref_find(&s->game.dpref, pair_id);
+    const struct pref_pair *p = dpref_find(&s->game.corpus.dpref, pair_id);
     for (int i = 0; p && i < s->draft->n_shown; i++) {
         struct shown_pair *q = &s->draft->pair[i];
         if (q->id != pair_id) continue;
@@ -298,7 +298,7 @@ static bool restore_marks(struct session *s, int64_t tick, struct err *e) {
 }
 
 bool publisher_restore(struct session *s, int64_t tick, struct err *e) {
-    const struct dpref *p = &s->game.dpref;
+    const struct dpref *p = &s->game.corpus.dpref;
     for (int i = p->n > SHOWN_PAIRS ? p->n - SHOWN_PAIRS : 0; i < p->n; i++)
         publisher_pair(s, &(struct judged_pair){.pair = &p->pair[i], .reward = {(double)NAN, (double)NAN}});
     return restore_marks(s, tick, e) && log_each(&s->rd.db, LOG_LINES, restore_log, s->draft, e);

@@ -86,8 +86,8 @@ char *result_json(const struct session *s) {
     const bool whole = st->phase == PHASE_END || st->iteration == 0; /* an iteration under way does not count */
     struct strbuf b = {0};
     strbuf_printf(&b, "{\"iterations\":%lld,", (long long)(whole ? st->iteration : st->iteration - 1));
-    add_reward(&b, st, &s->game.diagnostics);
-    add_gaps(&b, st, &s->game.gap_set);
+    add_reward(&b, st, &s->game.rewards.diagnostics);
+    add_gaps(&b, st, &s->game.evaluation.gap_set);
     strbuf_putc(&b, ',');
     add_reals(&b, 4, (const char *const[]){"beta", "zeta", "coverage", "coverage_redrawn"},
               (const double[]){game_beta(&s->game), game_zeta(&s->game), st->coverage, st->coverage_redrawn});
@@ -96,7 +96,8 @@ char *result_json(const struct session *s) {
     strbuf_puts(&b, "},\"student\":{");
     add_reals(&b, 2, (const char *const[]){"accuracy_before", "accuracy_after"},
               (const double[]){st->accuracy_before, st->accuracy_now});
-    strbuf_printf(&b, "},\"pairs\":%d,\"labels_human\":%d,", s->game.dpref.n, s->game.dpref.n_by_source[SOURCE_HUMAN]);
+    strbuf_printf(&b, "},\"pairs\":%d,\"labels_human\":%d,", s->game.corpus.dpref.n,
+                  s->game.corpus.dpref.n_by_source[SOURCE_HUMAN]);
     add_reals(&b, 2, (const char *const[]){"seconds", "tokens_per_second"},
               (const double[]){seconds, seconds > 0 ? st->tokens / seconds : 0});
     add_phases(&b, s);

@@ -11,9 +11,10 @@
 #include "engine/model/model_io.h"
 #include "engine/run/session_private.h"
 
-static char *checkpoint_state(struct session *s) {
-    char *game = game_state_json(&s->game), *options = options_to_json(&s->options, false);
+static char *checkpoint_state(struct session *s, struct err *e) {
+    char *game = game_state_json(&s->game, e), *options = game ? options_to_json(&s->options, false) : NULL;
     struct strbuf b = {0};
+    if (!game) return NULL;
     strbuf_printf(&b, "{\"journal_seq\":%lld,\"options\":%s,\"game\":%s}", (long long)s->last_journal_seq, options,
                   game);
     cJSON_free(game);
@@ -29,8 +30,9 @@ bool session_write_checkpoint(struct session *s, struct err *e) {
     s->began = now;
     game_arrays(&s->game, &a);
     for (int i = 0; i < a.n_files; i++) files[i] = (struct checkpoint_file){a.name[i], a.array[i], a.n[i]};
-    char *state = checkpoint_state(s);
-    const bool ok = checkpoint_write(&s->rd, s->game.st.tick, files, a.n_files, state, s->options.checkpoint_keep, e);
+    char *state = checkpoint_state(s, e);
+    const bool ok =
+        state && checkpoint_write(&s->rd, s->game.st.tick, files, a.n_files, state, s->options.checkpoint_keep, e);
     free(state);
     game_arrays_free(&a);
     return ok;
@@ -39,7 +41,7 @@ bool session_write_checkpoint(struct session *s, struct err *e) {
 bool session_save_student(struct session *s, struct err *e) {
     char path[4200];
     snprintf(path, sizeof path, "%s/student.gguf", s->rd.path);
-    return model_save(s->game.student.model, s->game.tok, path, QUANT_F32, e);
+    return model_save(s->game.players.student.model, s->game.players.tok, path, QUANT_F32, e);
 }
 
 /* Labels that were in force at the checkpoint: those journalled before it. */

@@ -8,6 +8,7 @@
 
 #include "engine/reward/diagnostics.h"
 #include "engine/game/adversary/gap_set.h"
+#include "engine/game/phase_table.h"
 #include "engine/metric/series.h"
 #include "engine/math/stats.h"
 #include "engine/pref/dpref.h"

@@ -11,7 +11,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
-#include "engine/game/game_private.h"
+#include "engine/game/game.h"
 #include "engine/math/parallel.h"
 
 enum { STEPS = 30, SIZES = 3, MOST = 1000000, PROMPT = 28, ANSWER = 22, SAMPLES = 4 };
@@ -72,7 +72,8 @@ static bool time_steps(struct game *g, double *step, struct err *e) {
         const double began = clock_seconds();
         g->st.tick++;
         const int n = game_draw_pairs(g, g->o->reward_batch);
-        if (!pref_fit_step(&g->fitted, &g->pairs, n, g->o->reward_center, 1e-5, &nll, &tokens, e)) return false;
+        if (!pref_fit_step(&g->rewards.fitted, &g->scratch.pairs, n, g->o->reward_center, 1e-5, &nll, &tokens, e))
+            return false;
         if (i >= 0) seconds[i] = clock_seconds() - began;
     }
     *step = median(seconds, STEPS);
@@ -80,16 +81,16 @@ static bool time_steps(struct game *g, double *step, struct err *e) {
 }
 
 static bool time_size(struct game *g, int n, double *step, struct err *e) {
-    make_pairs(&g->dpref, n);
-    g->groups_stale = true;
+    make_pairs(&g->corpus.dpref, n);
+    g->sampler.stale = true;
     const double began = clock_seconds();
     game_refresh_groups(g);
     const double renewed = clock_seconds();
     if (!time_steps(g, step, e)) return false;
     printf("%7d pairs: step %.2f ms, list of pairs %.2f ms\n", n, 1e3 * *step, 1e3 * (renewed - began));
     fflush(stdout);
-    for (int i = 0; i < n; i++) free(g->dpref.pair[i].tokens);
-    free(g->dpref.pair);
+    for (int i = 0; i < n; i++) free(g->corpus.dpref.pair[i].tokens);
+    free(g->corpus.dpref.pair);
     return true;
 }
 
@@ -104,16 +105,16 @@ int main(void) {
     struct model *m = model_new(&SHAPE, false, &e);
     bool ok = m != NULL;
     if (ok) model_init(m, 1);
-    ok = ok && reward_init(&g->fitted, m, REWARD_TOKEN, o->reward_bound, 40, &e);
+    ok = ok && reward_init(&g->rewards.fitted, m, REWARD_TOKEN, o->reward_bound, 40, &e);
     for (int i = 0; ok && i < SIZES; i++) ok = time_size(g, sizes[i], &step[i], &e);
     if (ok)
         printf("a step at %d pairs takes %.2f times that at %d\n", sizes[SIZES - 1], step[SIZES - 1] / step[0],
                sizes[0]);
     if (!ok) fprintf(stderr, "bench_pairs: %s\n", e.msg);
-    reward_free(&g->fitted);
-    pref_space_free(&g->pairs);
-    free(g->groups.group);
-    free(g->held_groups.group);
+    reward_free(&g->rewards.fitted);
+    pref_space_free(&g->scratch.pairs);
+    free(g->sampler.groups.group);
+    free(g->sampler.held_groups.group);
     free(g->eval_pair);
     free(g);
     free(o);

@@ -16,7 +16,7 @@
 #include "engine/base/json.h"
 #include "engine/game/edit.h"
 #include "engine/corpus/pair.h"
-#include "engine/game/game_private.h"
+#include "engine/game/game.h"
 #include "tests/support/dpref_fixture.h"
 
 static const int32_t TOKENS[] = {1, 2, 3, 4, 5, 6, 7, 8};
@@ -379,24 +379,23 @@ static struct game begin_game(struct dpref_fixture *f, struct options *o) {
     options_default(o);
     return (struct game){.o = o,
                          .db = &f->db,
-                         .tok = small_vocabulary(f),
-                         .chat = CHAT_RAW,
-                         .dpref = f->d,
+                         .players = {.tok = small_vocabulary(f), .chat = CHAT_RAW},
+                         .corpus = {.dpref = f->d},
                          .st = {.tick = 20, .iteration = 2}};
 }
 
 static void end_game(struct dpref_fixture *f, struct game *g) {
-    f->d = g->dpref;
-    tokenizer_free(g->tok);
-    pref_space_free(&g->pairs);
-    free(g->groups.group);
+    f->d = g->corpus.dpref;
+    tokenizer_free(g->players.tok);
+    pref_space_free(&g->scratch.pairs);
+    free(g->sampler.groups.group);
 }
 
 static struct label_event new_edit(struct game *g, int64_t pair, char *text, double strength) {
     struct err e;
     struct label_event ev = {.annotator = "ann",
                              .pair_id = pair,
-                             .pair_hash = dpref_find(&g->dpref, pair)->pair_hash,
+                             .pair_hash = dpref_find(&g->corpus.dpref, pair)->pair_hash,
                              .decision = DECISION_EDIT,
                              .strength = strength,
                              .sampler = "newest",
@@ -418,28 +417,28 @@ static void an_answer_enters_the_very_next_batch(void **state) {
     assert_non_null(strstr(e.msg, "are missing"));
     must(db_begin(g.db, &e) && game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, false, &e) && db_commit(g.db, &e),
          &e);
-    assert_int_equal(g.dpref.n, 22);
+    assert_int_equal(g.corpus.dpref.n, 22);
     assert_int_equal(game_draw_pairs(&g, 8), 8);
     for (int i = 0; i < 2; i++) {
-        const struct pref_pair *p = g.pairs.pair[i];
-        label_is(&g.dpref, 21 + i, true, 1.0, ev.seq, 0);
-        assert_ptr_equal(p, &g.dpref.pair[20 + i]);
+        const struct pref_pair *p = g.scratch.pairs.pair[i];
+        label_is(&g.corpus.dpref, 21 + i, true, 1.0, ev.seq, 0);
+        assert_ptr_equal(p, &g.corpus.dpref.pair[20 + i]);
         assert_true(p->tick == 19 && p->iteration == 2 && p->n_x == 2 && p->n_y0 == 5 && p->n_y1 == 2);
         assert_string_equal(p->text1, i ? "five" : "four");
         assert_memory_equal(p->tokens + 2, ((int32_t[]){0, 1, 0, 1, 2}), 5 * sizeof(int32_t));
         assert_memory_equal(p->tokens + 7, i ? TOKENS + 4 : TOKENS + 2, 2 * sizeof(int32_t));
     }
-    assert_int_equal(g.n_fresh, 0);
+    assert_int_equal(g.sampler.n_fresh, 0);
     /* as a resume does: the pairs are there, and new only if it came after the checkpoint */
     for (int again = 0; again < 2; again++) {
         must(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, again, &e), &e);
-        assert_int_equal(g.dpref.n, 22);
-        assert_int_equal(g.n_fresh, again ? 0 : 2);
-        g.n_fresh = 0;
+        assert_int_equal(g.corpus.dpref.n, 22);
+        assert_int_equal(g.sampler.n_fresh, again ? 0 : 2);
+        g.sampler.n_fresh = 0;
     }
     ev = new_edit(&g, 5, twice, 2);
     must(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, false, &e), &e);
-    assert_true(g.dpref.pair[22].weight == 2 * DPREF_WEIGHT);
+    assert_true(g.corpus.dpref.pair[22].weight == 2 * DPREF_WEIGHT);
     end_game(f, &g);
 }
 
@@ -460,11 +459,11 @@ static void an_answer_to_a_held_out_prompt_never_trains(void **state) {
     struct game g = begin_game(f, &o);
     struct label_event ev = new_edit(&g, 1, text, 1);
     must(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, false, &e), &e);
-    assert_true(g.dpref.n == 4 && g.dpref.pair[2].heldout && g.dpref.pair[3].heldout);
-    assert_int_equal(g.n_fresh, 2);
+    assert_true(g.corpus.dpref.n == 4 && g.corpus.dpref.pair[2].heldout && g.corpus.dpref.pair[3].heldout);
+    assert_int_equal(g.sampler.n_fresh, 2);
     const int n = game_draw_pairs(&g, 4);
     assert_true(n > 0);
-    for (int i = 0; i < n; i++) assert_ptr_equal(g.pairs.pair[i], &g.dpref.pair[1]);
+    for (int i = 0; i < n; i++) assert_ptr_equal(g.scratch.pairs.pair[i], &g.corpus.dpref.pair[1]);
     end_game(f, &g);
 }
 
@@ -479,7 +478,7 @@ static void a_refused_answer_changes_nothing(void **state) {
     assert_false(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, false, &e));
     ev = new_edit(&g, 1, same, 1);
     assert_false(game_apply_label(&g, &ev, DPREF_FLIP, DPREF_WEIGHT, false, &e)); /* no letter of it has a token */
-    assert_true(g.dpref.n == 1 && g.n_fresh == 0 && g.dpref.n_by_source[SOURCE_HUMAN] == 0);
+    assert_true(g.corpus.dpref.n == 1 && g.sampler.n_fresh == 0 && g.corpus.dpref.n_by_source[SOURCE_HUMAN] == 0);
     end_game(f, &g);
 }
 

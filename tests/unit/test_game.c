@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/game/game_private.h"
+#include "engine/game/game.h"
+#include "engine/game/phase/advantages.h"
+#include "engine/game/student_step.h"
 #include "tests/support/tiny_runs.h"
 
 struct played {
@@ -88,16 +90,16 @@ static void fit_with(int half, uint64_t *fitted, uint64_t *held) {
     struct played *p = open_game("reward.held=on prompts.per_iteration=40");
     int turned = 0;
     play_until(p, PHASE_FIT, 1);
-    for (int i = 0; i < p->g.dpref.n; i++) {
-        struct pref_pair *q = &p->g.dpref.pair[i];
+    for (int i = 0; i < p->g.corpus.dpref.n; i++) {
+        struct pref_pair *q = &p->g.corpus.dpref.pair[i];
         if (q->heldout || (int)(q->prompt_hash / 10 % 2) != half) continue;
         q->o = 1 - q->o;
         turned++;
     }
     assert_true(half < 0 || turned > 3);
     play_until(p, PHASE_GATE, 1);
-    *fitted = hash_of(&p->g.fitted);
-    *held = hash_of(&p->g.held);
+    *fitted = hash_of(&p->g.rewards.fitted);
+    *held = hash_of(&p->g.rewards.held);
     close_game(p);
 }
 
@@ -115,9 +117,9 @@ static void r_held_does_not_play(void **state) {
     (void)state;
     struct played *p = open_game("reward.held=on prompts.per_iteration=24 game.rounds=4 game.reward_lr=0.01");
     play_until(p, PHASE_GATE, 1);
-    const uint64_t held = hash_of(&p->g.held), adversary = hash_of(&p->g.fitted);
+    const uint64_t held = hash_of(&p->g.rewards.held), adversary = hash_of(&p->g.rewards.fitted);
     play_until(p, PHASE_CHECKPOINT, 1);
-    assert_true(hash_of(&p->g.held) == held && hash_of(&p->g.adversary) != adversary);
+    assert_true(hash_of(&p->g.rewards.held) == held && hash_of(p->g.adversary.reward) != adversary);
     assert_true(isfinite(p->g.st.held_mean) && p->g.st.held_lo <= p->g.st.held_mean &&
                 p->g.st.held_mean <= p->g.st.held_hi);
     assert_true(p->g.st.held_mean != p->g.st.fitted_mean && isfinite(p->g.st.rm_held));
@@ -145,12 +147,13 @@ static void spoil(const char *assignments, enum run_phase phase, struct trainee 
     play_until(p, phase, 1);
     struct trainee *t = which(g);
     const int64_t tick = g->st.tick, step = g->st.step, policy_step = g->st.policy_step, taken = t->opt.step;
-    const uint64_t student = model_hash(g->student.model), weights = model_hash(t->model);
+    const uint64_t student = model_hash(g->players.student.model), weights = model_hash(t->model);
     for (int i = 0; i < 2; i++) {
         t->grads[t->model->n_params / 2] = i ? INFINITY : NAN;
         if (game_step(g, true, &e) != GAME_REFUSED) fail_msg("%s, %s: %s", assignments, name, e.msg);
         if (!strstr(e.msg, name) || !strstr(e.msg, "undone")) fail_msg("%s", e.msg);
-        assert_true(model_hash(g->student.model) == student && model_hash(t->model) == weights && t->opt.step == taken);
+        assert_true(model_hash(g->players.student.model) == student && model_hash(t->model) == weights &&
+                    t->opt.step == taken);
         assert_true(g->st.tick == tick + 1 + i && g->st.step == step && g->st.policy_step == policy_step &&
                     g->st.phase == (int64_t)phase);
         assert_true(g->watch.n_findings == 1 && g->watch.finding[0].id == SIGNATURE_NON_FINITE &&
@@ -164,10 +167,10 @@ static void spoil(const char *assignments, enum run_phase phase, struct trainee 
     close_game(p);
 }
 
-static struct trainee *student_of(struct game *g) { return &g->student; }
-static struct trainee *fitted_of(struct game *g) { return &g->fitted.t; }
-static struct trainee *adversary_of(struct game *g) { return &g->adversary.t; }
-static struct trainee *held_of(struct game *g) { return &g->held.t; }
+static struct trainee *student_of(struct game *g) { return &g->players.student; }
+static struct trainee *fitted_of(struct game *g) { return &g->rewards.fitted.t; }
+static struct trainee *adversary_of(struct game *g) { return g->adversary.trainee; }
+static struct trainee *held_of(struct game *g) { return &g->rewards.held.t; }
 
 static void a_step_that_is_not_finite_is_undone(void **state) {
     (void)state;
@@ -279,18 +282,18 @@ static void every_ranked_pair_is_drawn(void **state) {
     struct game *g = &p->g;
     play_until(p, PHASE_DPO, 1);
     int wanted = 0, drawn = 0;
-    for (int i = 0; i < g->dpref.n; i++) {
-        struct pref_pair *q = &g->dpref.pair[i];
+    for (int i = 0; i < g->corpus.dpref.n; i++) {
+        struct pref_pair *q = &g->corpus.dpref.pair[i];
         if (i % 2) q->by0 = (struct answer_by){ORIGIN_STUDENT, i};
-        wanted += game_pair_trains(g, q);
+        wanted += pair_trains(&g->sampler, q);
     }
-    bool *seen = calloc((size_t)g->dpref.n, sizeof *seen);
+    bool *seen = calloc((size_t)g->corpus.dpref.n, sizeof *seen);
     game_pairs_changed(g);
-    for (int draw = 0; draw < 200 * g->dpref.n; draw++, g->st.tick++) {
+    for (int draw = 0; draw < 200 * g->corpus.dpref.n; draw++, g->st.tick++) {
         assert_int_equal(game_draw_pairs(g, 1), 1);
-        seen[g->pairs.pair[0] - g->dpref.pair] = true;
+        seen[g->scratch.pairs.pair[0] - g->corpus.dpref.pair] = true;
     }
-    for (int i = 0; i < g->dpref.n; i++) drawn += seen[i];
+    for (int i = 0; i < g->corpus.dpref.n; i++) drawn += seen[i];
     assert_true(wanted > 4);
     assert_int_equal(drawn, wanted);
     free(seen);
@@ -309,7 +312,8 @@ static void advantages_are_of_what_follows(void **state) {
     o.game_truncation_penalty = 1.0;
     float value[ROWS] = {1, 2, 4, 1};
     int start[] = {0, 3, 4};
-    struct game g = {.o = &o, .adversary = {.scale = 0.5f, .t = {.row_value = value}}};
+    struct reward reward = {.scale = 0.5f, .t = {.row_value = value}};
+    const struct game g = {.o = &o, .adversary = {.reward = &reward}};
     const struct sequences s = {.row_start = start, .n_seq = 2, .n_rows = ROWS};
     const struct gen_output y[] = {{.n = 3}, {.n = 1, .truncated = true}};
     for (int after = 0; after < 2; after++) {

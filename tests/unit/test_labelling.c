@@ -294,20 +294,22 @@ static void other_models_have_no_vote(void **state) {
     enum { K = 5 };
     struct options o = short_options("labeller=self game.data=offline offline.temperatures=1,0.7");
     struct prompt x = {.text = (char *)"what is 1 plus 79?"};
-    struct game g = {
-        .o = &o, .tok = tiny_tokenizer(280), .train = {.prompt = &x, .n = 1}, .st = {.tick = 4, .iteration = 1}};
+    struct game g = {.o = &o,
+                     .players = {.tok = tiny_tokenizer(280)},
+                     .corpus = {.train = {.prompt = &x, .n = 1}},
+                     .st = {.tick = 4, .iteration = 1}};
     const struct teacher_output y0 = {.text = (char *)"80"};
     struct gen_output y[K];
     struct labelling l;
     struct pref_pair p;
-    for (int i = 0; i < K; i++) y[i] = response(g.tok, TEXT[i], false);
+    for (int i = 0; i < K; i++) y[i] = response(g.players.tok, TEXT[i], false);
     labelling_begin(&l, &g, &y0, y, K);
     assert_string_equal(l.vote.majority, "80");
     assert_int_equal(labelling_pair(&l, &g, LABELLING_TEACHER, 3, 3, &p), LABEL_GIVEN);
     assert_true(p.o == 1);
     labelling_end(&l);
     for (int i = 0; i < K; i++) free(y[i].token);
-    tokenizer_free(g.tok);
+    tokenizer_free(g.players.tok);
 }
 
 /* Offline answers are ranked among themselves: where the labeller puts one before the other there is a pair, else
@@ -326,10 +328,10 @@ static void others_make_pairs_where_they_have_an_order(void **state) {
     for (size_t row = 0; row < sizeof ROWS / sizeof ROWS[0]; row++) {
         struct options o = short_options("game.data=offline offline.temperatures=1,1,1,1");
         snprintf(o.labeller, sizeof o.labeller, "%s", ROWS[row].labeller);
-        struct game g = {.o = &o, .tok = tiny_tokenizer(280), .train = {.prompt = &x, .n = 1}};
+        struct game g = {.o = &o, .players = {.tok = tiny_tokenizer(280)}, .corpus = {.train = {.prompt = &x, .n = 1}}};
         struct gen_output y[K];
         struct labelling l;
-        for (int i = 0; i < K; i++) y[i] = response(g.tok, TEXT[i], false);
+        for (int i = 0; i < K; i++) y[i] = response(g.players.tok, TEXT[i], false);
         labelling_begin(&l, &g, &y0, y, K);
         for (int i = 0; i < K; i++)
             for (int j = i + 1; j < K; j++) {
@@ -345,7 +347,7 @@ static void others_make_pairs_where_they_have_an_order(void **state) {
         assert_int_equal(labelling_pair(&l, &g, 0, 2, 0, &p), LABEL_AWAITED); /* a person may see a difference */
         labelling_end(&l);
         for (int i = 0; i < K; i++) free(y[i].token);
-        tokenizer_free(g.tok);
+        tokenizer_free(g.players.tok);
     }
 }
 
@@ -358,13 +360,15 @@ static void samples_vote_on_the_answer(void **state) {
     o.samples_per_prompt = K;
     /* the checker would say otherwise: it is not asked */
     struct prompt x = {.text = (char *)"what is 1 plus 79?", .answer = (char *)"7"};
-    struct game g = {
-        .o = &o, .tok = tiny_tokenizer(280), .train = {.prompt = &x, .n = 1}, .st = {.tick = 4, .iteration = 2}};
+    struct game g = {.o = &o,
+                     .players = {.tok = tiny_tokenizer(280)},
+                     .corpus = {.train = {.prompt = &x, .n = 1}},
+                     .st = {.tick = 4, .iteration = 2}};
     const struct teacher_output y0 = {.text = (char *)"it is 7"}, right = {.text = (char *)"80"};
     struct gen_output y[K];
     struct labelling l;
     struct pref_pair p;
-    for (int i = 0; i < K; i++) y[i] = response(g.tok, TEXT[i], CUT[i]);
+    for (int i = 0; i < K; i++) y[i] = response(g.players.tok, TEXT[i], CUT[i]);
     labelling_begin(&l, &g, &y0, y, K);
     assert_string_equal(l.vote.majority, "80");
     const double o_expected[K] = {0, 0, 0.5, 0.5, 0.5}, strength[K] = {0.2, 0.2, 0, 0, 0};
@@ -385,16 +389,16 @@ static void samples_vote_on_the_answer(void **state) {
     assert_int_equal(labelling_pair(&l, &g, LABELLING_TEACHER, 0, 0, &p), LABEL_AWAITED);
     labelling_end(&l);
     for (int i = 0; i < K; i++) free(y[i].token);
-    tokenizer_free(g.tok);
+    tokenizer_free(g.players.tok);
 }
 
 static void the_oracle_sees_the_answer(void **state) {
     (void)state;
     struct options o = short_options("labeller=oracle");
     struct prompt x = {.text = (char *)"what is 1 plus 79?", .answer = (char *)"#### 80"};
-    struct game g = {.o = &o, .tok = tiny_tokenizer(280), .train = {.prompt = &x, .n = 1}};
+    struct game g = {.o = &o, .players = {.tok = tiny_tokenizer(280)}, .corpus = {.train = {.prompt = &x, .n = 1}}};
     const struct teacher_output y0 = {.text = (char *)"it is 79"};
-    struct gen_output y[] = {response(g.tok, "80", false), response(g.tok, "8", false)};
+    struct gen_output y[] = {response(g.players.tok, "80", false), response(g.players.tok, "8", false)};
     struct labelling l;
     struct pref_pair p;
     labelling_begin(&l, &g, &y0, y, 2);
@@ -405,7 +409,7 @@ static void the_oracle_sees_the_answer(void **state) {
     labelling_end(&l);
     free(y[0].token);
     free(y[1].token);
-    tokenizer_free(g.tok);
+    tokenizer_free(g.players.tok);
 }
 
 int main(void) {

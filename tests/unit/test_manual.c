@@ -16,6 +16,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/strbuf.h"
 #include "engine/game/algorithm.h"
+#include "engine/game/phase_order.h"
 #include "engine/metric/series.h"
 #include "engine/option/option.h"
 #include "engine/pref/labeller.h"
@@ -106,9 +107,9 @@ static void options_table(struct strbuf *b) {
 static void phases_cell(struct strbuf *b, const struct options *o) {
     enum { LATER = 2 };
     strbuf_puts(b, " ");
-    for (enum run_phase p = algorithm_first_phase(o, LATER); p != PHASE_CHECKPOINT;
-         p = algorithm_next_phase(o, LATER, p))
-        strbuf_printf(b, "%s%s", p == algorithm_first_phase(o, LATER) ? "" : ", ", run_phase_name(p));
+    for (enum run_phase p = phase_first(o, LATER); p != PHASE_CHECKPOINT;
+         p = phase_next(o, LATER, p))
+        strbuf_printf(b, "%s%s", p == phase_first(o, LATER) ? "" : ", ", run_phase_name(p));
     strbuf_puts(b, " |");
 }
 

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "engine/game/game_private.h"
+#include "engine/game/student_step.h"
 
 enum { STEPS = 100, ITERATIONS = 5 };
 

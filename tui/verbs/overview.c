@@ -15,6 +15,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/strbuf.h"
 #include "engine/eval/run_read.h"
+#include "engine/game/phase_table.h"
 #include "engine/metric/series.h"
 #include "engine/option/option.h"
 #include "engine/pref/dpref.h"

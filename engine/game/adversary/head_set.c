@@ -7,7 +7,9 @@
 
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
-#include "engine/game/game_private.h"
+#include "engine/game/constraint.h"
+#include "engine/game/pairs.h"
+#include "engine/game/tell.h"
 
 /* ---- memory ---- */
 
@@ -74,32 +76,33 @@ bool head_reserve_answers(struct head_set *h, int n, struct err *e) {
 /* ---- features of pairs ---- */
 
 static void pack_pairs(struct game *g, int first, int n) {
-    pref_space_reserve(&g->pairs, n, 0);
-    for (int i = 0; i < n; i++) g->pairs.pair[i] = &g->dpref.pair[first + i];
-    sequences_clear(&g->pairs.seqs);
-    pref_sequences(&g->pairs.seqs, g->pairs.pair, n, false, g->pairs.first, g->pairs.second);
+    pref_space_reserve(&g->scratch.pairs, n, 0);
+    for (int i = 0; i < n; i++) g->scratch.pairs.pair[i] = &g->corpus.dpref.pair[first + i];
+    sequences_clear(&g->scratch.pairs.seqs);
+    pref_sequences(&g->scratch.pairs.seqs, g->scratch.pairs.pair, n, false, g->scratch.pairs.first,
+                   g->scratch.pairs.second);
 }
 
 /* The chunk of pairs that begins at `first`, as far as it goes today. */
 static bool measure_chunk(struct game *g, int first, struct err *e) {
-    struct head_set *h = g->head;
-    const int left = g->dpref.n - first, n = left < CHUNK_PAIRS ? left : CHUNK_PAIRS;
+    struct head_set *h = head_set_of(g);
+    const int left = g->corpus.dpref.n - first, n = left < CHUNK_PAIRS ? left : CHUNK_PAIRS;
     pack_pairs(g, first, n);
-    if (!head_reserve_answers(h, g->pairs.seqs.n_seq, e) ||
+    if (!head_reserve_answers(h, g->scratch.pairs.seqs.n_seq, e) ||
         !reserve(h, &h->difference, &h->cap_pairs, first + n, first, "features of pairs", e) ||
-        !head_scope_features(&h->scope, &g->fitted, &g->pairs.seqs, h->answer, e))
+        !head_scope_features(&h->scope, &g->rewards.fitted, &g->scratch.pairs.seqs, h->answer, e))
         return false;
-    head_scope_pairs(&h->scope, h->answer, g->pairs.first, g->pairs.second, n,
+    head_scope_pairs(&h->scope, h->answer, g->scratch.pairs.first, g->scratch.pairs.second, n,
                      h->difference + (size_t)first * (size_t)h->n_features);
-    g->st.tokens += (double)g->pairs.seqs.n_tokens;
+    g->st.tokens += (double)g->scratch.pairs.seqs.n_tokens;
     h->n_pairs = first + n;
     return true;
 }
 
 /* Those not measured yet. A last chunk that was not full is measured again as a whole, as it would be from scratch. */
-static enum game_result measure_pairs(struct game *g, struct err *e) {
-    struct head_set *h = g->head;
-    while (h->n_pairs < g->dpref.n) {
+enum game_result head_measure_pairs(struct game *g, struct err *e) {
+    struct head_set *h = head_set_of(g);
+    while (h->n_pairs < g->corpus.dpref.n) {
         if (!game_may_go_on(g)) return GAME_ABANDONED;
         if (!measure_chunk(g, h->n_pairs / CHUNK_PAIRS * CHUNK_PAIRS, e)) return GAME_FAILED;
     }
@@ -109,13 +112,13 @@ static enum game_result measure_pairs(struct game *g, struct err *e) {
 /* ---- the set ---- */
 
 int head_keep_pairs(struct game *g, struct err *e) {
-    struct head_set *h = g->head;
+    struct head_set *h = head_set_of(g);
     const size_t width = (size_t)h->n_features;
     int n = 0;
-    if (!reserve_kept(h, g->dpref.n, e)) return -1;
-    for (int i = 0; i < g->dpref.n; i++) {
-        const struct pref_pair *p = &g->dpref.pair[i];
-        if (!game_pair_trains(g, p)) continue;
+    if (!reserve_kept(h, g->corpus.dpref.n, e)) return -1;
+    for (int i = 0; i < g->corpus.dpref.n; i++) {
+        const struct pref_pair *p = &g->corpus.dpref.pair[i];
+        if (!pair_trains(&g->sampler, p)) continue;
         memcpy(h->kept + (size_t)n * width, h->difference + (size_t)i * width, width * sizeof *h->kept);
         h->label[n] = p->o;
         h->flip[n] = p->flip;
@@ -125,7 +128,7 @@ int head_keep_pairs(struct game *g, struct err *e) {
 }
 
 bool head_fit_kept(struct game *g, int n, struct err *e) {
-    struct head_set *h = g->head;
+    struct head_set *h = head_set_of(g);
     const struct confidence_pairs pairs = {.feature = h->kept,
                                            .label = h->label,
                                            .flip = h->flip,
@@ -147,7 +150,7 @@ bool head_fit_kept(struct game *g, int n, struct err *e) {
 double head_radius(const struct game *g, struct err *why) {
     double zeta;
     why->msg[0] = '\0';
-    return g->o->zeta_mode == ZETA_WILKS && confidence_wilks(g->head->set, 0.05, &zeta, why) ? zeta : g->o->zeta;
+    return g->o->zeta_mode == ZETA_WILKS && confidence_wilks(head_set_of(g)->set, 0.05, &zeta, why) ? zeta : g->o->zeta;
 }
 
 static void choose_radius(struct game *g) {
@@ -160,23 +163,16 @@ static void choose_radius(struct game *g) {
         game_series(g, SERIES_ZETA, g->st.zeta);
 }
 
-static bool make_set(struct game *g, struct err *e) {
+bool head_make_set(struct game *g, struct err *e) {
     const int n = head_keep_pairs(g, e);
     if (n < 0 || !head_fit_kept(g, n, e)) return false;
-    g->head->stale = false;
-    g->st.nll_best = g->head->fit.loss;
+    head_set_of(g)->stale = false;
+    g->st.nll_best = head_set_of(g)->fit.loss;
     choose_radius(g);
     return true;
 }
 
-enum game_result head_refresh(struct game *g, struct err *e) {
-    const enum game_result r = measure_pairs(g, e);
-    if (r != GAME_OK || !g->head->stale) return r;
-    g->n_fresh = 0; /* labels are in the set, from here on */
-    return make_set(g, e) ? GAME_OK : GAME_FAILED;
-}
-
-/* ---- after a fit ---- */
+/* ---- basis ---- */
 
 /* Directions and variances from this many rows of D_pref, or all: a few thousand settle the covariance of a few hundred
  * dimensions. */
@@ -184,43 +180,30 @@ enum { SAMPLE_ROWS = 4096 };
 
 /* Pairs that train, at random, until there are rows enough. */
 static bool fill_sample(struct game *g, struct head_scope_sample *sample, struct err *e) {
-    int *order = mem_small((size_t)(g->dpref.n + 1) * sizeof *order);
+    int *order = mem_small((size_t)(g->corpus.dpref.n + 1) * sizeof *order);
     bool ok = true;
-    rng_permutation(order, g->dpref.n, (uint64_t)g->o->seed, RNG_PAIRS, (uint64_t)g->st.tick + (1ull << 43));
-    for (int at = 0; ok && at < g->dpref.n && sample->n < sample->cap;) {
+    rng_permutation(order, g->corpus.dpref.n, (uint64_t)g->o->seed, RNG_PAIRS, (uint64_t)g->st.tick + (1ull << 43));
+    for (int at = 0; ok && at < g->corpus.dpref.n && sample->n < sample->cap;) {
         int n = 0;
-        pref_space_reserve(&g->pairs, CHUNK_PAIRS, 0);
-        for (; at < g->dpref.n && n < CHUNK_PAIRS; at++)
-            if (game_pair_trains(g, &g->dpref.pair[order[at]])) g->pairs.pair[n++] = &g->dpref.pair[order[at]];
-        sequences_clear(&g->pairs.seqs);
-        pref_sequences(&g->pairs.seqs, g->pairs.pair, n, false, g->pairs.first, g->pairs.second);
-        ok = n == 0 || head_scope_sample_add(sample, &g->fitted, &g->pairs.seqs, e);
-        g->st.tokens += (double)g->pairs.seqs.n_tokens;
+        pref_space_reserve(&g->scratch.pairs, CHUNK_PAIRS, 0);
+        for (; at < g->corpus.dpref.n && n < CHUNK_PAIRS; at++)
+            if (pair_trains(&g->sampler, &g->corpus.dpref.pair[order[at]]))
+                g->scratch.pairs.pair[n++] = &g->corpus.dpref.pair[order[at]];
+        sequences_clear(&g->scratch.pairs.seqs);
+        pref_sequences(&g->scratch.pairs.seqs, g->scratch.pairs.pair, n, false, g->scratch.pairs.first,
+                       g->scratch.pairs.second);
+        ok = n == 0 || head_scope_sample_add(sample, &g->rewards.fitted, &g->scratch.pairs.seqs, e);
+        g->st.tokens += (double)g->scratch.pairs.seqs.n_tokens;
     }
     free(order);
     return ok;
 }
 
-static bool build_basis(struct game *g, struct err *e) {
+bool head_build_basis(struct game *g, struct err *e) {
     struct head_scope_sample sample;
-    if (!head_scope_sample_init(&sample, SAMPLE_ROWS, g->fitted.t.model, e)) return false;
-    const bool ok = fill_sample(g, &sample, e) && head_scope_build(&g->head->scope, &g->fitted, &sample, e);
+    if (!head_scope_sample_init(&sample, SAMPLE_ROWS, g->rewards.fitted.t.model, e)) return false;
+    const bool ok =
+        fill_sample(g, &sample, e) && head_scope_build(&head_set_of(g)->scope, &g->rewards.fitted, &sample, e);
     head_scope_sample_free(&sample);
     return ok;
-}
-
-enum game_result head_build(struct game *g, struct err *e) {
-    struct head_set *h = g->head;
-    if (!game_may_go_on(g)) return GAME_ABANDONED;
-    if (!build_basis(g, e)) return GAME_FAILED;
-    h->n_pairs = 0;
-    h->stale = true;
-    enum game_result r = measure_pairs(g, e);
-    if (r == GAME_OK) r = head_truth_fit(g, e);
-    if (r != GAME_OK) return r;
-    if (!make_set(g, e)) return GAME_FAILED;
-    head_truth_seek(g);
-    memcpy(h->w, h->centre, (size_t)h->n_features * sizeof *h->w);
-    g->st.solves = 0;
-    return GAME_OK;
 }

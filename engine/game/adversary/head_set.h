@@ -13,15 +13,15 @@
  * Coverage (head_truth.c): where answers can be checked, labels of an oracle on the same pairs, under the same flip
  * rates and weights, give the true reward's w by maximum likelihood; is it in the set? And how many sets of labels that
  * its own law draws on the pairs that can be checked, with nothing flipped on top, give one that holds it? */
-#ifndef PBKD_GAME_HEAD_SET_H
-#define PBKD_GAME_HEAD_SET_H
+#ifndef PBKD_GAME_ADVERSARY_HEAD_SET_H
+#define PBKD_GAME_ADVERSARY_HEAD_SET_H
 
 #include "engine/reward/confidence.h"
-#include "engine/game/game.h"
+#include "engine/game/game_parts.h"
 #include "engine/reward/head_scope.h"
 
 /* A training prompt that has an answer, by hash. */
-struct checked {
+struct checked_prompt {
     uint64_t hash;
     const struct prompt *prompt;
 };
@@ -51,9 +51,12 @@ struct head_set {
     double *gap, *w_hat, *w_min, *w_max; /* scratch */
     bool truth_known;
 
-    struct checked *checked;
+    struct checked_prompt *checked;
     int n_checked;
 };
+
+/* Of the game whose adversary is head. */
+static inline struct head_set *head_set_of(const struct game *g) { return g->adversary.state; }
 
 /* For the rank that the options ask for, of a reward of m's shape; pairs and prompts are those of g later on. NULL with
  * e filled. */
@@ -72,29 +75,11 @@ bool head_fit_kept(struct game *g, int n, struct err *e);
  * so (else it is empty). */
 double head_radius(const struct game *g, struct err *why);
 
-/* Before the set is made: the true reward, where there is one, and its coverage over head.redraws. Overwrites what is
- * kept. GAME_ABANDONED at a safe point: nothing of it stands. */
-enum game_result head_truth_fit(struct game *g, struct err *e);
-/* After it: whether it holds the true reward. */
-void head_truth_seek(struct game *g);
-
-/* After a fit: basis, features, set, coverage; w = w0. GAME_ABANDONED at a safe point: nothing of it stands. */
-enum game_result head_build(struct game *g, struct err *e);
-/* Bring the set up to date, if it is not. GAME_ABANDONED: what was measured is kept. */
-enum game_result head_refresh(struct game *g, struct err *e);
-
-/* The ascent: w that maximises the gap between n teacher outputs and n student answers y to the same training prompts,
- * at the options' beta or over the set. The set must be up to date. */
-bool head_ascend(struct game *g, const struct teacher_output *const *out, const struct gen_output *y, int n,
-                 struct err *e);
-/* value[i] = r_w of every sequence of s. */
-bool head_values(struct game *g, const struct sequences *s, double *value, struct err *e);
-
-/* Evaluation: gaps of n held-out prompts from `first` on, whose n teacher outputs and then n*k samples are packed in
- * g->seqs_reward; their features are added to gap_sum, which starts anew at prompt 0. */
-bool head_measure_gaps(struct game *g, int first, int n, int k, struct err *e);
-/* And in the end the extremes of the mean gap over the set and its curve over beta, into g->gap_set. The set must be up
- * to date. */
-bool head_measure_set(struct game *g, struct err *e);
+/* Directions and variances of the basis anew, from rows of D_pref as it is. */
+bool head_build_basis(struct game *g, struct err *e);
+/* Features of the pairs that have none yet. GAME_ABANDONED: what was measured is kept. */
+enum game_result head_measure_pairs(struct game *g, struct err *e);
+/* The set of the pairs that train, its best fit and its radius: what the state says of L_hat and zeta follows. */
+bool head_make_set(struct game *g, struct err *e);
 
 #endif

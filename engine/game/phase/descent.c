@@ -13,8 +13,23 @@
 #include <stdlib.h>
 
 #include "engine/base/mem.h"
-#include "engine/game/game_private.h"
-#include "engine/game/adversary/head_set.h"
+#include "engine/game/adversary/adversaries.h"
+#include "engine/game/algorithm.h"
+#include "engine/game/generation.h"
+#include "engine/game/phase/advantages.h"
+#include "engine/game/phase/phases.h"
+#include "engine/game/student_step.h"
+#include "engine/game/tell.h"
+
+bool phase_descent_runs(const struct options *o, int64_t iteration) {
+    (void)iteration;
+    return algorithm_plays(o);
+}
+
+double phase_descent_done(const struct game *g) {
+    const double within = phase_share((double)g->st.round_step, g->o->game_policy_steps);
+    return phase_share((double)g->st.round + within, g->o->game_rounds);
+}
 
 /* Packed (prompt, sample) sequences of n prompts with k samples each. */
 static void pack(struct sequences *s, const struct prompt *const *prompt, const struct gen_output *y, int n, int k,
@@ -23,25 +38,12 @@ static void pack(struct sequences *s, const struct prompt *const *prompt, const 
     for (int i = 0; i < n * k; i++) sequences_add(s, prompt[i / k]->token, prompt[i / k]->n, y[i].token, y[i].n, last);
 }
 
-struct reward *game_adversary(struct game *g) {
-    return g->head ? &g->fitted : &g->adversary;
-}
-
-bool game_adversary_values(struct game *g, const struct sequences *s, double *value, struct err *e) {
-    return g->head ? head_values(g, s, value, e) : reward_score(&g->adversary, s, false, value, e);
-}
-
-static void publish(struct game *g, enum series_id id, int figure, double value) {
-    game_series(g, id, value);
-    watch_figure(g, figure, value);
-}
-
 /* to_go: weights of -log pi of the sampled tokens that are minimised along, from the adversary's scores of this very
  * batch; or NULL. */
 static bool exact_gradient(struct game *g, int n_samples, const float *to_go, struct err *e) {
-    struct trainee *t = &g->student;
-    struct sequences *s = &g->seqs;
-    struct reward *r = game_adversary(g);
+    struct trainee *t = &g->players.student;
+    struct sequences *s = &g->scratch.seqs;
+    struct reward *r = g->adversary.reward;
     const struct batch b = sequences_batch(s);
     const float *hs, *hr = to_go ? r->hidden : NULL; /* of the scoring */
     if (!trainee_prepare(t, s, e) || !model_forward(t->model, t->acts, &b, true, &hs, e) ||
@@ -53,34 +55,24 @@ static bool exact_gradient(struct game *g, int n_samples, const float *to_go, st
     if (kl && !game_reference_rows(g, s, &rf, e)) return false;
     for (int i = 0; i < rs.n; i++) t->row_value[i] = r->scale / (float)n_samples;
     struct exact_terms terms;
-    const struct model *ref = kl ? g->reference : NULL;
-    const struct head_rows *ref_rows = kl ? &rf : NULL;
-    const bool ok = g->head ? head_scope_descent(&g->head->scope, t->model, &rs, r, &rr, ref, ref_rows, t->row_value,
-                                                 (float)g->o->game_kl, t->space, &terms, t->dhidden, t->grads, e)
-                            : head_exact_descent(t->model, &rs, r->t.model, &rr, r->bound, ref, ref_rows, t->row_value,
-                                                 (float)g->o->game_kl, t->space, &terms, t->dhidden, t->grads, e);
+    const struct exact_descent exact = {.student = t,
+                                        .rows = &rs,
+                                        .reward_rows = &rr,
+                                        .reference = kl ? g->players.reference : NULL,
+                                        .reference_rows = kl ? &rf : NULL,
+                                        .weight = t->row_value,
+                                        .kl = (float)g->o->game_kl};
+    const bool ok = g->adversary.ops->descend(g, &exact, &terms, e);
     if (!ok || (to_go && !head_nll_backward(t->model, &rs, to_go, t->space, NULL, NULL, t->dhidden, t->grads, e)) ||
         !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e))
         return false;
     const double rows = (double)r->scale * (double)rs.n / (double)n_samples; /* sum of the weights */
     /* with b = pi_E it would cost the expert's forward pass */
-    if (!r->expert) publish(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, terms.value);
-    publish(g, SERIES_ENTROPY, STEP_ENTROPY, terms.entropy / rows);
-    if (kl) publish(g, SERIES_KL, STEP_KL, terms.kl / rows);
+    if (!r->expert) game_figure(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, terms.value);
+    game_figure(g, SERIES_ENTROPY, STEP_ENTROPY, terms.entropy / rows);
+    if (kl) game_figure(g, SERIES_KL, STEP_KL, terms.kl / rows);
     g->st.tokens += (kl ? 3.0 : 2.0) * s->n_tokens;
     return true;
-}
-
-/* Leave-one-out advantages from rewards, in place: A_k = r_k - mean of the others. */
-static void leave_one_out(struct game *g, double *r, int n, int k) {
-    for (int i = 0; i < n; i++) {
-        double sum = 0, spread = 0;
-        for (int j = 0; j < k; j++) sum += r[i * k + j];
-        for (int j = 0; j < k; j++) spread += fabs(r[i * k + j] - sum / k);
-        g->st.groups++;
-        if (spread == 0) g->st.zero_groups++;
-        for (int j = 0; j < k; j++) r[i * k + j] -= k > 1 ? (sum - r[i * k + j]) / (k - 1) : sum;
-    }
 }
 
 /* d objective / d log pi of every row, given its advantage: the clipped ratio's gradient, minus alpha times that of
@@ -102,16 +94,16 @@ static void sampled_coefficients(struct game *g, const struct gen_output *y, con
 
 static bool sampled_gradient(struct game *g, const struct gen_output *y, const double *advantage, int n_samples,
                              struct err *e) {
-    struct trainee *t = &g->student;
-    struct sequences *s = &g->seqs;
+    struct trainee *t = &g->players.student;
+    struct sequences *s = &g->scratch.seqs;
     const struct batch b = sequences_batch(s);
     const float *hidden;
     if (!game_reserve_rows(g, s->n_rows, e)) return false;
-    float *log_prob = g->row_policy, *ref = g->row_ref;
+    float *log_prob = g->scratch.row_policy, *ref = g->scratch.row_ref;
     const bool kl = g->o->game_kl > 0;
     if (kl) {
         struct head_rows rf;
-        if (!game_reference_rows(g, s, &rf, e) || !head_log_prob(g->reference, &rf, t->space, ref, NULL, e))
+        if (!game_reference_rows(g, s, &rf, e) || !head_log_prob(g->players.reference, &rf, t->space, ref, NULL, e))
             return false;
     }
     if (!trainee_prepare(t, s, e) || !model_forward(t->model, t->acts, &b, true, &hidden, e)) return false;
@@ -132,7 +124,7 @@ static bool finish_step(struct game *g, int n, struct err *e) {
 static enum game_result descend_exact(struct game *g, struct err *e) {
     const int n = g->o->game_policy_batch;
     const enum game_result r =
-        game_draw_states(g, &g->seqs, n, game_adversary(g)->expert ? 1.0 - g->o->game_off_policy : 1.0, e);
+        game_draw_states(g, &g->scratch.seqs, n, g->adversary.reward->expert ? 1.0 - g->o->game_off_policy : 1.0, e);
     if (r != GAME_OK) return r;
     return exact_gradient(g, n, NULL, e) && finish_step(g, n, e) ? GAME_OK : GAME_FAILED;
 }
@@ -143,72 +135,36 @@ static enum game_result descend_exact(struct game *g, struct err *e) {
 static bool train_exact_to_go(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n,
                               int k, struct err *e) {
     const int n_samples = n * k;
-    pack(&g->seqs, prompt, y, n, k, false);
+    pack(&g->scratch.seqs, prompt, y, n, k, false);
     double *value = mem_small((size_t)n_samples * sizeof *value),
-           *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage);
-    bool ok = game_reserve_rows(g, g->seqs.n_rows, e) && game_adversary_values(g, &g->seqs, value, e);
-    if (ok) advantages_to_go(g, &g->seqs, y, n, k, true, advantage);
-    for (int h = 0; ok && h < g->seqs.n_rows; h++)
-        g->row_policy[h] = (float)(g->o->game_to_go * advantage[h] / n_samples);
-    ok = ok && exact_gradient(g, n_samples, g->row_policy, e) && finish_step(g, n_samples, e);
+           *advantage = mem_small((size_t)g->scratch.seqs.n_rows * sizeof *advantage);
+    bool ok =
+        game_reserve_rows(g, g->scratch.seqs.n_rows, e) && g->adversary.ops->values(g, &g->scratch.seqs, value, e);
+    if (ok) advantages_to_go(g, &g->scratch.seqs, y, n, k, true, advantage);
+    for (int h = 0; ok && h < g->scratch.seqs.n_rows; h++)
+        g->scratch.row_policy[h] = (float)(g->o->game_to_go * advantage[h] / n_samples);
+    ok = ok && exact_gradient(g, n_samples, g->scratch.row_policy, e) && finish_step(g, n_samples, e);
     free(advantage);
     free(value);
     return ok;
 }
 
-void advantages_to_go(const struct game *g, const struct sequences *s, const struct gen_output *y, int n, int k,
-                      bool after, double *advantage) {
-    const struct reward *reward = &g->adversary;
-    for (int i = 0; i < n * k; i++) {
-        double sum = y[i].truncated ? -g->o->game_truncation_penalty : 0.0;
-        for (int h = s->row_start[i + 1] - 1; h >= s->row_start[i]; h--) {
-            const double beyond = sum;
-            sum += (double)reward->scale * (double)reward->t.row_value[h];
-            advantage[h] = after ? beyond : sum;
-        }
-    }
-    for (int i = 0; i < n; i++) {
-        const int *start = s->row_start + (size_t)i * (size_t)k;
-        bool any = true;
-        for (int h = 0; any; h++) {
-            double sum = 0;
-            any = false;
-            for (int j = 0; j < k; j++)
-                if (start[j] + h < start[j + 1]) sum += advantage[start[j] + h];
-            for (int j = 0; j < k; j++) {
-                if (start[j] + h >= start[j + 1]) continue;
-                any = true;
-                if (k > 1) advantage[start[j] + h] -= (sum - advantage[start[j] + h]) / (k - 1);
-            }
-        }
-    }
-}
-
-/* Black-box: every row of a sample has the advantage of its whole reward r, which is overwritten. */
-static void whole_advantages(struct game *g, const struct gen_output *y, int n, int k, double *r, double *advantage) {
-    for (int i = 0; i < n * k; i++)
-        if (y[i].truncated) r[i] -= g->o->game_truncation_penalty;
-    leave_one_out(g, r, n, k);
-    for (int i = 0, h = 0; i < n * k; i++)
-        for (int j = 0; j < y[i].n; j++) advantage[h++] = r[i];
-}
-
 static bool train_on_samples(struct game *g, const struct prompt *const *prompt, const struct gen_output *y, int n,
                              int k, struct err *e) {
     const int n_samples = n * k;
-    pack(&g->seqs, prompt, y, n, k, false);
-    pack(&g->seqs_reward, prompt, y, n, k, game_adversary(g)->level == REWARD_SEQUENCE);
+    pack(&g->scratch.seqs, prompt, y, n, k, false);
+    pack(&g->scratch.seqs_reward, prompt, y, n, k, g->adversary.reward->level == REWARD_SEQUENCE);
     double *r = mem_small((size_t)n_samples * sizeof *r),
-           *advantage = mem_small((size_t)g->seqs.n_rows * sizeof *advantage), mean = 0;
-    bool ok = game_adversary_values(g, &g->seqs_reward, r, e);
+           *advantage = mem_small((size_t)g->scratch.seqs.n_rows * sizeof *advantage), mean = 0;
+    bool ok = g->adversary.ops->values(g, &g->scratch.seqs_reward, r, e);
     for (int i = 0; ok && i < n_samples; i++) mean += r[i] / n_samples;
-    if (ok && game_adversary(g)->expert)
-        advantages_to_go(g, &g->seqs_reward, y, n, k, false, advantage);
+    if (ok && g->adversary.reward->expert)
+        advantages_to_go(g, &g->scratch.seqs_reward, y, n, k, false, advantage);
     else if (ok)
-        whole_advantages(g, y, n, k, r, advantage);
+        advantages_whole(g, y, n, k, r, advantage);
     for (int epoch = 0; ok && epoch < g->o->game_policy_epochs; epoch++)
         ok = sampled_gradient(g, y, advantage, n_samples, e) && finish_step(g, n, e);
-    if (ok) publish(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, mean);
+    if (ok) game_figure(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, mean);
     free(advantage);
     free(r);
     return ok;
@@ -245,18 +201,18 @@ static enum game_result descend_exact_to_go(struct game *g, struct err *e) {
     return descend_in_groups(g, n > 0 ? n : 1, train_exact_to_go, e);
 }
 
-enum game_result descent_step(struct game *g, bool *finished, struct err *e) {
+enum game_result phase_descent_step(struct game *g, bool *finished, struct err *e) {
     struct game_state *st = &g->st;
     *finished = true;
     if (g->o->game_policy_steps == 0) return GAME_OK;
-    const bool exact = g->o->game_descent == DESCENT_EXACT && game_adversary(g)->level == REWARD_TOKEN;
+    const bool exact = g->o->game_descent == DESCENT_EXACT && g->adversary.reward->level == REWARD_TOKEN;
     const enum game_result r = !exact                 ? descend_sampled(g, e)
                                : g->o->game_to_go > 0 ? descend_exact_to_go(g, e)
                                                       : descend_exact(g, e);
     if (r != GAME_OK) return r;
-    watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);
+    watch_figure(&g->watch, STEP_GRADIENT_STUDENT, g->players.student.opt.norm);
     st->policy_step++;
     st->round_step++;
-    *finished = st->round_step >= g->o->game_policy_steps || (g->head && st->round_step % g->o->head_solve_every == 0);
+    *finished = st->round_step >= g->o->game_policy_steps || adversary_wants_a_turn(g, st->round_step);
     return GAME_OK;
 }

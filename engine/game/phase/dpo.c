@@ -8,25 +8,36 @@
  *
  * The loss is content when both answers lose probability, the worse one more. With game.sft, cross-entropy on as many
  * teacher outputs holds those up (arXiv 2404.19733, which takes the preferred answers). */
-#include "engine/game/game_private.h"
+#include "engine/game/algorithm.h"
+#include "engine/game/pairs.h"
+#include "engine/game/phase/phases.h"
+#include "engine/game/student_step.h"
+#include "engine/game/tell.h"
+
+bool phase_dpo_runs(const struct options *o, int64_t iteration) {
+    (void)iteration;
+    return algorithm_info(o)->trains == PHASE_DPO;
+}
+
+double phase_dpo_done(const struct game *g) { return phase_share((double)g->st.step, (double)game_student_steps(g)); }
 
 /* Sum over the answer of log pi - log pi_0 for every sequence; keeps the student's forward pass for backward. */
 static bool log_ratios(struct game *g, const struct sequences *s, double *ratio, struct head_rows *rows,
                        struct err *e) {
-    struct trainee *t = &g->student;
+    struct trainee *t = &g->players.student;
     const struct batch b = sequences_batch(s);
     struct head_rows ref;
     const float *hidden;
     if (!game_reserve_rows(g, s->n_rows, e) || !game_reference_rows(g, s, &ref, e) ||
-        !head_log_prob(g->reference, &ref, t->space, g->row_ref, NULL, e) || !trainee_prepare(t, s, e) ||
-        !model_forward(t->model, t->acts, &b, true, &hidden, e))
+        !head_log_prob(g->players.reference, &ref, t->space, g->scratch.row_ref, NULL, e) ||
+        !trainee_prepare(t, s, e) || !model_forward(t->model, t->acts, &b, true, &hidden, e))
         return false;
     *rows = sequences_rows(s, hidden);
-    if (!head_log_prob(t->model, rows, t->space, g->row_policy, NULL, e)) return false;
+    if (!head_log_prob(t->model, rows, t->space, g->scratch.row_policy, NULL, e)) return false;
     for (int i = 0; i < s->n_seq; i++) {
         ratio[i] = 0;
         for (int h = s->row_start[i]; h < s->row_start[i + 1]; h++)
-            ratio[i] += (double)g->row_policy[h] - (double)g->row_ref[h];
+            ratio[i] += (double)g->scratch.row_policy[h] - (double)g->scratch.row_ref[h];
     }
     return true;
 }
@@ -50,8 +61,8 @@ static double pair_gradient(struct pref_space *p, int n, double beta, double *ma
 }
 
 static bool train(struct game *g, int n, struct err *e) {
-    struct pref_space *p = &g->pairs;
-    struct trainee *t = &g->student;
+    struct pref_space *p = &g->scratch.pairs;
+    struct trainee *t = &g->players.student;
     struct head_rows rows;
     double margin;
     sequences_clear(&p->seqs);
@@ -70,7 +81,7 @@ static bool train(struct game *g, int n, struct err *e) {
     return true;
 }
 
-enum game_result dpo_step(struct game *g, bool *finished, struct err *e) {
+enum game_result phase_dpo_step(struct game *g, bool *finished, struct err *e) {
     const int64_t step = g->st.step, steps = game_student_steps(g);
     *finished = step + 1 >= steps;
     if (step >= steps) return GAME_OK;
@@ -79,6 +90,6 @@ enum game_result dpo_step(struct game *g, bool *finished, struct err *e) {
     const int n = game_draw_pairs(g, g->o->reward_batch);
     if (!train(g, n, e) || !game_add_cross_entropy(g, n, e) || !game_student_step(g, g->o->dpo_lr, step, e))
         return GAME_FAILED;
-    watch_figure(g, STEP_GRADIENT_STUDENT, g->student.opt.norm);
+    watch_figure(&g->watch, STEP_GRADIENT_STUDENT, g->players.student.opt.norm);
     return GAME_OK;
 }

@@ -1,15 +1,17 @@
-/* The answers that stand against the teacher's in the pairs of D_pref, and where they come from (step 1 of the game).
+/* Answers of the student and of candidates: see answers.h.
  *
  * Online they are samples of the student as it is now. Offline (game.data) D_pref is made once, so it has to hold
  * answers of all kinds that the student may come to give: one of the student at each of offline.temperatures, then one
  * of each model of offline.candidates, at the option `temperature`. Those models take and give text, as a teacher does,
  * under the same template; their answers become tokens of the student. They are opened when the first of them is asked,
  * again where a run is resumed in between, and closed when D_pref is complete. */
+#include "engine/game/answers.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
-#include "engine/game/game_private.h"
+#include "engine/game/generation.h"
 
 static int n_temperatures(const struct game *g) { return option_list_length(g->o->offline_temperatures); }
 
@@ -28,27 +30,6 @@ struct answer_by answer_by(const struct game *g, int i) {
     return (struct answer_by){ORIGIN_STUDENT, g->o->game_data == DATA_OFFLINE ? i : 0};
 }
 
-static bool open_candidates(struct game *g, struct err *e) {
-    const int n = option_list_length(g->o->offline_candidates);
-    if (g->n_candidates == n) return true;
-    g->candidate = mem_small((size_t)n * sizeof *g->candidate);
-    for (; g->n_candidates < n; g->n_candidates++) {
-        char path[OPTION_TEXT_MAX];
-        option_list_item(g->o->offline_candidates, g->n_candidates, path, sizeof path);
-        struct teacher *t = teacher_open(path, game_template(g->o), game_system(g->o), NULL, NULL, e);
-        if (!t) return err_wrap(e, "offline.candidates");
-        g->candidate[g->n_candidates] = t;
-    }
-    return true;
-}
-
-void answers_close(struct game *g) {
-    for (int i = 0; i < g->n_candidates; i++) teacher_close(g->candidate[i]);
-    free(g->candidate);
-    g->candidate = NULL;
-    g->n_candidates = 0;
-}
-
 /* The student's sample for each of n prompts at the source-th temperature, into y[i*k + source]. */
 static enum game_result ask_student(struct game *g, const struct prompt *const *prompt, int n, int k, int source,
                                     struct gen_output *y, struct err *e) {
@@ -64,7 +45,7 @@ static enum game_result ask_student(struct game *g, const struct prompt *const *
 static bool encode(struct game *g, const struct teacher_text *t, struct gen_output *y, struct err *e) {
     struct token_list tokens = {0};
     bool truncated = t->truncated;
-    output_tokenise(g->tok, g->chat, t->text, g->o->max_new_tokens, &truncated, &tokens);
+    output_tokenise(g->players.tok, g->players.chat, t->text, g->o->max_new_tokens, &truncated, &tokens);
     *y = (struct gen_output){
         .token = mem_alloc(tokens.n, sizeof *y->token, "answers", e), .n = (int)tokens.n, .truncated = truncated};
     if (y->token) memcpy(y->token, tokens.id, tokens.n * sizeof *tokens.id);
@@ -76,7 +57,7 @@ static enum game_result ask_candidate(struct game *g, const struct prompt *const
                                       struct gen_output *y, struct err *e) {
     const uint64_t stream = ((uint64_t)which + 1) << 16; /* no candidate draws as another does, nor as the student */
     struct teacher_text out[CHUNK_SAMPLES];
-    const enum game_result r = game_ask(g, g->candidate[which], prompt, n, g->o->temperature, stream, out, e);
+    const enum game_result r = game_ask(g, g->players.candidate[which], prompt, n, g->o->temperature, stream, out, e);
     if (r != GAME_OK) return r;
     bool ok = true;
     for (int i = 0; i < n; i++) {
@@ -91,7 +72,7 @@ enum game_result answers_draw(struct game *g, const struct prompt *const *prompt
     const int k = answers_per_prompt(g), n_student = n_temperatures(g);
     if (g->o->game_data == DATA_ONLINE) return game_generate(g, prompt, n, k, 0, g->o->temperature, y, e);
     const double tokens = g->st.tokens;
-    if (!open_candidates(g, e)) return GAME_FAILED;
+    if (!players_open_candidates(&g->players, g->o, e)) return GAME_FAILED;
     memset(y, 0, (size_t)(n * k) * sizeof *y);
     enum game_result r = GAME_OK;
     for (int source = 0; r == GAME_OK && source < k; source++)

@@ -1,28 +1,20 @@
-/* What every way of training the student shares: teacher outputs and states to train on, the reference's view of them,
- * and the optimiser step on the schedule of the run. */
+/* States, schedule and optimiser step of the student: see student_step.h. */
+#include "engine/game/student_step.h"
+
 #include <math.h>
 #include <stdlib.h>
 
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
-#include "engine/game/game_private.h"
-
-const struct prompt *game_output_prompt(const struct game *g, const struct teacher_output *y) {
-    if (y->set == OUTPUT_RECORDED) return &g->recorded_prompts.prompt[y->prompt];
-    return y->set == OUTPUT_TRAIN ? &g->train.prompt[y->prompt] : &g->heldout.prompt[y->prompt];
-}
-
-static bool may_train(const struct game *g, const struct teacher_output *y) {
-    return y->set == OUTPUT_RECORDED || (y->set == OUTPUT_TRAIN && !g->train.prompt[y->prompt].heldout);
-}
+#include "engine/game/generation.h"
 
 int game_draw_outputs(const struct game *g, bool whole_only, const struct teacher_output **out, int n) {
     int have = 0;
-    for (uint64_t draw = 0; have < n && g->outputs.n > 0 && draw < 64 * (uint64_t)n; draw++) {
+    for (uint64_t draw = 0; have < n && g->corpus.outputs.n > 0 && draw < 64 * (uint64_t)n; draw++) {
         const uint64_t at =
-            rng_below((uint64_t)g->outputs.n, (uint64_t)g->o->seed, RNG_SHUFFLE, (uint64_t)g->st.tick, draw);
-        const struct teacher_output *y = &g->outputs.output[at];
-        if (may_train(g, y) && !(whole_only && y->truncated)) out[have++] = y;
+            rng_below((uint64_t)g->corpus.outputs.n, (uint64_t)g->o->seed, RNG_SHUFFLE, (uint64_t)g->st.tick, draw);
+        const struct teacher_output *y = &g->corpus.outputs.output[at];
+        if (corpus_output_trains(&g->corpus, y) && !(whole_only && y->truncated)) out[have++] = y;
     }
     return have;
 }
@@ -30,8 +22,8 @@ int game_draw_outputs(const struct game *g, bool whole_only, const struct teache
 void game_fresh_prompts(const struct game *g, const struct prompt **prompt, int n) {
     for (int i = 0; i < n; i++)
         prompt[i] =
-            &g->train
-                 .prompt[g->descent_prompt[rng_below((uint64_t)g->n_descent_prompt, (uint64_t)g->o->seed, RNG_PROMPTS,
+            &g->corpus.train
+                 .prompt[g->corpus.trainable[rng_below((uint64_t)g->corpus.n_trainable, (uint64_t)g->o->seed, RNG_PROMPTS,
                                                      (uint64_t)g->st.tick + (1ull << 41), (uint64_t)i)]];
 }
 
@@ -59,7 +51,7 @@ static bool add_outputs(struct game *g, struct sequences *s, int n, struct err *
     const struct teacher_output **out = mem_small((size_t)n * sizeof *out);
     const int found = game_draw_outputs(g, false, out, n);
     for (int i = 0; i < found; i++) {
-        const struct prompt *x = game_output_prompt(g, out[i]);
+        const struct prompt *x = corpus_output_prompt(&g->corpus, out[i]);
         sequences_add(s, x->token, x->n, out[i]->token, out[i]->n, false);
     }
     free(out);
@@ -78,22 +70,22 @@ enum game_result game_draw_states(struct game *g, struct sequences *s, int n, do
 /* ---- scratch, reference, step ---- */
 
 bool game_reserve_rows(struct game *g, int n, struct err *e) {
-    if (n <= g->cap_row) return true;
-    mem_free(g->row_policy);
-    mem_free(g->row_ref);
-    g->row_ref = NULL;
-    g->cap_row = 0;
-    g->row_policy = mem_alloc((size_t)n * 2, sizeof *g->row_policy, "log-probabilities", e);
-    g->row_ref = g->row_policy ? mem_alloc((size_t)n * 2, sizeof *g->row_ref, "reference log-probabilities", e) : NULL;
-    if (!g->row_ref) return false;
-    g->cap_row = n * 2;
+    if (n <= g->scratch.cap_row) return true;
+    mem_free(g->scratch.row_policy);
+    mem_free(g->scratch.row_ref);
+    g->scratch.row_ref = NULL;
+    g->scratch.cap_row = 0;
+    g->scratch.row_policy = mem_alloc((size_t)n * 2, sizeof *g->scratch.row_policy, "log-probabilities", e);
+    g->scratch.row_ref = g->scratch.row_policy ? mem_alloc((size_t)n * 2, sizeof *g->scratch.row_ref, "reference log-probabilities", e) : NULL;
+    if (!g->scratch.row_ref) return false;
+    g->scratch.cap_row = n * 2;
     return true;
 }
 
 bool game_reference_rows(struct game *g, const struct sequences *s, struct head_rows *rows, struct err *e) {
     const struct batch b = sequences_batch(s);
     const float *hidden;
-    if (!model_forward(g->reference, g->ref_acts, &b, false, &hidden, e)) return false;
+    if (!model_forward(g->players.reference, g->players.ref_acts, &b, false, &hidden, e)) return false;
     *rows = sequences_rows(s, hidden);
     return true;
 }
@@ -111,5 +103,31 @@ double game_student_lr(const struct game *g, double lr, int64_t step) {
 bool game_student_step(struct game *g, double lr, int64_t step, struct err *e) {
     struct adamw_config c = ADAMW_DEFAULTS;
     c.lr = (float)game_student_lr(g, lr, step);
-    return adamw_step(&g->student.opt, &c, g->student.model->params, g->student.grads, NULL, e);
+    return adamw_step(&g->players.student.opt, &c, g->players.student.model->params, g->players.student.grads, NULL, e);
+}
+
+/* ---- cross-entropy beside another loss ---- */
+
+bool game_add_cross_entropy(struct game *g, int n, struct err *e) {
+    if (g->o->game_sft <= 0) return true;
+    struct trainee *t = &g->players.student;
+    const struct teacher_output **out = mem_small((size_t)n * sizeof *out);
+    const int found = game_draw_outputs(g, true, out, n);
+    sequences_clear(&g->scratch.seqs_ref);
+    for (int i = 0; i < found; i++) {
+        const struct prompt *x = corpus_output_prompt(&g->corpus, out[i]);
+        sequences_add(&g->scratch.seqs_ref, x->token, x->n, out[i]->token, out[i]->n, false);
+    }
+    free(out);
+    if (g->scratch.seqs_ref.n_seq == 0) return true;
+    if (!trainee_prepare(t, &g->scratch.seqs_ref, e)) return false;
+    const struct batch b = sequences_batch(&g->scratch.seqs_ref);
+    const float *hidden;
+    if (!model_forward(t->model, t->acts, &b, true, &hidden, e)) return false;
+    const struct head_rows rows = sequences_rows(&g->scratch.seqs_ref, hidden);
+    for (int i = 0; i < rows.n; i++) t->row_value[i] = (float)g->o->game_sft / (float)rows.n;
+    double loss;
+    g->st.tokens += (double)g->scratch.seqs_ref.n_tokens;
+    return head_nll_backward(t->model, &rows, t->row_value, t->space, &loss, NULL, t->dhidden, t->grads, e) &&
+           model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e);
 }
