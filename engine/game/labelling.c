@@ -13,21 +13,13 @@
 #include "engine/game/tell.h"
 #include "engine/pref/label_file.h"
 
-/* What waits for a person carries the teacher's figures until the person's take their place. */
 static struct label_policy policy_of(const struct options *o) {
-    struct label_policy p = {
-        .noise = o->label_noise,
-        .seed = (uint64_t)o->seed,
-        .flip = {[LABELLER_TEACHER] = o->label_flip,
-                 [LABELLER_HUMAN] = o->label_flip,
-                 [LABELLER_ORACLE] = o->label_flip_oracle,
-                 [LABELLER_SELF] = o->label_flip_self,
-                 [LABELLER_IMPORT] = o->label_flip_import},
-        .weight = {[LABELLER_TEACHER] = 1.0,
-                   [LABELLER_HUMAN] = 1.0,
-                   [LABELLER_ORACLE] = o->label_weight_oracle,
-                   [LABELLER_SELF] = o->label_weight_self,
-                   [LABELLER_IMPORT] = o->label_weight_import},
+    struct label_policy p = {.noise = o->label_noise,
+                             .seed = (uint64_t)o->seed,
+#define LABELLER(id, name, number, needs, stem, flip_rate, its_weight, help)                                           \
+    .flip[LABELLER_##id] = flip_rate, .weight[LABELLER_##id] = its_weight,
+                             LABELLER_TABLE(LABELLER)
+#undef LABELLER
     };
     labeller_mix_parse(o->labeller, &p.mix, NULL); /* was checked when it was set */
     return p;

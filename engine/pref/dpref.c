@@ -13,9 +13,11 @@
 #include "engine/pref/dpref_private.h"
 
 const char *label_source_name(enum label_source s) {
-    static const char *const NAMES[N_LABEL_SOURCES] = {
-        [SOURCE_NONE] = "none",     [SOURCE_TEACHER] = "teacher", [SOURCE_HUMAN] = "human",
-        [SOURCE_IMPORT] = "import", [SOURCE_ORACLE] = "oracle",   [SOURCE_SELF] = "self"};
+    static const char *const NAMES[N_LABEL_SOURCES] = {[SOURCE_NONE] = "none",
+#define LABELLER(id, name, ...) [SOURCE_##id] = name,
+                                                       LABELLER_TABLE(LABELLER)
+#undef LABELLER
+    };
     return NAMES[s];
 }
 

@@ -13,16 +13,20 @@
 
 #include "engine/base/db.h"
 #include "engine/base/err.h"
+#include "engine/pref/labeller_table.h"
 
-/* Stored by number: new ones go to the end. */
+/* Who gave a label: a labeller, by the number of its row (labeller_table.h), or nobody yet. Stored by number. */
 enum label_source {
     SOURCE_NONE, /* no label: waits for a person */
-    SOURCE_TEACHER,
-    SOURCE_HUMAN,
-    SOURCE_IMPORT, /* a file of labels */
-    SOURCE_ORACLE, /* the checker */
-    SOURCE_SELF,   /* the vote of the student's own samples */
-    N_LABEL_SOURCES
+#define LABELLER(id, name, number, ...) SOURCE_##id = number,
+    LABELLER_TABLE(LABELLER)
+#undef LABELLER
+};
+enum {
+    N_LABEL_SOURCES = 1 /* none */
+#define LABELLER(id, ...) +1
+    LABELLER_TABLE(LABELLER)
+#undef LABELLER
 };
 const char *label_source_name(enum label_source s);
 

@@ -20,18 +20,35 @@
 #define PBKD_PREF_LABELLER_H
 
 #include "engine/pref/dpref.h"
+#include "engine/pref/labeller_table.h"
+#include "engine/pref/vote.h"
 
-enum labeller { LABELLER_TEACHER, LABELLER_HUMAN, LABELLER_ORACLE, LABELLER_SELF, LABELLER_IMPORT, N_LABELLERS };
+enum labeller {
+#define LABELLER(id, ...) LABELLER_##id,
+    LABELLER_TABLE(LABELLER)
+#undef LABELLER
+        N_LABELLERS
+};
 
-/* What a labeller needs of a run, as bits. */
-enum { NEEDS_PERSON = 1, NEEDS_CHECKER = 2, NEEDS_SAMPLES = 4, NEEDS_FILE = 8 };
+/* What a labeller needs of a run, as bits: a person who decides later, a checker, samples that vote, a file whose labels
+ * are all there are. And what it knows: the order of two answers neither of which is the teacher's, or not. */
+enum { NEEDS_PERSON = 1, NEEDS_CHECKER = 2, NEEDS_SAMPLES = 4, NEEDS_FILE = 8, KNOWS_TEACHER_ALONE = 16 };
 
+struct label_case;
 struct labeller_info {
     const char *name, *help;
-    enum label_source source; /* of its labels; human: SOURCE_NONE until the person has spoken */
+    enum label_source source; /* of its labels */
     unsigned needs;
+    /* Fill in o and strength of a pair; false: it knows nothing about the pair. */
+    bool (*decide)(const struct label_case *c, struct pref_pair *p);
 };
 extern const struct labeller_info LABELLERS[N_LABELLERS];
+
+/* What the struct's `decide` is, of every row: labellers/STEM.c. */
+#define LABELLER(id, name, number, needs, stem, ...)                                                                   \
+    bool labeller_##stem##_decide(const struct label_case *c, struct pref_pair *p);
+LABELLER_TABLE(LABELLER)
+#undef LABELLER
 
 /* ---- mixtures ---- */
 
@@ -45,23 +62,6 @@ bool labeller_mix_parse(const char *text, struct labeller_mix *m, struct err *e)
 unsigned labeller_mix_needs(const struct labeller_mix *m);
 /* The labeller at u in [0,1): each with its share. */
 enum labeller labeller_mix_draw(const struct labeller_mix *m, double u);
-
-/* ---- the vote of the samples of one prompt ---- */
-
-/* Final answers as text; equal answers are equal texts; NULL: there is none (an answer that was cut, for one), which
- * agrees with nothing. Borrowed. */
-struct vote {
-    const char *const *answer;
-    int n;
-    const char *majority; /* given most often, by two at least and by more than any other; NULL: there is none */
-};
-void vote_count(struct vote *v, const char *const *answer, int n);
-/* Samples that give this answer, over all samples. */
-double vote_share(const struct vote *v, const char *answer);
-/* A text as its own final answer, where no checker knows better: compatibility forms and case folded, runs of blanks
- * made one space, blanks at the ends and one full stop at the end taken off; NULL when nothing is left. Caller frees.
- */
-char *vote_text_answer(const char *text);
 
 /* ---- labels ---- */
 
@@ -84,6 +84,9 @@ struct label_case { /* what is known of the pair; [0] is y0, [1] is y1 */
 };
 
 enum label_outcome { LABEL_GIVEN, LABEL_AWAITED, LABEL_NO_PAIR };
+
+/* Exactly one of the two is preferred, with this strength, or it is a tie. For functions that decide. */
+void label_prefer(struct pref_pair *p, bool first, bool second, double strength);
 
 /* Fill in source, active, o, weight, flip, strength, noise and flipped of p; its other fields are left alone.
  * LABEL_AWAITED: source none and inactive, a person may decide. LABEL_NO_PAIR: p is not to be made. */
