@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/eval/study.h"
+#include "tui/safe_text.h"
 
 /* clang-format off */
 #define SET_ARG {"--set", "NAME=VALUE", ARG_LIST, 0, 0, NULL, \
@@ -176,21 +177,21 @@ static void print_wrapped(FILE *out, const char *text, int indent) {
             while (n > 0 && text[n] != ' ') n--;
             if (n == 0) n = width;
         }
-        fprintf(out, "%*s%.*s\n", indent, "", n, text);
+        safe_printf(out, "%*s%.*s\n", indent, "", n, text);
         text += n;
         while (*text == ' ') text++;
     }
 }
 
 void verb_print_help(const struct verb *v, FILE *out) {
-    fprintf(out, "usage: pbkd%s%s%s%s%s\n\n", v->name[0] ? " " : "", v->name, v->arguments[0] ? " " : "", v->arguments,
-            v->args[0].name ? " [OPTIONS]" : "");
+    safe_printf(out, "usage: pbkd%s%s%s%s%s\n\n", v->name[0] ? " " : "", v->name, v->arguments[0] ? " " : "",
+                v->arguments, v->args[0].name ? " [OPTIONS]" : "");
     print_wrapped(out, v->help, 0);
-    fputc('\n', out);
+    safe_printf(out, "\n");
     print_wrapped(out, v->details, 0);
-    if (v->args[0].name) fputs("\noptions:\n", out);
+    if (v->args[0].name) safe_printf(out, "\noptions:\n");
     for (const struct arg_spec *s = v->args; s->name; s++) {
-        fprintf(out, "  %s%s%s\n", s->name, s->value ? " " : "", s->value ? s->value : "");
+        safe_printf(out, "  %s%s%s\n", s->name, s->value ? " " : "", s->value ? s->value : "");
         char line[400];
         snprintf(line, sizeof line, "%s%s%s%s", s->help, s->fallback ? " (" : "", s->fallback ? s->fallback : "",
                  s->fallback ? ")" : "");
@@ -199,31 +200,31 @@ void verb_print_help(const struct verb *v, FILE *out) {
 }
 
 void verbs_print_help(FILE *out) {
-    fputs("pbkd: a workbench for preference-based knowledge distillation\n\nusage:\n", out);
+    safe_lines(out, "pbkd: a workbench for preference-based knowledge distillation\n\nusage:\n");
     for (int i = 0; i < N_VERBS; i++) {
         char synopsis[80];
         snprintf(synopsis, sizeof synopsis, "pbkd %s%s%s", VERBS[i].name, VERBS[i].arguments[0] ? " " : "",
                  VERBS[i].arguments);
-        fprintf(out, "  %-28s %s\n", synopsis, VERBS[i].help);
+        safe_printf(out, "  %-28s %s\n", synopsis, VERBS[i].help);
     }
-    fputs("  pbkd VERB --help             options of a verb\n"
-          "  pbkd --version               version\n\n"
-          "exit status: 0 done, 1 failed, 2 wrong usage, 128 + N ended by signal N\n",
-          out);
+    safe_lines(out, "  pbkd VERB --help             options of a verb\n"
+                    "  pbkd --version               version\n\n"
+                    "exit status: 0 done, 1 failed, 2 wrong usage, 128 + N ended by signal N\n");
 }
 
 int verb_fail(const struct err *e) {
-    fprintf(stderr, "pbkd: %s\n", e->msg);
+    safe_printf(stderr, "pbkd: %s\n", e->msg);
     return EXIT_FAILED;
 }
 
 int verb_usage(const char *verb, const char *fmt, ...) {
+    char text[sizeof((struct err *)0)->msg];
     va_list ap;
     va_start(ap, fmt);
-    fputs("pbkd: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fprintf(stderr, "\nTry `pbkd%s%s --help`.\n", verb[0] ? " " : "", verb);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    safe_printf(stderr, "pbkd: %s\n", text);
+    safe_printf(stderr, "Try `pbkd%s%s --help`.\n", verb[0] ? " " : "", verb);
     return EXIT_USAGE;
 }
 
@@ -234,7 +235,7 @@ static int print_group_help(int argc, char *const *argv) {
     const bool asked = argc >= 3 && strcmp(argv[2], "--help") == 0;
     for (int i = 1; i < N_VERBS; i++) {
         if (strncmp(VERBS[i].name, argv[1], n) != 0 || VERBS[i].name[n] != ' ') continue;
-        if (found) fputc('\n', asked ? stdout : stderr);
+        if (found) safe_printf(asked ? stdout : stderr, "\n");
         verb_print_help(&VERBS[i], asked ? stdout : stderr);
         found = true;
     }
@@ -244,7 +245,7 @@ static int print_group_help(int argc, char *const *argv) {
 
 int verbs_main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        puts("pbkd " PBKD_VERSION);
+        safe_printf(stdout, "pbkd " PBKD_VERSION "\n");
         return EXIT_DONE;
     }
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {

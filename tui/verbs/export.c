@@ -1,5 +1,6 @@
 /* pbkd export: the student at a checkpoint of a run, as a model file. */
 #include "engine/eval/run_export.h"
+#include "tui/safe_text.h"
 #include "tui/verbs.h"
 
 int verb_export(const struct args *a) {
@@ -10,6 +11,6 @@ int verb_export(const struct args *a) {
     if (!run_export_student(a->positional[0], args_given(a, "--tick") ? args_int(a, "--tick") : -1, args_text(a, "-o"),
                             verb_save_type(a), &at, &e))
         return verb_fail(&e);
-    fprintf(stderr, "pbkd: %s written: the student at tick %lld\n", args_text(a, "-o"), (long long)at);
+    safe_printf(stderr, "pbkd: %s written: the student at tick %lld\n", args_text(a, "-o"), (long long)at);
     return EXIT_DONE;
 }

@@ -2,7 +2,6 @@
  * as soon as their batch is done. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -73,22 +72,22 @@ static void set_ends(struct job *j) {
 static bool write_answer(struct job *j, const char *prompt, const struct gen_output *o) {
     struct strbuf raw = {0}, text = {0};
     tokenizer_decode(j->tokenizer, o->token, (size_t)o->n, false, &raw);
-    safe_text(&text, strbuf_str(&raw), raw.len, j->as_text && isatty(fileno(j->out)));
-    bool ok;
+    valid_text(&text, strbuf_str(&raw), raw.len);
     if (j->as_text) {
-        ok = fprintf(j->out, "%s\n", strbuf_str(&text)) >= 0;
+        strbuf_putc(&text, '\n');
+        safe_lines(j->out, strbuf_str(&text));
     } else {
         cJSON *line = cJSON_CreateObject();
         cJSON_AddStringToObject(line, "prompt", prompt);
         cJSON_AddStringToObject(line, "response", strbuf_str(&text));
         char *s = cJSON_PrintUnformatted(line);
-        ok = s && fprintf(j->out, "%s\n", s) >= 0;
+        if (s) safe_json(j->out, s);
         free(s);
         cJSON_Delete(line);
     }
     strbuf_free(&raw);
     strbuf_free(&text);
-    return ok;
+    return !ferror(j->out);
 }
 
 /* Prompts first .. first+n: encode, decode together, write. */

@@ -5,6 +5,7 @@
 
 #include "engine/base/json.h"
 #include "engine/pref/dpref.h"
+#include "tui/safe_text.h"
 #include "tui/verbs.h"
 
 static bool open_run(struct db *db, const char *folder, struct err *e) {
@@ -22,9 +23,9 @@ static void print_figures(const cJSON *o, const char *prefix) {
         if (cJSON_IsObject(v))
             print_figures(v, name);
         else if (cJSON_IsNumber(v))
-            printf("%-24s %.15g\n", name, v->valuedouble);
+            safe_printf(stdout, "%-24s %.15g\n", name, v->valuedouble);
         else if (cJSON_IsString(v))
-            printf("%-24s %s\n", name, v->valuestring);
+            safe_printf(stdout, "%-24s %s\n", name, v->valuestring);
     }
 }
 
@@ -38,7 +39,7 @@ int verb_prefs_stats(const struct args *a) {
     if (!json) return verb_fail(&e);
     cJSON *figures = cJSON_Parse(json);
     if (args_given(a, "--json") || !figures)
-        puts(json);
+        safe_json(stdout, json);
     else
         print_figures(figures, "");
     cJSON_Delete(figures);
@@ -56,6 +57,6 @@ int verb_prefs_export(const struct args *a) {
     const bool ok = dpref_export(&db, args_text(a, "--format"), args_text(a, "-o"), &n, &e);
     db_close(&db);
     if (!ok) return verb_fail(&e);
-    fprintf(stderr, "pbkd: %" PRId64 " lines written to %s\n", n, args_text(a, "-o"));
+    safe_printf(stderr, "pbkd: %" PRId64 " lines written to %s\n", n, args_text(a, "-o"));
     return EXIT_DONE;
 }

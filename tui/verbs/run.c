@@ -5,6 +5,7 @@
 
 #include "engine/run/rundir.h"
 #include "tui/launch.h"
+#include "tui/safe_text.h"
 #include "tui/verbs.h"
 
 struct overrides {
@@ -67,7 +68,8 @@ int verb_run(const struct args *a) {
         return verb_fail(&e);
     }
     if (config)
-        fprintf(stderr, "pbkd: resuming with the options stored in %s; %s is not read\n", l.session.run_dir, config);
+        safe_printf(stderr, "pbkd: resuming with the options stored in %s; %s is not read\n", l.session.run_dir,
+                    config);
     options_default(&l.session.options); /* session_start replaces them by the stored ones */
     return launch_run(&l);
 }
@@ -81,7 +83,7 @@ int verb_workbench(const struct args *a) {
     if (!found && e.msg[0]) return verb_fail(&e);
     /* Without a screen nothing was asked for: a run is not started behind somebody's back. */
     if (!screen) {
-        fprintf(stderr, "pbkd: %s: the facts as text\n", why);
+        safe_printf(stderr, "pbkd: %s: the facts as text\n", why);
         if (!found) start_print(stdout);
         return !found || overview_print(stdout, path, &e) ? EXIT_DONE : verb_fail(&e);
     }

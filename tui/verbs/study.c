@@ -11,6 +11,7 @@
 #include "engine/base/file.h"
 #include "engine/eval/compare.h"
 #include "engine/eval/study_table.h"
+#include "tui/safe_text.h"
 #include "tui/signals.h"
 #include "tui/verbs.h"
 #include "views/format.h"
@@ -33,7 +34,7 @@ struct progress {
 };
 
 static void clear_line(struct progress *p) {
-    if (p->line_open) fputs("\r\033[K", stderr);
+    if (p->line_open) safe_clear_line(stderr);
     p->line_open = false;
 }
 
@@ -54,8 +55,7 @@ static void show_status(struct progress *p, const struct study *s) {
     char text[1024];
     if (!p->live) return;
     status_text(s, text, sizeof text);
-    fprintf(stderr, "\r%.79s\033[K", text); /* cut: a wrapped line could not be rewritten */
-    fflush(stderr);
+    safe_live_line(stderr, text);
     p->line_open = true;
 }
 
@@ -65,13 +65,13 @@ static void on_change(void *ctx, const struct study *s, const struct study_job *
     clear_line(p);
     status_text(s, text, sizeof text);
     if (j->state == JOB_FAILED)
-        fprintf(stderr, "pbkd: %s failed: %s (%s/%s.log)\n", j->name, j->why.msg, s->out, j->name);
+        safe_printf(stderr, "pbkd: %s failed: %s (%s/%s.log)\n", j->name, j->why.msg, s->out, j->name);
     else if (j->state == JOB_DONE)
-        fprintf(stderr, "%s done in %s; %s\n", j->name, format_duration(j->seconds).s, text);
+        safe_printf(stderr, "%s done in %s; %s\n", j->name, format_duration(j->seconds).s, text);
     else if (j->stopped)
-        fprintf(stderr, "%s stopped\n", j->name);
+        safe_printf(stderr, "%s stopped\n", j->name);
     else if (!p->live)
-        fprintf(stderr, "%s %s; %s\n", j->name, j->resume ? "goes on" : "started", text);
+        safe_printf(stderr, "%s %s; %s\n", j->name, j->resume ? "goes on" : "started", text);
     show_status(p, s);
 }
 
@@ -81,8 +81,8 @@ static void on_turn(void *ctx, struct study *s) {
     if (news.n_stops > p->n_stops) {
         clear_line(p);
         if (p->n_stops == 0)
-            fprintf(stderr, "pbkd: SIG%s: the runs write checkpoints (once more to leave without)\n",
-                    signal_short_name(news.stop));
+            safe_printf(stderr, "pbkd: SIG%s: the runs write checkpoints (once more to leave without)\n",
+                        signal_short_name(news.stop));
         p->stop = news.stop;
         p->n_stops = news.n_stops;
         study_stop(s);
@@ -125,7 +125,7 @@ static void print_outputs(const struct study_table *t, bool ascii) {
     study_table_text(t, page_columns(), &b);
     strbuf_putc(&b, '\n');
     study_figure_text(t, page_columns(), utf8, &b);
-    fputs(strbuf_str(&b), stdout);
+    safe_lines(stdout, strbuf_str(&b));
     strbuf_free(&b);
 }
 
@@ -138,7 +138,7 @@ static int conclude(const struct study *s, bool ascii) {
     bool ok = write_outputs(s, t, &e);
     study_table_free(t);
     if (!ok) return verb_fail(&e);
-    fprintf(stderr, "pbkd: table.txt, table.csv, table.json and figure.svg are in %s\n", s->out);
+    safe_printf(stderr, "pbkd: table.txt, table.csv, table.json and figure.svg are in %s\n", s->out);
     const int failed = study_count(s, JOB_FAILED);
     if (failed) {
         err_set(&e, "%d of %d runs failed; the same command tries them again", failed, s->n_jobs);
@@ -179,14 +179,14 @@ int verb_study(const struct args *a) {
     signals_install();
     signals_install_terminal();
     const int there = study_count(s, JOB_DONE);
-    fprintf(stderr, "study %s: %d runs in %s, %d there already, %d thread%s each\n", s->kind->name, s->n_jobs, s->out,
-            there, s->threads, s->threads > 1 ? "s" : "");
+    safe_printf(stderr, "study %s: %d runs in %s, %d there already, %d thread%s each\n", s->kind->name, s->n_jobs,
+                s->out, there, s->threads, s->threads > 1 ? "s" : "");
     study_run(s, &(struct study_watch){.fd = signals_fd(), .turn = on_turn, .changed = on_change, .ctx = &p});
     clear_line(&p);
     int code;
     if (p.stop) {
-        fprintf(stderr, "pbkd: stopped after %d of %d runs; the same command goes on from here\n",
-                study_count(s, JOB_DONE), s->n_jobs);
+        safe_printf(stderr, "pbkd: stopped after %d of %d runs; the same command goes on from here\n",
+                    study_count(s, JOB_DONE), s->n_jobs);
         code = 128 + p.stop;
     } else {
         code = conclude(s, args_given(a, "--ascii"));
@@ -205,7 +205,10 @@ int verb_compare(const struct args *a) {
         compare_json(c, &b);
     else
         compare_text(c, page_columns(), &b);
-    fputs(strbuf_str(&b), stdout);
+    if (args_given(a, "--json"))
+        safe_json(stdout, strbuf_str(&b));
+    else
+        safe_lines(stdout, strbuf_str(&b));
     strbuf_free(&b);
     compare_free(c);
     return EXIT_DONE;

@@ -10,6 +10,7 @@
 #include "engine/math/parallel.h"
 #include "engine/model/model_io.h"
 #include "tui/signals.h"
+#include "tui/safe_text.h"
 #include "tui/verbs.h"
 
 uint32_t verb_save_type(const struct args *a) {
@@ -33,8 +34,13 @@ static void show_progress(void *ctx, int step, int n_steps, double loss, double 
     if (p->shown > 0 && now - p->shown < every && step < n_steps) return;
     p->shown = now;
     const double left = step > 0 ? (now - p->start) / step * (n_steps - step) : 0.0;
-    fprintf(stderr, "%sstep %d/%d  loss %.4f nats/token  %.0f tok/s  eta %d:%02d%s", p->live ? "\r" : "", step, n_steps,
-            loss, tokens_per_second, (int)left / 60, (int)left % 60, p->live ? "\033[K" : "\n");
+    char text[120];
+    snprintf(text, sizeof text, "step %d/%d  loss %.4f nats/token  %.0f tok/s  eta %d:%02d", step, n_steps, loss,
+             tokens_per_second, (int)left / 60, (int)left % 60);
+    if (p->live)
+        safe_live_line(stderr, text);
+    else
+        safe_printf(stderr, "%s\n", text);
 }
 
 static bool go_on(void *ctx) {
@@ -60,13 +66,13 @@ static int train(struct sft_job *job, const struct args *a) {
     struct err e = {0};
     const bool ok = sft_train_file(job, show_progress, &p, &e);
     parallel_shutdown();
-    if (p.live && p.shown > 0) fputc('\n', stderr);
+    if (p.live && p.shown > 0) safe_printf(stderr, "\n");
     if (signals_stop()) {
-        fputs("pbkd: stopped; nothing was saved\n", stderr);
+        safe_printf(stderr, "pbkd: stopped; nothing was saved\n");
         return 128 + signals_read().stop;
     }
     if (!ok) return verb_fail(&e);
-    fprintf(stderr, "pbkd: %s written\n", job->out_path);
+    safe_printf(stderr, "pbkd: %s written\n", job->out_path);
     return EXIT_DONE;
 }
 
@@ -151,8 +157,8 @@ int verb_init_student(const struct args *a) {
     model_free(teacher);
     ok = student && model_save(student, t, args_text(a, "-o"), verb_save_type(a), &e);
     if (ok)
-        fprintf(stderr, "pbkd: %s written: %d layers, %.1f million parameters\n", args_text(a, "-o"),
-                student->cfg.n_layer, (double)student->n_params / 1e6);
+        safe_printf(stderr, "pbkd: %s written: %d layers, %.1f million parameters\n", args_text(a, "-o"),
+                    student->cfg.n_layer, (double)student->n_params / 1e6);
     model_free(student);
     tokenizer_free(t);
     return ok ? EXIT_DONE : verb_fail(&e);
