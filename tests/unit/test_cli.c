@@ -96,6 +96,18 @@ static void wrong_args_are_named(void **state) {
     assert_string_equal(e.msg, "-o is given twice");
 }
 
+static void required_args_are_asked_for(void **state) {
+    (void)state;
+    static const struct arg_spec spec[] = {{"--data", "FILE", ARG_TEXT, 0, 0, ARG_REQUIRED, "a file"}, {0}};
+    char *const help[] = {"--help", NULL};
+    struct args a;
+    struct err e = {0};
+    assert_false(args_parse(&a, spec, 0, 0, help, &e));
+    assert_string_equal(e.msg, "--data is missing");
+    assert_true(args_parse(&a, spec, 0, 1, help, &e));
+    assert_true(a.help);
+}
+
 static void too_long_lists_are_refused(void **state) {
     (void)state;
     const char *words[2 * ARGS_LIST_MAX + 2];
@@ -128,13 +140,13 @@ static void verbs_are_found(void **state) {
 /* Every row of every verb: what the parser and the help rely on. */
 static void verb_table_is_whole(void **state) {
     (void)state;
-    assert_string_equal(VERBS[0].name, "");
+    assert_string_equal(VERBS[0]->name, "");
     for (int i = 0; i < N_VERBS; i++) {
-        const struct verb *v = &VERBS[i];
+        const struct verb *v = VERBS[i];
         assert_non_null(v->run);
         assert_true(v->help[0] && v->details[0]);
         assert_true(v->max_positional <= ARGS_POSITIONAL_MAX);
-        for (int k = 0; k < i; k++) assert_string_not_equal(v->name, VERBS[k].name);
+        for (int k = 0; k < i; k++) assert_string_not_equal(v->name, VERBS[k]->name);
         int n = 0;
         for (const struct arg_spec *s = v->args; s->name; s++, n++) {
             assert_int_equal(s->name[0], '-');
@@ -143,11 +155,13 @@ static void verb_table_is_whole(void **state) {
             if (s->type == ARG_INT || s->type == ARG_REAL) assert_true(s->min < s->max);
             for (const struct arg_spec *t = v->args; t != s; t++) assert_string_not_equal(s->name, t->name);
             if (!s->fallback) continue;
+            if (s->fallback == ARG_REQUIRED) continue;
             /* A fallback must pass its own check. */
+            const struct arg_spec alone[] = {*s, {0}};
             struct args a;
             struct err e = {0};
             char *const argv[] = {(char *)(uintptr_t)s->name, (char *)(uintptr_t)s->fallback};
-            assert_true(args_parse(&a, v->args, 0, 2, argv, &e));
+            assert_true(args_parse(&a, alone, 0, 2, argv, &e));
         }
         assert_true(n < ARGS_MAX);
     }
@@ -310,6 +324,7 @@ int main(void) {
         cmocka_unit_test(args_are_read),
         cmocka_unit_test(args_fall_back),
         cmocka_unit_test(wrong_args_are_named),
+        cmocka_unit_test(required_args_are_asked_for),
         cmocka_unit_test(too_long_lists_are_refused),
         cmocka_unit_test(verbs_are_found),
         cmocka_unit_test(verb_table_is_whole),

@@ -171,10 +171,10 @@ static void verbs_table(struct strbuf *b) {
     head(b, "| command | what it does |", 2);
     for (int i = 0; i < N_VERBS; i++) {
         char text[128];
-        synopsis(&VERBS[i], text, sizeof text);
+        synopsis(VERBS[i], text, sizeof text);
         start_row(b);
         code_cell(b, text);
-        cell(b, VERBS[i].help);
+        cell(b, VERBS[i]->help);
         strbuf_puts(b, "\n");
     }
 }
@@ -193,7 +193,7 @@ static void argument_rows(struct strbuf *b, const struct arg_spec *args) {
 
 static void arguments_tables(struct strbuf *b) {
     for (int i = 0; i < N_VERBS; i++) {
-        const struct verb *v = &VERBS[i];
+        const struct verb *v = VERBS[i];
         char text[128];
         synopsis(v, text, sizeof text);
         strbuf_printf(b, "%s### `%s`\n\n%s\n", i ? "\n" : "", text, v->details);

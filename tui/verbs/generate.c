@@ -154,8 +154,7 @@ static bool run_to_file(struct job *j, const char *path, bool *stopped, struct e
     return false;
 }
 
-int verb_generate(const struct args *a) {
-    if (!args_given(a, "--model")) return verb_usage("generate", "--model is missing");
+static int answer(const struct args *a) {
     if (args_given(a, "--prompt") == args_given(a, "--prompts"))
         return verb_usage("generate", "exactly one of --prompt and --prompts is needed");
     signals_install();
@@ -169,3 +168,24 @@ int verb_generate(const struct args *a) {
     if (stopped) return 128 + signals_read().stop;
     return ok ? EXIT_DONE : verb_fail(&e);
 }
+
+static const struct arg_spec ARGS[] = {
+    {"--model", "M.gguf", ARG_TEXT, 0, 0, ARG_REQUIRED, "the model"},
+    {"--prompt", "TEXT", ARG_TEXT, 0, 0, NULL, "one prompt; its answer is printed as text, control characters shown"},
+    {"--prompts", "FILE.jsonl", ARG_TEXT, 0, 0, NULL,
+     "lines of {\"prompt\"}; prints lines of {\"prompt\", \"response\"}"},
+    {"--max-new-tokens", "N", ARG_INT, 1, 1000000, "256", "an answer is cut here"},
+    {"--temperature", "T", ARG_REAL, 0, 100, "0", "sampling temperature; 0 takes the likeliest token"},
+    {"--seed", "N", ARG_INT, 0, 2147483647, "1", "seed of the sampling"},
+    {"--raw", NULL, ARG_FLAG, 0, 0, NULL, "no chat template: the prompt and a newline"},
+    THREADS_ARG,
+    {"-o", "FILE.jsonl", ARG_TEXT, 0, 0, NULL, "write to a file instead of standard output"},
+    {0}};
+const struct verb verb_generate = {
+    .name = "generate",
+    .arguments = "",
+    .help = "answer prompts with a model",
+    .details = "Prompts are answered in batches. The chat template is recognised from the model file.",
+    .args = ARGS,
+    .run = answer,
+};

@@ -50,7 +50,7 @@ static void print_tensors(const struct gguf *g) {
     }
 }
 
-int verb_info(const struct args *a) {
+static int info(const struct args *a) {
     if (a->n_positional != 1) return verb_usage("info", "a model file is needed");
     struct err e = {0};
     struct gguf *g = gguf_open(a->positional[0], &e);
@@ -67,3 +67,14 @@ int verb_info(const struct args *a) {
     gguf_close(g);
     return EXIT_DONE;
 }
+
+static const struct arg_spec ARGS[] = {{0}};
+const struct verb verb_info = {
+    .name = "info",
+    .arguments = "M.gguf",
+    .max_positional = 1,
+    .help = "show what a model file holds",
+    .details = "Configuration, metadata and tensors by type.",
+    .args = ARGS,
+    .run = info,
+};

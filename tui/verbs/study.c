@@ -157,7 +157,7 @@ static int unknown_kind(const char *kind) {
     return code;
 }
 
-int verb_study(const struct args *a) {
+static int run_study(const struct args *a) {
     struct err e = {0};
     if (a->n_positional != 2) return verb_usage("study", "a kind and a configuration file are needed");
     if (!study_find(a->positional[0])) return unknown_kind(a->positional[0]);
@@ -195,7 +195,29 @@ int verb_study(const struct args *a) {
     return code;
 }
 
-int verb_compare(const struct args *a) {
+#define KIND_HELP(id, name, help, x_title, note) " " name ": " help ";"
+static const struct arg_spec STUDY_ARGS[] = {
+    {"--seeds", "N", ARG_INT, 1, 1000, "3", "runs of each variant, on seeds from the configuration's on"},
+    {"--jobs", "N", ARG_INT, 1, 64, "1", "runs at the same time; they share the threads"},
+    {"--variants", "LIST", ARG_TEXT, 0, 0, NULL,
+     "only these of the kind, with commas between them (default: all); a later call with others adds to the study"},
+    {"--out", "DIR", ARG_TEXT, 0, 0, NULL, "folder of the study (default: runs/study-KIND-HASH)"},
+    SET_ARG,
+    ASCII_ARG,
+    {0}};
+const struct verb verb_study = {
+    .name = "study",
+    .arguments = "KIND CONFIG.json",
+    .max_positional = 2,
+    .help = "run variants of a configuration over seeds: table, intervals, figure",
+    .details = "Kinds:" STUDY_KINDS(
+        KIND_HELP) " each variant and seed is a run of its own under DIR. What is done is not run again, what was cut "
+                   "off goes on. The exit status is 1 when a run failed, or when sanity says no.",
+    .args = STUDY_ARGS,
+    .run = run_study,
+};
+
+static int compare_runs(const struct args *a) {
     if (a->n_positional < 2) return verb_usage("compare", "the folders of two or more runs are needed");
     struct err e = {0};
     struct compare *c = compare_read(a->positional, a->n_positional, &e);
@@ -213,3 +235,15 @@ int verb_compare(const struct args *a) {
     compare_free(c);
     return EXIT_DONE;
 }
+
+static const struct arg_spec COMPARE_ARGS[] = {JSON_ARG, {0}};
+const struct verb verb_compare = {
+    .name = "compare",
+    .arguments = "RUN RUN...",
+    .max_positional = ARGS_POSITIONAL_MAX,
+    .help = "show runs beside each other: accuracy, gap, options that differ",
+    .details = "Runs that answered the same held-out prompts are compared with the first one prompt by prompt. Reads "
+               "run.db only.",
+    .args = COMPARE_ARGS,
+    .run = compare_runs,
+};
