@@ -37,7 +37,8 @@ struct verb {
     X(prefs_export)                                                                                                    \
     X(export)                                                                                                          \
     X(study)                                                                                                           \
-    X(compare)
+    X(compare)                                                                                                         \
+    X(manual)
 #define X(id) extern const struct verb verb_##id;
 VERB_ROWS(X)
 #undef X
@@ -59,7 +60,7 @@ int verb_usage(const char *verb, const char *fmt, ...) __attribute__((format(pri
 /* Flags that several verbs have, as rows of their tables. */
 /* clang-format off */
 #define SET_ARG {"--set", "NAME=VALUE", ARG_LIST, 0, 0, NULL, \
-                 "set an option; may be repeated (names: the manual's option table)"}
+                 "set an option; may be repeated (`pbkd manual` lists them)"}
 #define SEED_ARG(text) {"--seed", "N", ARG_INT, 0, 2147483647, NULL, text}
 #define THREADS_ARG {"--threads", "N", ARG_INT, 0, 64, "0", "computing threads, 0 = one per processor"}
 #define TYPE_ARG {"--type", "f32|f16|bf16|q8_0", ARG_CHOICE, 0, 0, "f32", "how matrices are stored in the output"}

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -249,12 +250,27 @@ def test_full_disk(world):
 def test_help(world):
     top = world.run(["--help"]).stdout
     assert world.run(["--version"]).stdout.startswith("pbkd ")
-    for verb in ("demo", "run", "pretrain", "sft", "init-student", "generate", "info", "prefs stats", "prefs export", "export"):
+    for verb in ("demo", "run", "pretrain", "sft", "init-student", "generate", "info", "prefs stats", "prefs export", "export",
+                 "study", "compare", "manual"):
         assert "pbkd " + verb in top
         text = world.run(verb.split() + ["--help"]).stdout
         assert text.startswith("usage: pbkd " + verb)
     assert "--max-new-tokens" in world.run(["generate", "--help"]).stdout
     assert max(len(line) for line in top.split("\n")) <= 110
+
+
+def test_manual(world):
+    """What the two files hold is compared in tests/unit/test_manual.c; here: the program prints them, groff takes it."""
+    for flags, path in ((["--man"], "docs/pbkd.1"), (["--markdown"], "MANUAL.md"), ([], "MANUAL.md")):
+        text = world.run(["manual"] + flags).stdout
+        with open(os.path.join(ptylib.ROOT, path), encoding="utf-8") as f:
+            assert text in f.read(), "pbkd manual %s is not what %s has" % (" ".join(flags), path)
+    p = world.try_run(["manual", "--man", "--markdown"])
+    assert p.returncode == 2 and "choose one" in p.stderr, p.stderr
+    if shutil.which("groff"):
+        p = subprocess.run(["groff", "-man", "-ww", "-z", os.path.join(ptylib.ROOT, "docs", "pbkd.1")],
+                           stderr=subprocess.PIPE, universal_newlines=True)
+        assert p.returncode == 0 and not p.stderr, p.stderr
 
 
 def test_generate(world):
@@ -366,5 +382,5 @@ def test_first_frame_and_keys(world):
 if __name__ == "__main__":
     ptylib.main([test_headless_result, test_no_terminal_means_headless, test_facts_without_a_screen, test_dumb_terminal,
                  test_unknown_terminal, test_signals, test_closed_pipe, test_resume_is_exact, test_wrong_usage,
-                 test_failures, test_hostile_text, test_one_way_out, test_full_disk, test_help, test_generate, test_training_verbs, test_training_interrupted,
+                 test_failures, test_hostile_text, test_one_way_out, test_full_disk, test_help, test_manual, test_generate, test_training_verbs, test_training_interrupted,
                  test_preferences, test_sample_data_elsewhere, test_first_frame_and_keys])
