@@ -110,19 +110,21 @@ sample-models: sample-data all ## train the models of TASK again (arithmetic: ha
 
 SHARE := $(DESTDIR)$(PREFIX)/share/pbkd
 DOC   := $(DESTDIR)$(PREFIX)/share/doc/pbkd
+MAN   := $(DESTDIR)$(PREFIX)/share/man/man1
 install: all ## install under PREFIX (/usr/local), staged under DESTDIR
-	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE) $(DOC)
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE) $(DOC) $(MAN)
 	install -m 755 pbkd $(DESTDIR)$(PREFIX)/bin/pbkd
 	@# Only what git would track of the sample data: no generators, no bulk pre-training rows.
 	@find sample_data -type f ! -name '*.[ch]' ! -name 'pretrain.jsonl' ! -name 'formulas.jsonl' | while read -r f; do \
 	    install -d "$(SHARE)/$$(dirname "$$f")" && install -m 644 "$$f" "$(SHARE)/$$f" || exit 1; done
 	install -m 644 $(wildcard MANUAL.md README.md LICENSE) $(DOC)/
+	install -m 644 docs/pbkd.1 $(MAN)/pbkd.1
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/pbkd
+	rm -f $(DESTDIR)$(PREFIX)/bin/pbkd $(MAN)/pbkd.1
 	rm -rf $(SHARE) $(DOC)
 
-manual-tables: ## write the manual's tables again from the tables in the source
+manual-tables: ## write MANUAL.md's reference and docs/pbkd.1 again from the tables in the source
 	+@$(DEPS) test && $(AGAIN) VARIANT=$(TEST_VARIANT) build/$(TEST_VARIANT)/tests/unit/test_manual
 	@UPDATE_MANUAL=1 build/$(TEST_VARIANT)/tests/unit/test_manual >/dev/null
 

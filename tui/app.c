@@ -18,6 +18,7 @@
 #include "engine/base/mem.h"
 #include "tui/app_private.h"
 #include "tui/commands.h"
+#include "tui/safe_text.h"
 #include "tui/signals.h"
 #include "tui/verbs.h"
 
@@ -272,9 +273,9 @@ static int finish(struct app *app) {
     if (!ok)
         verb_fail(&e);
     else if (app->session && app->leaving && !app->discard)
-        fprintf(stderr, "pbkd: stopped; go on with: pbkd run --resume --run-dir %s\n", app->run_path);
+        safe_printf(stderr, "pbkd: stopped; go on with: pbkd run --resume --run-dir %s\n", app->run_path);
     else if (app->session && !app->discard)
-        fprintf(stderr, "pbkd: the run is in %s\n", app->run_path);
+        safe_printf(stderr, "pbkd: the run is in %s\n", app->run_path);
     if (app->stop_signal) return 128 + app->stop_signal;
     return ok ? EXIT_DONE : EXIT_FAILED;
 }

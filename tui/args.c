@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char ARG_REQUIRED[] = "required";
+
 bool parse_number(const char *text, bool whole, double min, double max, const char *what, double *out, struct err *e) {
     char *end;
     errno = 0;
@@ -86,6 +88,8 @@ bool args_parse(struct args *a, const struct arg_spec *spec, int max_positional,
             a->positional[a->n_positional++] = argv[i];
         }
     }
+    for (int i = 0; spec[i].name; i++)
+        if (spec[i].fallback == ARG_REQUIRED && !a->value[i].given) return err_set(e, "%s is missing", spec[i].name);
     return true;
 }
 

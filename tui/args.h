@@ -12,9 +12,12 @@ struct arg_spec {      /* a table of these ends with name NULL */
     const char *value; /* what stands for its value in help: "N"; NULL for flags; for ARG_CHOICE "a|b|c" */
     enum arg_type type;
     double min, max;
-    const char *fallback; /* value when it is not given; NULL: none */
+    const char *fallback; /* value when it is not given; NULL: none; ARG_REQUIRED: it must be given */
     const char *help;
 };
+
+/* Told apart by its address; reads as a default does in help. */
+extern const char ARG_REQUIRED[];
 
 #define ARGS_MAX 24
 #define ARGS_LIST_MAX 64
@@ -35,7 +38,8 @@ struct args {
 };
 
 /* Read argv[0..argc) (after the verb). Options take their value as the next word or after '='; "--" ends options; a
- * word given twice, unknown, without its value or out of bounds is an error. Strings are borrowed from argv. */
+ * word given twice, unknown, without its value or out of bounds is an error, and so is a required one that is missing.
+ * Strings are borrowed from argv. */
 bool args_parse(struct args *a, const struct arg_spec *spec, int max_positional, int argc, char *const *argv,
                 struct err *e);
 

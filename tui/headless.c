@@ -33,17 +33,14 @@ struct headless {
 };
 
 static void clear_line(struct headless *h) {
-    if (h->line_open) fputs("\r\033[K", stderr);
+    if (h->line_open) safe_clear_line(stderr);
     h->line_open = false;
 }
 
 static void print_log(struct headless *h, const struct log_line *l) {
     static const char *const mark[] = {"", "warning: ", "error: "};
-    struct strbuf b = {0};
-    safe_text(&b, l->text, strlen(l->text), true);
     clear_line(h);
-    printf("[%lld] %s%s\n", (long long)l->tick, mark[l->level], strbuf_str(&b));
-    strbuf_free(&b);
+    safe_printf(stdout, "[%lld] %s%s\n", (long long)l->tick, mark[l->level], l->text);
 }
 
 /* Log lines have no numbers: what is new is what stands after the last printed one. */
@@ -68,8 +65,8 @@ static void print_phase(struct headless *h, const struct snapshot *s) {
     h->phase = phase;
     h->iteration = s->iteration;
     clear_line(h);
-    printf("[%lld] t %d/%d %s\n", (long long)s->tick, s->iteration, s->options.iterations,
-           phase == PHASE_ASCENT ? "game" : run_phase_name(s->phase));
+    safe_printf(stdout, "[%lld] t %d/%d %s\n", (long long)s->tick, s->iteration, s->options.iterations,
+                phase == PHASE_ASCENT ? "game" : run_phase_name(s->phase));
 }
 
 static double newest(const struct snapshot *s, enum series_id id) {
@@ -97,21 +94,14 @@ static void print_status(struct headless *h, const struct snapshot *s) {
     const double now = clock_seconds();
     if (now < h->next_status) return;
     h->next_status = now + (h->live ? 0.2 : 30.0);
-    struct strbuf text = {0}, b = {0};
+    struct strbuf text = {0};
     status_text(&text, s);
-    safe_text(&b, strbuf_str(&text), text.len, true);
-    if (h->live) {
-        /* Cut rather than wrapped: a wrapped line could not be rewritten. */
-        size_t n = b.len <= 79 ? b.len : 76;
-        while (n > 0 && n < b.len && ((unsigned char)b.s[n] & 0xC0) == 0x80) n--;
-        fprintf(stderr, "\r%.*s%s\033[K", (int)n, strbuf_str(&b), n < b.len ? "..." : "");
-        fflush(stderr);
-        h->line_open = true;
-    } else {
-        fprintf(stderr, "%s\n", strbuf_str(&b));
-    }
+    if (h->live)
+        safe_live_line(stderr, strbuf_str(&text));
+    else
+        safe_printf(stderr, "%s\n", strbuf_str(&text));
+    h->line_open = h->live;
     strbuf_free(&text);
-    strbuf_free(&b);
 }
 
 static void report(struct headless *h) {
@@ -132,13 +122,14 @@ static void take_signals(struct headless *h) {
     if (!news.stop) return;
     if (news.n_stops > 1) {
         clear_line(h);
-        fputs("pbkd: left without a new checkpoint\n", stderr);
+        safe_printf(stderr, "pbkd: left without a new checkpoint\n");
         _exit(128 + news.stop);
     }
     if (h->stop) return;
     h->stop = news.stop;
     clear_line(h);
-    fprintf(stderr, "pbkd: SIG%s: writing a checkpoint (once more to leave without)\n", signal_short_name(news.stop));
+    safe_printf(stderr, "pbkd: SIG%s: writing a checkpoint (once more to leave without)\n",
+                signal_short_name(news.stop));
     session_interrupt(h->session);
 }
 
@@ -148,15 +139,15 @@ static int end(struct headless *h) {
     struct err e = {0};
     session_finish(h->session, &ok, &json, &e);
     clear_line(h);
-    if (json) puts(json);
+    if (json) safe_json(stdout, json);
     free(json);
     if (!ok) {
         verb_fail(&e);
         return h->stop ? 128 + h->stop : EXIT_FAILED;
     }
     if (h->stop || h->broken)
-        fprintf(stderr, "pbkd: %s; go on with: pbkd run --resume --run-dir %s\n",
-                h->stop ? "stopped" : "standard output was closed", h->run_path);
+        safe_printf(stderr, "pbkd: %s; go on with: pbkd run --resume --run-dir %s\n",
+                    h->stop ? "stopped" : "standard output was closed", h->run_path);
     if (h->stop) return 128 + h->stop;
     return h->broken ? 128 + SIGPIPE : EXIT_DONE;
 }

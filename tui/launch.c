@@ -10,6 +10,7 @@
 #include "engine/base/file.h"
 #include "tui/app.h"
 #include "tui/headless.h"
+#include "tui/safe_text.h"
 #include "tui/signals.h"
 #include "tui/terminal.h"
 #include "tui/verbs.h"
@@ -31,7 +32,7 @@ int launch_run(struct launch *l) {
     const char *why;
     signals_install();
     if (!l->headless && launch_has_screen(&why)) return app_run(&l->session, l->ascii);
-    if (!l->headless) fprintf(stderr, "pbkd: %s: running as text\n", why);
+    if (!l->headless) safe_printf(stderr, "pbkd: %s: running as text\n", why);
     l->session.headless = true;
     return headless_run(&l->session);
 }

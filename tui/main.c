@@ -1,8 +1,11 @@
 /* Entry point: the locale, then the table of verbs. Numbers keep the C locale, because files and options use a point in
  * every language. */
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "tui/safe_text.h"
 #include "tui/verbs.h"
 
 int main(int argc, char **argv) {
@@ -11,7 +14,7 @@ int main(int argc, char **argv) {
     const int code = verbs_main(argc, argv);
     /* A full disk or a closed pipe behind standard output must not look like success. */
     if (fflush(stdout) != 0 && code == EXIT_DONE) {
-        perror("pbkd: standard output");
+        safe_printf(stderr, "pbkd: standard output: %s\n", strerror(errno));
         return EXIT_FAILED;
     }
     return code;

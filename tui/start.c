@@ -45,19 +45,14 @@ static void draw_models(struct area a, int row) {
 void start_print(FILE *out) {
     glob_t g;
     find_models(&g);
-    fputs("There is no run under runs/ yet.\n\n"
-          "  pbkd demo              the built-in game, a small teacher and a smaller student on arithmetic\n"
-          "  pbkd run CONFIG.json   start from a configuration file\n"
-          "  pbkd --help            every command\n\n"
-          "models:\n",
-          out);
-    if (g.gl_pathc == 0) fputs("  " NO_MODELS "\n", out);
-    for (size_t i = 0; i < g.gl_pathc; i++) {
-        struct strbuf b = {0};
-        safe_text(&b, g.gl_pathv[i], strlen(g.gl_pathv[i]), true);
-        fprintf(out, "  %s  %.1f MiB\n", strbuf_str(&b), mebibytes(g.gl_pathv[i]));
-        strbuf_free(&b);
-    }
+    safe_lines(out, "There is no run under runs/ yet.\n\n"
+                    "  pbkd demo              the built-in game, a small teacher and a smaller student on arithmetic\n"
+                    "  pbkd run CONFIG.json   start from a configuration file\n"
+                    "  pbkd --help            every command\n\n"
+                    "models:\n");
+    if (g.gl_pathc == 0) safe_printf(out, "  " NO_MODELS "\n");
+    for (size_t i = 0; i < g.gl_pathc; i++)
+        safe_printf(out, "  %s  %.1f MiB\n", g.gl_pathv[i], mebibytes(g.gl_pathv[i]));
     globfree(&g);
 }
 

@@ -1,4 +1,5 @@
-/* The command line's verbs, one table: dispatch, --help, VERB --help and the manual's chapter come from it. */
+/* The command line's verbs, one table: dispatch, --help, VERB --help and the manual's chapter come from it. To add a verb
+ * add its row to VERB_ROWS and a file under tui/verbs/ that defines it, flags and all; nothing else knows verbs. */
 #ifndef PBKD_TUI_VERBS_H
 #define PBKD_TUI_VERBS_H
 
@@ -21,7 +22,27 @@ struct verb {
     const struct arg_spec *args;
     int (*run)(const struct args *a); /* returns the exit code; messages are its own */
 };
-extern const struct verb VERBS[];
+
+/* In the order of --help; the first is what `pbkd` alone does. Row X(id) is `const struct verb verb_id` in tui/verbs/. */
+#define VERB_ROWS(X)                                                                                                   \
+    X(workbench)                                                                                                       \
+    X(demo)                                                                                                            \
+    X(run)                                                                                                             \
+    X(pretrain)                                                                                                        \
+    X(sft)                                                                                                             \
+    X(init_student)                                                                                                    \
+    X(generate)                                                                                                        \
+    X(info)                                                                                                            \
+    X(prefs_stats)                                                                                                     \
+    X(prefs_export)                                                                                                    \
+    X(export)                                                                                                          \
+    X(study)                                                                                                           \
+    X(compare)                                                                                                         \
+    X(manual)
+#define X(id) extern const struct verb verb_##id;
+VERB_ROWS(X)
+#undef X
+extern const struct verb *const VERBS[];
 extern const int N_VERBS;
 
 /* The verb that argv[1..] names (the longest match of one or two words), *used gets the number of words; NULL when it
@@ -36,22 +57,18 @@ int verbs_main(int argc, char **argv);
 int verb_fail(const struct err *e);
 int verb_usage(const char *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The value of --type, as enum quant_type. */
-uint32_t verb_save_type(const struct args *a);
+/* Flags that several verbs have, as rows of their tables. */
+/* clang-format off */
+#define SET_ARG {"--set", "NAME=VALUE", ARG_LIST, 0, 0, NULL, \
+                 "set an option; may be repeated (`pbkd manual` lists them)"}
+#define SEED_ARG(text) {"--seed", "N", ARG_INT, 0, 2147483647, NULL, text}
+#define THREADS_ARG {"--threads", "N", ARG_INT, 0, 64, "0", "computing threads, 0 = one per processor"}
+#define TYPE_ARG {"--type", "f32|f16|bf16|q8_0", ARG_CHOICE, 0, 0, "f32", "how matrices are stored in the output"}
+#define ASCII_ARG {"--ascii", NULL, ARG_FLAG, 0, 0, NULL, "draw with ASCII characters only"}
+#define JSON_ARG {"--json", NULL, ARG_FLAG, 0, 0, NULL, "one JSON object instead of text"}
+/* clang-format on */
 
-/* tui/verbs: the run functions. */
-int verb_workbench(const struct args *a);
-int verb_demo(const struct args *a);
-int verb_run(const struct args *a);
-int verb_pretrain(const struct args *a);
-int verb_sft(const struct args *a);
-int verb_init_student(const struct args *a);
-int verb_generate(const struct args *a);
-int verb_info(const struct args *a);
-int verb_prefs_stats(const struct args *a);
-int verb_prefs_export(const struct args *a);
-int verb_export(const struct args *a);
-int verb_study(const struct args *a);
-int verb_compare(const struct args *a);
+/* The value of TYPE_ARG, as enum quant_type. */
+uint32_t verb_save_type(const struct args *a);
 
 #endif

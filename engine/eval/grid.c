@@ -26,8 +26,15 @@ void grid_set(struct grid *g, int row, int col, const char *fmt, ...) {
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    struct strbuf b = {0};
+    for (const char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20) /* a name may hold a newline; a cell is one line */
+            strbuf_printf(&b, "^%c", *p ^ 0x40);
+        else
+            strbuf_putc(&b, *p);
     free(g->cell[row * g->cols + col]);
-    g->cell[row * g->cols + col] = mem_strdup(text);
+    g->cell[row * g->cols + col] = mem_strdup(strbuf_str(&b));
+    strbuf_free(&b);
 }
 
 static const char *text_at(const struct grid *g, int row, int col) {

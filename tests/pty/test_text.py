@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -164,6 +165,79 @@ def test_failures(world):
         assert good, "%r: %d %s" % (args, p.returncode, p.stderr)
     assert not os.path.exists(os.path.join(world.path, "x.gguf"))
 
+# What a hostile file or command line may hold: clear the screen, set the title, C1, bidi override and isolate, a faked
+# line, and a byte that is no UTF-8.
+HOSTILE = "\x1b[2J\x1b]0;x\x07\u009b31m\u202e\u2066\npbkd: fine"
+RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def harmless(what, p):
+    """Nothing of it arrives raw; returns both outputs."""
+    text = (p.stdout + p.stderr).decode("utf-8")  # fails on what is no UTF-8
+    assert not RAW.search(text), "%s: raw %r in:\n%r" % (what, RAW.search(text).group(), text)
+    return text
+
+
+def test_hostile_text(world):
+    """Names, values and arguments are shown, never passed to the terminal."""
+    def run(what, args, code, *texts):
+        p = subprocess.run([ptylib.PBKD] + args, cwd=world.path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, timeout=300)
+        text = harmless(what, p)
+        assert p.returncode == code, "%s: exit status %d\n%s" % (what, p.returncode, text)
+        for t in texts:
+            assert t in text, "%s: %r is missing in:\n%s" % (what, t, text)
+        assert "\npbkd: fine" not in text, "%s: a name faked a line:\n%s" % (what, text)
+        return p.stdout.decode("utf-8")
+
+    name = HOSTILE.replace("/", "")
+    bad = b"bad-\xff\x1b[2J"
+    run("unknown verb", [name], 2, "^[[2J", "<9B>", "<U+202E>", "<U+2066>", "^J")
+    run("unknown verb, no UTF-8", [bad], 2, "<FF>^[[2J")
+    run("unknown option", ["run", "--" + name], 2, "[2J")
+    run("wrong value", ["generate", "--seed", name], 2, "[2J")
+    run("wrong setting", ["run", "game.json", "--set", "beta=" + name], 2, "[2J")
+    run("unknown kind", ["study", name, "game.json"], 2, "[2J")
+    run("file that is missing", ["run", name + ".json"], 1, "[2J")
+    run("folder that is missing", ["prefs", "stats", name], 1, "[2J")
+    with open(os.path.join(world.path, "hostile.json"), "w") as f:
+        json.dump({name: 1}, f)
+    run("unknown option in a file", ["run", "hostile.json"], 1, "[2J")
+    with open(os.path.join(world.path, "teacher.gguf"), "rb") as f:
+        model = f.read()
+    with open(os.path.join(world.path, name + ".gguf"), "wb") as f:
+        f.write(model)
+    run("info", ["info", name + ".gguf"], 0, "[2J", "llama.block_count")
+    run("written file", ["init-student", "--from", "teacher.gguf", "--layers", "2", "-o", name + "2.gguf"], 0, "[2J")
+    game = json.load(open(os.path.join(world.path, "game.json")))
+    game["prompts"]["system"] = name
+    hostile_config = "hostile-\x1b[2J\u202e.json"
+    with open(os.path.join(world.path, hostile_config), "w") as f:
+        json.dump(game, f)
+    folder = os.path.join("text-hostile", "runs", "\x1b[2J\u202e\u009b")
+    out = run("run", ["run", hostile_config, "--headless", "--run-dir", folder, "--set", "iterations=1"], 0)
+    json.loads(out.strip().split("\n")[-1])
+    run("compare", ["compare", folder, folder], 0, "^[[2J", "<U+202E>")
+    world.run(["run", "game.json", "--headless", "--run-dir", "text-plain", "--set", "iterations=1"])
+    run("compare of options", ["compare", folder, "text-plain"], 0, "prompts.system", "<U+2066>^Jpbkd: fine")
+    both = json.loads(run("compare --json", ["compare", folder, "text-plain", "--json"], 0))
+    assert both["options"]["prompts.system"][0] == name, "JSON lost a value: %r" % both
+    p = subprocess.run([ptylib.PBKD], cwd=os.path.join(world.path, "text-hostile"), stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
+    assert "runs/^[[2J<U+202E><9B> (hostile-^[[2J<U+202E>.json)" in harmless("overview", p)
+
+
+def test_one_way_out(world):
+    """Only tui/safe_text.c writes to a stream."""
+    writes = re.compile(r"\b(v?f?printf|f?puts|f?putc|putchar|fwrite|perror)\(")
+    for folder, _, files in os.walk(os.path.join(ptylib.ROOT, "tui")):
+        for name in files:
+            if not name.endswith(".c") or name == "safe_text.c":
+                continue
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                for number, line in enumerate(f, 1):
+                    assert not writes.search(line), "%s:%d writes past safe_text.c: %s" % (name, number, line)
+
 
 def test_full_disk(world):
     if not os.path.exists("/dev/full"):
@@ -176,12 +250,27 @@ def test_full_disk(world):
 def test_help(world):
     top = world.run(["--help"]).stdout
     assert world.run(["--version"]).stdout.startswith("pbkd ")
-    for verb in ("demo", "run", "pretrain", "sft", "init-student", "generate", "info", "prefs stats", "prefs export", "export"):
+    for verb in ("demo", "run", "pretrain", "sft", "init-student", "generate", "info", "prefs stats", "prefs export", "export",
+                 "study", "compare", "manual"):
         assert "pbkd " + verb in top
         text = world.run(verb.split() + ["--help"]).stdout
         assert text.startswith("usage: pbkd " + verb)
     assert "--max-new-tokens" in world.run(["generate", "--help"]).stdout
     assert max(len(line) for line in top.split("\n")) <= 110
+
+
+def test_manual(world):
+    """What the two files hold is compared in tests/unit/test_manual.c; here: the program prints them, groff takes it."""
+    for flags, path in ((["--man"], "docs/pbkd.1"), (["--markdown"], "MANUAL.md"), ([], "MANUAL.md")):
+        text = world.run(["manual"] + flags).stdout
+        with open(os.path.join(ptylib.ROOT, path), encoding="utf-8") as f:
+            assert text in f.read(), "pbkd manual %s is not what %s has" % (" ".join(flags), path)
+    p = world.try_run(["manual", "--man", "--markdown"])
+    assert p.returncode == 2 and "choose one" in p.stderr, p.stderr
+    if shutil.which("groff"):
+        p = subprocess.run(["groff", "-man", "-ww", "-z", os.path.join(ptylib.ROOT, "docs", "pbkd.1")],
+                           stderr=subprocess.PIPE, universal_newlines=True)
+        assert p.returncode == 0 and not p.stderr, p.stderr
 
 
 def test_generate(world):
@@ -293,5 +382,5 @@ def test_first_frame_and_keys(world):
 if __name__ == "__main__":
     ptylib.main([test_headless_result, test_no_terminal_means_headless, test_facts_without_a_screen, test_dumb_terminal,
                  test_unknown_terminal, test_signals, test_closed_pipe, test_resume_is_exact, test_wrong_usage,
-                 test_failures, test_full_disk, test_help, test_generate, test_training_verbs, test_training_interrupted,
+                 test_failures, test_hostile_text, test_one_way_out, test_full_disk, test_help, test_manual, test_generate, test_training_verbs, test_training_interrupted,
                  test_preferences, test_sample_data_elsewhere, test_first_frame_and_keys])

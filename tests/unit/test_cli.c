@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +96,18 @@ static void wrong_args_are_named(void **state) {
     assert_string_equal(e.msg, "-o is given twice");
 }
 
+static void required_args_are_asked_for(void **state) {
+    (void)state;
+    static const struct arg_spec spec[] = {{"--data", "FILE", ARG_TEXT, 0, 0, ARG_REQUIRED, "a file"}, {0}};
+    char *const help[] = {"--help", NULL};
+    struct args a;
+    struct err e = {0};
+    assert_false(args_parse(&a, spec, 0, 0, help, &e));
+    assert_string_equal(e.msg, "--data is missing");
+    assert_true(args_parse(&a, spec, 0, 1, help, &e));
+    assert_true(a.help);
+}
+
 static void too_long_lists_are_refused(void **state) {
     (void)state;
     const char *words[2 * ARGS_LIST_MAX + 2];
@@ -127,13 +140,13 @@ static void verbs_are_found(void **state) {
 /* Every row of every verb: what the parser and the help rely on. */
 static void verb_table_is_whole(void **state) {
     (void)state;
-    assert_string_equal(VERBS[0].name, "");
+    assert_string_equal(VERBS[0]->name, "");
     for (int i = 0; i < N_VERBS; i++) {
-        const struct verb *v = &VERBS[i];
+        const struct verb *v = VERBS[i];
         assert_non_null(v->run);
         assert_true(v->help[0] && v->details[0]);
         assert_true(v->max_positional <= ARGS_POSITIONAL_MAX);
-        for (int k = 0; k < i; k++) assert_string_not_equal(v->name, VERBS[k].name);
+        for (int k = 0; k < i; k++) assert_string_not_equal(v->name, VERBS[k]->name);
         int n = 0;
         for (const struct arg_spec *s = v->args; s->name; s++, n++) {
             assert_int_equal(s->name[0], '-');
@@ -142,11 +155,13 @@ static void verb_table_is_whole(void **state) {
             if (s->type == ARG_INT || s->type == ARG_REAL) assert_true(s->min < s->max);
             for (const struct arg_spec *t = v->args; t != s; t++) assert_string_not_equal(s->name, t->name);
             if (!s->fallback) continue;
+            if (s->fallback == ARG_REQUIRED) continue;
             /* A fallback must pass its own check. */
+            const struct arg_spec alone[] = {*s, {0}};
             struct args a;
             struct err e = {0};
             char *const argv[] = {(char *)(uintptr_t)s->name, (char *)(uintptr_t)s->fallback};
-            assert_true(args_parse(&a, v->args, 0, 2, argv, &e));
+            assert_true(args_parse(&a, alone, 0, 2, argv, &e));
         }
         assert_true(n < ARGS_MAX);
     }
@@ -240,24 +255,68 @@ static void keys_are_unambiguous(void **state) {
 
 /* ---- text on its way out ---- */
 
-static void check_text(const char *in, size_t len, bool terminal, const char *expected) {
+static void check_text(const char *in, size_t len, bool keep_lines, const char *expected, int cells) {
     struct strbuf b = {0};
-    safe_text(&b, in, len, terminal);
+    assert_int_equal(safe_text(&b, in, len, keep_lines), cells);
+    assert_string_equal(strbuf_str(&b), expected);
+    strbuf_free(&b);
+}
+#define CHECK_TEXT(in, keep_lines, expected, cells) check_text(in, sizeof(in) - 1, keep_lines, expected, cells)
+
+static void text_is_made_safe(void **state) {
+    (void)state;
+    CHECK_TEXT("plain \xC3\xA9\n\t", true, "plain \xC3\xA9\n\t", 7);
+    CHECK_TEXT("a\nb\tc", false, "a^Jb^Ic", 7); /* a name cannot fake a line */
+    CHECK_TEXT("\x1b[2J\x07\x7f", true, "^[[2J^G^?", 9);
+    CHECK_TEXT("a\0b", true, "a^@b", 4);
+    CHECK_TEXT("\xC2\x9B" /* C1 */ "31m", true, "<9B>31m", 7);
+    CHECK_TEXT("\x9B\xFF\xC3", true, "<9B><FF><C3>", 12);                   /* no UTF-8 */
+    CHECK_TEXT("\xE2\x80\xAE", true, "<U+202E>", 8);                        /* bidi override */
+    CHECK_TEXT("\xE2\x81\xA6x\xE2\x81\xA9", true, "<U+2066>x<U+2069>", 17); /* bidi isolate */
+    CHECK_TEXT("\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x94\xAC", true, "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x94\xAC", 4);
+    CHECK_TEXT("", true, "", 0);
+}
+
+static void check_json(const char *in, const char *expected) {
+    struct strbuf b = {0};
+    safe_json_text(&b, in);
     assert_string_equal(strbuf_str(&b), expected);
     strbuf_free(&b);
 }
 
-static void text_is_made_safe(void **state) {
+static void json_stays_json(void **state) {
     (void)state;
-    check_text("plain \xC3\xA9\n\t", 10, true, "plain \xC3\xA9\n\t");
-    check_text("\x1b[2J\x07\x7f", 6, true, "^[[2J^G^?");
-    check_text("\xC2\x9B"
-               "31m",
-               5, true, "<9B>31m");
-    check_text("a\0b", 3, true, "a^@b");
-    check_text("\xFF\xC3", 2, false, "\xEF\xBF\xBD\xEF\xBF\xBD");
-    check_text("\x1b[", 2, false, "\x1b[");
-    check_text("", 0, true, "");
+    check_json("{\"a\":\"\xC3\xA9 \\u001b\",\n\t\"b\":[1]}", "{\"a\":\"\xC3\xA9 \\u001b\",\n\t\"b\":[1]}");
+    check_json("\"\xC2\x9B\x7f\xE2\x80\xAE\xFF\"", "\"\\u009b\\u007f\\u202e\\ufffd\"");
+    check_json("\"\xF3\xA0\x80\x81\"", "\"\\udb40\\udc01\""); /* a tag character, beyond 16 bits */
+}
+
+static void check_printed(const char *expected, void (*print)(FILE *out)) {
+    char text[400];
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    print(f);
+    rewind(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    assert_string_equal(text, expected);
+}
+
+static void write_message(FILE *out) { safe_printf(out, "\n%s: %d\n", "a\n\x1b]0;x\x07", 7); }
+static void write_newline(FILE *out) { safe_printf(out, "\n"); }
+static void write_long(FILE *out) {
+    char text[100];
+    memset(text, 'x', sizeof text);
+    memcpy(text + 70, "\xE2\x80\xAE", 3); /* a mark of 8 cells across the edge is left out as a whole */
+    text[99] = '\0';
+    safe_live_line(out, text);
+}
+
+static void messages_are_lines(void **state) {
+    (void)state;
+    check_printed("\na^J^[]0;x^G: 7\n", write_message);
+    check_printed("\n", write_newline);
+    check_printed("\rxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...\033[K", write_long);
 }
 
 int main(void) {
@@ -265,6 +324,7 @@ int main(void) {
         cmocka_unit_test(args_are_read),
         cmocka_unit_test(args_fall_back),
         cmocka_unit_test(wrong_args_are_named),
+        cmocka_unit_test(required_args_are_asked_for),
         cmocka_unit_test(too_long_lists_are_refused),
         cmocka_unit_test(verbs_are_found),
         cmocka_unit_test(verb_table_is_whole),
@@ -273,6 +333,8 @@ int main(void) {
         cmocka_unit_test(engine_commands_can_be_typed),
         cmocka_unit_test(keys_are_unambiguous),
         cmocka_unit_test(text_is_made_safe),
+        cmocka_unit_test(json_stays_json),
+        cmocka_unit_test(messages_are_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,6 @@
  * as soon as their batch is done. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -73,22 +72,22 @@ static void set_ends(struct job *j) {
 static bool write_answer(struct job *j, const char *prompt, const struct gen_output *o) {
     struct strbuf raw = {0}, text = {0};
     tokenizer_decode(j->tokenizer, o->token, (size_t)o->n, false, &raw);
-    safe_text(&text, strbuf_str(&raw), raw.len, j->as_text && isatty(fileno(j->out)));
-    bool ok;
+    valid_text(&text, strbuf_str(&raw), raw.len);
     if (j->as_text) {
-        ok = fprintf(j->out, "%s\n", strbuf_str(&text)) >= 0;
+        strbuf_putc(&text, '\n');
+        safe_lines(j->out, strbuf_str(&text));
     } else {
         cJSON *line = cJSON_CreateObject();
         cJSON_AddStringToObject(line, "prompt", prompt);
         cJSON_AddStringToObject(line, "response", strbuf_str(&text));
         char *s = cJSON_PrintUnformatted(line);
-        ok = s && fprintf(j->out, "%s\n", s) >= 0;
+        if (s) safe_json(j->out, s);
         free(s);
         cJSON_Delete(line);
     }
     strbuf_free(&raw);
     strbuf_free(&text);
-    return ok;
+    return !ferror(j->out);
 }
 
 /* Prompts first .. first+n: encode, decode together, write. */
@@ -155,8 +154,7 @@ static bool run_to_file(struct job *j, const char *path, bool *stopped, struct e
     return false;
 }
 
-int verb_generate(const struct args *a) {
-    if (!args_given(a, "--model")) return verb_usage("generate", "--model is missing");
+static int answer(const struct args *a) {
     if (args_given(a, "--prompt") == args_given(a, "--prompts"))
         return verb_usage("generate", "exactly one of --prompt and --prompts is needed");
     signals_install();
@@ -170,3 +168,24 @@ int verb_generate(const struct args *a) {
     if (stopped) return 128 + signals_read().stop;
     return ok ? EXIT_DONE : verb_fail(&e);
 }
+
+static const struct arg_spec ARGS[] = {
+    {"--model", "M.gguf", ARG_TEXT, 0, 0, ARG_REQUIRED, "the model"},
+    {"--prompt", "TEXT", ARG_TEXT, 0, 0, NULL, "one prompt; its answer is printed as text, control characters shown"},
+    {"--prompts", "FILE.jsonl", ARG_TEXT, 0, 0, NULL,
+     "lines of {\"prompt\"}; prints lines of {\"prompt\", \"response\"}"},
+    {"--max-new-tokens", "N", ARG_INT, 1, 1000000, "256", "an answer is cut here"},
+    {"--temperature", "T", ARG_REAL, 0, 100, "0", "sampling temperature; 0 takes the likeliest token"},
+    {"--seed", "N", ARG_INT, 0, 2147483647, "1", "seed of the sampling"},
+    {"--raw", NULL, ARG_FLAG, 0, 0, NULL, "no chat template: the prompt and a newline"},
+    THREADS_ARG,
+    {"-o", "FILE.jsonl", ARG_TEXT, 0, 0, NULL, "write to a file instead of standard output"},
+    {0}};
+const struct verb verb_generate = {
+    .name = "generate",
+    .arguments = "",
+    .help = "answer prompts with a model",
+    .details = "Prompts are answered in batches. The chat template is recognised from the model file.",
+    .args = ARGS,
+    .run = answer,
+};

@@ -8,18 +8,14 @@
 #include "tui/safe_text.h"
 #include "tui/verbs.h"
 
-#define N_TYPES 64
+enum { N_TYPES = 64, NAME_CELLS = 44 };
 
-/* A file can hold any bytes as text: shown, never passed to the terminal. */
+/* A column of names, as wide as they are on a terminal, and their values. */
 static void print_line(const char *name, const char *value) {
-    struct strbuf b = {0};
-    safe_text(&b, name, strlen(name), true);
-    strbuf_printf(&b, "%*s", name[0] && b.len < 44 ? (int)(44 - b.len) : 1, "");
-    safe_text(&b, value, strlen(value), true);
-    for (size_t i = 0; i < b.len; i++)
-        if (b.s[i] == '\n' || b.s[i] == '\t') b.s[i] = ' ';
-    puts(strbuf_str(&b));
-    strbuf_free(&b);
+    struct strbuf shown = {0};
+    const int cells = safe_text(&shown, name, strlen(name), false);
+    safe_printf(stdout, "%s%*s%s\n", name, cells < NAME_CELLS ? NAME_CELLS - cells : 1, "", value);
+    strbuf_free(&shown);
 }
 
 static void print_types(const struct gguf *g) {
@@ -32,17 +28,17 @@ static void print_types(const struct gguf *g) {
         count[t->type]++;
         bytes[t->type] += t->n_bytes;
     }
-    printf("\ntensors: %zu, parameters: %" PRIu64 "\n", gguf_n_tensors(g), elements);
+    safe_printf(stdout, "\ntensors: %zu, parameters: %" PRIu64 "\n", gguf_n_tensors(g), elements);
     for (uint32_t t = 0; t < N_TYPES; t++) {
         if (!count[t]) continue;
         const struct quant_info *q = quant_info(t);
-        printf("  %-8s %5zu tensors %12.1f MiB%s\n", q ? q->name : "?", count[t], (double)bytes[t] / 1048576.0,
-               q && !q->decode ? "  (cannot be decoded)" : "");
+        safe_printf(stdout, "  %-8s %5zu tensors %12.1f MiB%s\n", q ? q->name : "?", count[t],
+                    (double)bytes[t] / 1048576.0, q && !q->decode ? "  (cannot be decoded)" : "");
     }
 }
 
 static void print_tensors(const struct gguf *g) {
-    puts("");
+    safe_printf(stdout, "\n");
     for (size_t i = 0; i < gguf_n_tensors(g); i++) {
         const struct gguf_tensor *t = gguf_tensor_at(g, i);
         const struct quant_info *q = quant_info(t->type);
@@ -54,13 +50,13 @@ static void print_tensors(const struct gguf *g) {
     }
 }
 
-int verb_info(const struct args *a) {
+static int info(const struct args *a) {
     if (a->n_positional != 1) return verb_usage("info", "a model file is needed");
     struct err e = {0};
     struct gguf *g = gguf_open(a->positional[0], &e);
     if (!g) return verb_fail(&e);
-    printf("%s: GGUF version %" PRIu32 ", %.1f MiB\n\n", a->positional[0], gguf_version(g),
-           (double)gguf_file_size(g) / 1048576.0);
+    safe_printf(stdout, "%s: GGUF version %" PRIu32 ", %.1f MiB\n\n", a->positional[0], gguf_version(g),
+                (double)gguf_file_size(g) / 1048576.0);
     for (size_t i = 0; i < gguf_n_keys(g); i++) {
         char value[200];
         gguf_describe_value(g, i, value, sizeof value);
@@ -71,3 +67,14 @@ int verb_info(const struct args *a) {
     gguf_close(g);
     return EXIT_DONE;
 }
+
+static const struct arg_spec ARGS[] = {{0}};
+const struct verb verb_info = {
+    .name = "info",
+    .arguments = "M.gguf",
+    .max_positional = 1,
+    .help = "show what a model file holds",
+    .details = "Configuration, metadata and tensors by type.",
+    .args = ARGS,
+    .run = info,
+};

@@ -39,14 +39,6 @@ static long writer(const char *folder) {
     return pid;
 }
 
-/* Print text that files hold: control bytes shown, not obeyed. */
-static void print_safe(FILE *out, const char *text) {
-    struct strbuf b = {0};
-    safe_text(&b, text ? text : "", text ? strlen(text) : 0, true);
-    fputs(strbuf_str(&b), out);
-    strbuf_free(&b);
-}
-
 /* Where the run stands. Its newest checkpoint, from which a resume goes on, knows whether the game has ended. */
 static bool print_progress(FILE *out, struct db *db, const struct options *o, long pid, struct err *e) {
     int64_t tick, iteration, saved, phase;
@@ -59,15 +51,16 @@ static bool print_progress(FILE *out, struct db *db, const struct options *o, lo
         !db_get_int(db, e, &phase, -1,
                     "SELECT json_extract(state,'$.game.state.phase') FROM checkpoint ORDER BY tick DESC LIMIT 1", ""))
         return false;
-    fprintf(out, "%-12s iteration %" PRId64 " of %d, tick %" PRId64 ", ", "progress", iteration, o->iterations, tick);
+    safe_printf(out, "%-12s iteration %" PRId64 " of %d, tick %" PRId64 ", ", "progress", iteration, o->iterations,
+                tick);
     if (pid)
-        fprintf(out, "going on in process %ld\n", pid);
+        safe_printf(out, "going on in process %ld\n", pid);
     else if (phase == PHASE_END)
-        fputs("ended\n", out);
+        safe_printf(out, "ended\n");
     else if (saved > 0)
-        fprintf(out, "stopped, checkpoint of tick %" PRId64 "\n", saved);
+        safe_printf(out, "stopped, checkpoint of tick %" PRId64 "\n", saved);
     else
-        fputs("stopped without a checkpoint\n", out);
+        safe_printf(out, "stopped without a checkpoint\n");
     return true;
 }
 
@@ -78,9 +71,7 @@ static bool print_head(FILE *out, struct db *db, const char *folder, struct err 
     char *title = ok ? run_read_text(db, "title", &ignored) : NULL,
          *started = ok ? run_read_text(db, "started", &ignored) : NULL;
     if (ok) {
-        fprintf(out, "%-12s %s (", "run", folder);
-        print_safe(out, title);
-        fprintf(out, "), started %s\n", started ? started : "-");
+        safe_printf(out, "%-12s %s (%s), started %s\n", "run", folder, title ? title : "", started ? started : "-");
         ok = print_progress(out, db, o, writer(folder), e);
     }
     free(title);
@@ -95,11 +86,11 @@ static bool print_preferences(FILE *out, struct db *db, struct err *e) {
     if (!json) return false;
     cJSON *o = cJSON_Parse(json);
     const cJSON *by = cJSON_GetObjectItem(o, "by_source");
-    fprintf(out, "%-12s %.0f pairs (%.0f held out), %.0f labelled by people, %.0f wait\n", "preferences",
-            cJSON_GetNumberValue(cJSON_GetObjectItem(o, "records")),
-            cJSON_GetNumberValue(cJSON_GetObjectItem(o, "heldout")),
-            cJSON_GetNumberValue(cJSON_GetObjectItem(by, "human")),
-            cJSON_GetNumberValue(cJSON_GetObjectItem(by, "none")));
+    safe_printf(out, "%-12s %.0f pairs (%.0f held out), %.0f labelled by people, %.0f wait\n", "preferences",
+                cJSON_GetNumberValue(cJSON_GetObjectItem(o, "records")),
+                cJSON_GetNumberValue(cJSON_GetObjectItem(o, "heldout")),
+                cJSON_GetNumberValue(cJSON_GetObjectItem(by, "human")),
+                cJSON_GetNumberValue(cJSON_GetObjectItem(by, "none")));
     cJSON_Delete(o);
     free(json);
     return true;
@@ -129,10 +120,10 @@ static bool print_metrics(FILE *out, struct db *db, struct err *e) {
     for (int i = 0; i < N_SERIES && ok; i++) {
         const enum series_id id = (enum series_id)i;
         if (isnan(value[i])) continue;
-        if (!any) fprintf(out, "\n%-28s %9s %-10s %8s\n", "metric", "newest", "", "tick");
+        if (!any) safe_printf(out, "\n%-28s %9s %-10s %8s\n", "metric", "newest", "", "tick");
         any = true;
-        fprintf(out, "%-28s %9s %-10s %8" PRId64 "  %s\n", series_name(id), format_number(value[i]).s, series_unit(id),
-                tick[i], series_help(id));
+        safe_printf(out, "%-28s %9s %-10s %8" PRId64 "  %s\n", series_name(id), format_number(value[i]).s,
+                    series_unit(id), tick[i], series_help(id));
     }
     return ok;
 }
@@ -145,13 +136,9 @@ struct log_printer {
 static bool print_line(void *ctx, int64_t tick, const char *level, const char *text) {
     struct log_printer *p = ctx;
     const bool info = strcmp(level, "info") == 0;
-    if (!p->any) fputs("\nnewest log lines\n", p->out);
+    if (!p->any) safe_printf(p->out, "\nnewest log lines\n");
     p->any = true;
-    fprintf(p->out, "[%" PRId64 "] ", tick);
-    print_safe(p->out, info ? "" : level);
-    fputs(info ? "" : ": ", p->out);
-    print_safe(p->out, text);
-    fputc('\n', p->out);
+    safe_printf(p->out, "[%" PRId64 "] %s%s%s\n", tick, info ? "" : level, info ? "" : ": ", text);
     return true;
 }
 
@@ -166,6 +153,6 @@ bool overview_print(FILE *out, const char *folder, struct err *e) {
     const bool ok = print_head(out, &db, folder, e) && print_preferences(out, &db, e) && print_metrics(out, &db, e) &&
                     print_log(out, &db, e);
     db_close(&db);
-    if (ok) fprintf(out, "\nGo on with: pbkd run --resume --run-dir %s\n", folder);
+    if (ok) safe_printf(out, "\nGo on with: pbkd run --resume --run-dir %s\n", folder);
     return ok;
 }

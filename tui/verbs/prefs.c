@@ -5,6 +5,7 @@
 
 #include "engine/base/json.h"
 #include "engine/pref/dpref.h"
+#include "tui/safe_text.h"
 #include "tui/verbs.h"
 
 static bool open_run(struct db *db, const char *folder, struct err *e) {
@@ -22,13 +23,13 @@ static void print_figures(const cJSON *o, const char *prefix) {
         if (cJSON_IsObject(v))
             print_figures(v, name);
         else if (cJSON_IsNumber(v))
-            printf("%-24s %.15g\n", name, v->valuedouble);
+            safe_printf(stdout, "%-24s %.15g\n", name, v->valuedouble);
         else if (cJSON_IsString(v))
-            printf("%-24s %s\n", name, v->valuestring);
+            safe_printf(stdout, "%-24s %s\n", name, v->valuestring);
     }
 }
 
-int verb_prefs_stats(const struct args *a) {
+static int prefs_stats(const struct args *a) {
     if (a->n_positional != 1) return verb_usage("prefs stats", "the folder of a run is needed");
     struct db db = {0};
     struct err e = {0};
@@ -38,7 +39,7 @@ int verb_prefs_stats(const struct args *a) {
     if (!json) return verb_fail(&e);
     cJSON *figures = cJSON_Parse(json);
     if (args_given(a, "--json") || !figures)
-        puts(json);
+        safe_json(stdout, json);
     else
         print_figures(figures, "");
     cJSON_Delete(figures);
@@ -46,9 +47,19 @@ int verb_prefs_stats(const struct args *a) {
     return EXIT_DONE;
 }
 
-int verb_prefs_export(const struct args *a) {
+static const struct arg_spec STATS_ARGS[] = {JSON_ARG, {0}};
+const struct verb verb_prefs_stats = {
+    .name = "prefs stats",
+    .arguments = "RUNDIR",
+    .max_positional = 1,
+    .help = "count the preference records of a run",
+    .details = "Reads run.db only; the run may be going on.",
+    .args = STATS_ARGS,
+    .run = prefs_stats,
+};
+
+static int prefs_export(const struct args *a) {
     if (a->n_positional != 1) return verb_usage("prefs export", "the folder of a run is needed");
-    if (!args_given(a, "-o")) return verb_usage("prefs export", "-o is missing");
     struct db db = {0};
     struct err e = {0};
     int64_t n = 0;
@@ -56,6 +67,21 @@ int verb_prefs_export(const struct args *a) {
     const bool ok = dpref_export(&db, args_text(a, "--format"), args_text(a, "-o"), &n, &e);
     db_close(&db);
     if (!ok) return verb_fail(&e);
-    fprintf(stderr, "pbkd: %" PRId64 " lines written to %s\n", n, args_text(a, "-o"));
+    safe_printf(stderr, "pbkd: %" PRId64 " lines written to %s\n", n, args_text(a, "-o"));
     return EXIT_DONE;
 }
+
+static const struct arg_spec EXPORT_ARGS[] = {
+    {"--format", "trl|audit", ARG_CHOICE, 0, 0, "trl",
+     "trl: prompt, chosen, rejected; audit: every field of every pair and label"},
+    {"-o", "FILE.jsonl", ARG_TEXT, 0, 0, ARG_REQUIRED, "the file to write"},
+    {0}};
+const struct verb verb_prefs_export = {
+    .name = "prefs export",
+    .arguments = "RUNDIR",
+    .max_positional = 1,
+    .help = "write the preference records of a run to a file",
+    .details = "Reads run.db only; the file is replaced as a whole.",
+    .args = EXPORT_ARGS,
+    .run = prefs_export,
+};

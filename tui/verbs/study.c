@@ -11,6 +11,7 @@
 #include "engine/base/file.h"
 #include "engine/eval/compare.h"
 #include "engine/eval/study_table.h"
+#include "tui/safe_text.h"
 #include "tui/signals.h"
 #include "tui/verbs.h"
 #include "views/format.h"
@@ -33,7 +34,7 @@ struct progress {
 };
 
 static void clear_line(struct progress *p) {
-    if (p->line_open) fputs("\r\033[K", stderr);
+    if (p->line_open) safe_clear_line(stderr);
     p->line_open = false;
 }
 
@@ -54,8 +55,7 @@ static void show_status(struct progress *p, const struct study *s) {
     char text[1024];
     if (!p->live) return;
     status_text(s, text, sizeof text);
-    fprintf(stderr, "\r%.79s\033[K", text); /* cut: a wrapped line could not be rewritten */
-    fflush(stderr);
+    safe_live_line(stderr, text);
     p->line_open = true;
 }
 
@@ -65,13 +65,13 @@ static void on_change(void *ctx, const struct study *s, const struct study_job *
     clear_line(p);
     status_text(s, text, sizeof text);
     if (j->state == JOB_FAILED)
-        fprintf(stderr, "pbkd: %s failed: %s (%s/%s.log)\n", j->name, j->why.msg, s->out, j->name);
+        safe_printf(stderr, "pbkd: %s failed: %s (%s/%s.log)\n", j->name, j->why.msg, s->out, j->name);
     else if (j->state == JOB_DONE)
-        fprintf(stderr, "%s done in %s; %s\n", j->name, format_duration(j->seconds).s, text);
+        safe_printf(stderr, "%s done in %s; %s\n", j->name, format_duration(j->seconds).s, text);
     else if (j->stopped)
-        fprintf(stderr, "%s stopped\n", j->name);
+        safe_printf(stderr, "%s stopped\n", j->name);
     else if (!p->live)
-        fprintf(stderr, "%s %s; %s\n", j->name, j->resume ? "goes on" : "started", text);
+        safe_printf(stderr, "%s %s; %s\n", j->name, j->resume ? "goes on" : "started", text);
     show_status(p, s);
 }
 
@@ -81,8 +81,8 @@ static void on_turn(void *ctx, struct study *s) {
     if (news.n_stops > p->n_stops) {
         clear_line(p);
         if (p->n_stops == 0)
-            fprintf(stderr, "pbkd: SIG%s: the runs write checkpoints (once more to leave without)\n",
-                    signal_short_name(news.stop));
+            safe_printf(stderr, "pbkd: SIG%s: the runs write checkpoints (once more to leave without)\n",
+                        signal_short_name(news.stop));
         p->stop = news.stop;
         p->n_stops = news.n_stops;
         study_stop(s);
@@ -125,7 +125,7 @@ static void print_outputs(const struct study_table *t, bool ascii) {
     study_table_text(t, page_columns(), &b);
     strbuf_putc(&b, '\n');
     study_figure_text(t, page_columns(), utf8, &b);
-    fputs(strbuf_str(&b), stdout);
+    safe_lines(stdout, strbuf_str(&b));
     strbuf_free(&b);
 }
 
@@ -138,7 +138,7 @@ static int conclude(const struct study *s, bool ascii) {
     bool ok = write_outputs(s, t, &e);
     study_table_free(t);
     if (!ok) return verb_fail(&e);
-    fprintf(stderr, "pbkd: table.txt, table.csv, table.json and figure.svg are in %s\n", s->out);
+    safe_printf(stderr, "pbkd: table.txt, table.csv, table.json and figure.svg are in %s\n", s->out);
     const int failed = study_count(s, JOB_FAILED);
     if (failed) {
         err_set(&e, "%d of %d runs failed; the same command tries them again", failed, s->n_jobs);
@@ -157,7 +157,7 @@ static int unknown_kind(const char *kind) {
     return code;
 }
 
-int verb_study(const struct args *a) {
+static int run_study(const struct args *a) {
     struct err e = {0};
     if (a->n_positional != 2) return verb_usage("study", "a kind and a configuration file are needed");
     if (!study_find(a->positional[0])) return unknown_kind(a->positional[0]);
@@ -179,14 +179,14 @@ int verb_study(const struct args *a) {
     signals_install();
     signals_install_terminal();
     const int there = study_count(s, JOB_DONE);
-    fprintf(stderr, "study %s: %d runs in %s, %d there already, %d thread%s each\n", s->kind->name, s->n_jobs, s->out,
-            there, s->threads, s->threads > 1 ? "s" : "");
+    safe_printf(stderr, "study %s: %d runs in %s, %d there already, %d thread%s each\n", s->kind->name, s->n_jobs,
+                s->out, there, s->threads, s->threads > 1 ? "s" : "");
     study_run(s, &(struct study_watch){.fd = signals_fd(), .turn = on_turn, .changed = on_change, .ctx = &p});
     clear_line(&p);
     int code;
     if (p.stop) {
-        fprintf(stderr, "pbkd: stopped after %d of %d runs; the same command goes on from here\n",
-                study_count(s, JOB_DONE), s->n_jobs);
+        safe_printf(stderr, "pbkd: stopped after %d of %d runs; the same command goes on from here\n",
+                    study_count(s, JOB_DONE), s->n_jobs);
         code = 128 + p.stop;
     } else {
         code = conclude(s, args_given(a, "--ascii"));
@@ -195,7 +195,29 @@ int verb_study(const struct args *a) {
     return code;
 }
 
-int verb_compare(const struct args *a) {
+#define KIND_HELP(id, name, help, x_title, note) " " name ": " help ";"
+static const struct arg_spec STUDY_ARGS[] = {
+    {"--seeds", "N", ARG_INT, 1, 1000, "3", "runs of each variant, on seeds from the configuration's on"},
+    {"--jobs", "N", ARG_INT, 1, 64, "1", "runs at the same time; they share the threads"},
+    {"--variants", "LIST", ARG_TEXT, 0, 0, NULL,
+     "only these of the kind, with commas between them (default: all); a later call with others adds to the study"},
+    {"--out", "DIR", ARG_TEXT, 0, 0, NULL, "folder of the study (default: runs/study-KIND-HASH)"},
+    SET_ARG,
+    ASCII_ARG,
+    {0}};
+const struct verb verb_study = {
+    .name = "study",
+    .arguments = "KIND CONFIG.json",
+    .max_positional = 2,
+    .help = "run variants of a configuration over seeds: table, intervals, figure",
+    .details = "Kinds:" STUDY_KINDS(
+        KIND_HELP) " each variant and seed is a run of its own under DIR. What is done is not run again, what was cut "
+                   "off goes on. The exit status is 1 when a run failed, or when sanity says no.",
+    .args = STUDY_ARGS,
+    .run = run_study,
+};
+
+static int compare_runs(const struct args *a) {
     if (a->n_positional < 2) return verb_usage("compare", "the folders of two or more runs are needed");
     struct err e = {0};
     struct compare *c = compare_read(a->positional, a->n_positional, &e);
@@ -205,8 +227,23 @@ int verb_compare(const struct args *a) {
         compare_json(c, &b);
     else
         compare_text(c, page_columns(), &b);
-    fputs(strbuf_str(&b), stdout);
+    if (args_given(a, "--json"))
+        safe_json(stdout, strbuf_str(&b));
+    else
+        safe_lines(stdout, strbuf_str(&b));
     strbuf_free(&b);
     compare_free(c);
     return EXIT_DONE;
 }
+
+static const struct arg_spec COMPARE_ARGS[] = {JSON_ARG, {0}};
+const struct verb verb_compare = {
+    .name = "compare",
+    .arguments = "RUN RUN...",
+    .max_positional = ARGS_POSITIONAL_MAX,
+    .help = "show runs beside each other: accuracy, gap, options that differ",
+    .details = "Runs that answered the same held-out prompts are compared with the first one prompt by prompt. Reads "
+               "run.db only.",
+    .args = COMPARE_ARGS,
+    .run = compare_runs,
+};

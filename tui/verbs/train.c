@@ -10,7 +10,23 @@
 #include "engine/math/parallel.h"
 #include "engine/model/model_io.h"
 #include "tui/signals.h"
+#include "tui/safe_text.h"
 #include "tui/verbs.h"
+
+/* clang-format off */
+#define TRAIN_ARGS                                                                                                     \
+    {"--data", "FILE.jsonl", ARG_TEXT, 0, 0, ARG_REQUIRED, "lines of {\"prompt\", \"response\"}"}, \
+    {"-o", "OUT.gguf", ARG_TEXT, 0, 0, ARG_REQUIRED, "the trained model"}, \
+    {"--steps", "N", ARG_INT, 1, 10000000, "1000", "optimiser steps"}, \
+    {"--batch", "N", ARG_INT, 1, 4096, "32", "examples per step"}, \
+    {"--lr", "X", ARG_REAL, 0, 1, "1e-3", "peak learning rate"}, \
+    {"--warmup", "N", ARG_INT, 0, 1000000, "50", "steps of linear warm-up"}, \
+    {"--final-lr", "X", ARG_REAL, 0, 1, "0.1", "share of the learning rate left at the end (linear decay)"}, \
+    {"--template", "auto|raw|chatml", ARG_CHOICE, 0, 0, "auto", "how a prompt is dressed for the model"}, \
+    {"--seed", "N", ARG_INT, 0, 2147483647, "1", "seed of weights and order"}, \
+    THREADS_ARG, \
+    TYPE_ARG
+/* clang-format on */
 
 uint32_t verb_save_type(const struct args *a) {
     static const struct {
@@ -33,8 +49,13 @@ static void show_progress(void *ctx, int step, int n_steps, double loss, double 
     if (p->shown > 0 && now - p->shown < every && step < n_steps) return;
     p->shown = now;
     const double left = step > 0 ? (now - p->start) / step * (n_steps - step) : 0.0;
-    fprintf(stderr, "%sstep %d/%d  loss %.4f nats/token  %.0f tok/s  eta %d:%02d%s", p->live ? "\r" : "", step, n_steps,
-            loss, tokens_per_second, (int)left / 60, (int)left % 60, p->live ? "\033[K" : "\n");
+    char text[120];
+    snprintf(text, sizeof text, "step %d/%d  loss %.4f nats/token  %.0f tok/s  eta %d:%02d", step, n_steps, loss,
+             tokens_per_second, (int)left / 60, (int)left % 60);
+    if (p->live)
+        safe_live_line(stderr, text);
+    else
+        safe_printf(stderr, "%s\n", text);
 }
 
 static bool go_on(void *ctx) {
@@ -60,13 +81,13 @@ static int train(struct sft_job *job, const struct args *a) {
     struct err e = {0};
     const bool ok = sft_train_file(job, show_progress, &p, &e);
     parallel_shutdown();
-    if (p.live && p.shown > 0) fputc('\n', stderr);
+    if (p.live && p.shown > 0) safe_printf(stderr, "\n");
     if (signals_stop()) {
-        fputs("pbkd: stopped; nothing was saved\n", stderr);
+        safe_printf(stderr, "pbkd: stopped; nothing was saved\n");
         return 128 + signals_read().stop;
     }
     if (!ok) return verb_fail(&e);
-    fprintf(stderr, "pbkd: %s written\n", job->out_path);
+    safe_printf(stderr, "pbkd: %s written\n", job->out_path);
     return EXIT_DONE;
 }
 
@@ -121,9 +142,7 @@ static bool pretrain_config(const struct args *a, struct model_config *c, struct
     return model_config_check(c, e);
 }
 
-int verb_pretrain(const struct args *a) {
-    if (!args_given(a, "--data")) return verb_usage("pretrain", "--data is missing");
-    if (!args_given(a, "-o")) return verb_usage("pretrain", "-o is missing");
+static int pretrain(const struct args *a) {
     struct sft_job job = {0};
     struct err e = {0};
     if (args_given(a, "--tokenizer")) job.tokenizer_path = args_text(a, "--tokenizer");
@@ -131,18 +150,47 @@ int verb_pretrain(const struct args *a) {
     return train(&job, a);
 }
 
-int verb_sft(const struct args *a) {
-    if (!args_given(a, "--model")) return verb_usage("sft", "--model is missing");
-    if (!args_given(a, "--data")) return verb_usage("sft", "--data is missing");
-    if (!args_given(a, "-o")) return verb_usage("sft", "-o is missing");
+static const struct arg_spec PRETRAIN_ARGS[] = {
+    TRAIN_ARGS,
+    {"--config", "MODEL.json", ARG_TEXT, 0, 0, NULL,
+     "sizes from a file: {\"layers\", \"width\", \"heads\", \"kv_heads\", \"ff\", \"vocab\", \"context\"}"},
+    {"--layers", "N", ARG_INT, 1, 1000, NULL, "transformer layers (4)"},
+    {"--width", "N", ARG_INT, 2, 65536, NULL, "width of the model (128)"},
+    {"--heads", "N", ARG_INT, 1, 1024, NULL, "attention heads (4)"},
+    {"--kv-heads", "N", ARG_INT, 1, 1024, NULL, "key-value heads (same as heads)"},
+    {"--ff", "N", ARG_INT, 1, 1000000, NULL, "width of the feed-forward layer (4 x width)"},
+    {"--vocab", "N", ARG_INT, 259, 1000000, NULL, "tokens to learn at most (512)"},
+    {"--context", "N", ARG_INT, 8, 1000000, NULL, "longest sequence (512)"},
+    {"--tokenizer", "M.gguf", ARG_TEXT, 0, 0, NULL, "take the vocabulary of this model instead of learning one"},
+    {0}};
+const struct verb verb_pretrain = {
+    .name = "pretrain",
+    .arguments = "",
+    .help = "train a new small model and its vocabulary on prompts and responses",
+    .details = "Sizes come from --config, then from the options, then from the defaults in parentheses. The model "
+               "learns to continue a prompt with its response; the vocabulary is learnt from both.",
+    .args = PRETRAIN_ARGS,
+    .run = pretrain,
+};
+
+static int sft(const struct args *a) {
     struct sft_job job = {.model_path = args_text(a, "--model")};
     return train(&job, a);
 }
 
-int verb_init_student(const struct args *a) {
-    if (!args_given(a, "--from")) return verb_usage("init-student", "--from is missing");
-    if (!args_given(a, "--layers")) return verb_usage("init-student", "--layers is missing");
-    if (!args_given(a, "-o")) return verb_usage("init-student", "-o is missing");
+static const struct arg_spec SFT_ARGS[] = {
+    {"--model", "M.gguf", ARG_TEXT, 0, 0, ARG_REQUIRED, "the model to start from"}, TRAIN_ARGS, {0}};
+const struct verb verb_sft = {
+    .name = "sft",
+    .arguments = "",
+    .help = "train a model on recorded responses (cross-entropy)",
+    .details = "Supervised fine-tuning of an existing model: the baseline that distillation from preferences is "
+               "compared with.",
+    .args = SFT_ARGS,
+    .run = sft,
+};
+
+static int init_student(const struct args *a) {
     struct err e = {0};
     struct model *teacher = NULL, *student = NULL;
     struct tokenizer *t = NULL;
@@ -151,9 +199,23 @@ int verb_init_student(const struct args *a) {
     model_free(teacher);
     ok = student && model_save(student, t, args_text(a, "-o"), verb_save_type(a), &e);
     if (ok)
-        fprintf(stderr, "pbkd: %s written: %d layers, %.1f million parameters\n", args_text(a, "-o"),
-                student->cfg.n_layer, (double)student->n_params / 1e6);
+        safe_printf(stderr, "pbkd: %s written: %d layers, %.1f million parameters\n", args_text(a, "-o"),
+                    student->cfg.n_layer, (double)student->n_params / 1e6);
     model_free(student);
     tokenizer_free(t);
     return ok ? EXIT_DONE : verb_fail(&e);
 }
+
+static const struct arg_spec INIT_ARGS[] = {{"--from", "T.gguf", ARG_TEXT, 0, 0, ARG_REQUIRED, "the teacher"},
+                                            {"--layers", "N", ARG_INT, 1, 100000, ARG_REQUIRED, "layers to keep"},
+                                            {"-o", "S.gguf", ARG_TEXT, 0, 0, ARG_REQUIRED, "the student"},
+                                            TYPE_ARG,
+                                            {0}};
+const struct verb verb_init_student = {
+    .name = "init-student",
+    .arguments = "",
+    .help = "make a student of a teacher's layers",
+    .details = "The first and the last layer are always kept, the others evenly spread.",
+    .args = INIT_ARGS,
+    .run = init_student,
+};
