@@ -15,6 +15,13 @@
 #include "engine/base/strbuf.h"
 #include "engine/pref/labeller.h"
 
+static const char ALGORITHM_NAMES[] =
+#define ALGORITHM(id, name, ...) "|" name
+#include "engine/option/algorithms.def"
+#undef ALGORITHM
+    ;
+#define ALGORITHM_CHOICES (ALGORITHM_NAMES + 1)
+
 /* The bounds of an enum are the number of its choices, which are counted where they are needed. */
 const struct option_info OPTIONS[] = {
 #define OPT_INT(field, name, def, lo, hi, when, unit, help)                                                            \

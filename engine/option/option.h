@@ -29,16 +29,9 @@ struct options {
 
 /* Names for the choices of OPT_ENUM rows, in the order of options.def (a test compares them). */
 enum {
-    ALGORITHM_PBKD,
-    ALGORITHM_SFT,
-    ALGORITHM_PPO_FIXED_RM,
-    ALGORITHM_DPO,
-    ALGORITHM_FKL,
-    ALGORITHM_RKL,
-    ALGORITHM_JSD,
-    ALGORITHM_SKEW_KL,
-    ALGORITHM_TV,
-    ALGORITHM_MOMENT
+#define ALGORITHM(id, ...) ALGORITHM_##id,
+#include "engine/option/algorithms.def"
+#undef ALGORITHM
 };
 enum { DATA_ONLINE, DATA_OFFLINE };
 enum { BETA_FIXED, BETA_AUTO };
