@@ -27,17 +27,17 @@ bool players_open_student(struct players *p, const struct options *o, struct err
 
 /* Its model reads the student's tokens: they must mean the same to it. */
 static bool adopt_expert(struct players *p, const struct options *o, struct err *e) {
-    const struct model *m = teacher_model(p->teacher);
+    const struct teacher_model teacher = teacher_model(p->teacher);
+    const struct model *m = teacher.model;
     if (!m)
         return err_set(e, "%s gives text alone, and algorithm and reward.access need its probabilities",
                        o->teacher_model);
-    if (tokenizer_hash(teacher_tokenizer(p->teacher)) != tokenizer_hash(p->tok) ||
-        m->cfg.n_vocab != p->student.model->cfg.n_vocab)
+    if (tokenizer_hash(teacher.tok) != tokenizer_hash(p->tok) || m->cfg.n_vocab != p->student.model->cfg.n_vocab)
         return err_set(e, "the vocabularies of %s (%d rows) and %s (%d rows) differ", o->teacher_model, m->cfg.n_vocab,
                        o->student_model, p->student.model->cfg.n_vocab);
-    if (teacher_chat(p->teacher) != p->chat)
+    if (teacher.chat != p->chat)
         return err_set(e, "%s dresses prompts as %s, %s as %s: set prompts.template", o->teacher_model,
-                       chat_kind_name(teacher_chat(p->teacher)), o->student_model, chat_kind_name(p->chat));
+                       chat_kind_name(teacher.chat), o->student_model, chat_kind_name(p->chat));
     p->expert = m;
     p->expert_acts = activations_new();
     return true;
@@ -45,7 +45,8 @@ static bool adopt_expert(struct players *p, const struct options *o, struct err 
 
 bool players_open_teacher(struct players *p, const struct options *o, void (*progress)(void *ctx, double done),
                           void *ctx, struct err *e) {
-    p->teacher = teacher_open(o->teacher_model, players_template(o), players_system(o), progress, ctx, e);
+    const struct teacher_source source = {o->teacher_model, players_template(o), players_system(o), progress, ctx};
+    p->teacher = teacher_open(&source, e);
     if (!p->teacher) return err_wrap(e, "teacher");
     return !algorithm_needs_expert(o) || adopt_expert(p, o, e);
 }
@@ -57,7 +58,9 @@ bool players_open_candidates(struct players *p, const struct options *o, struct 
     for (; p->n_candidates < n; p->n_candidates++) {
         char path[OPTION_TEXT_MAX];
         option_list_item(o->offline_candidates, p->n_candidates, path, sizeof path);
-        struct teacher *t = teacher_open(path, players_template(o), players_system(o), NULL, NULL, e);
+        const struct teacher_source source = {
+            .where = path, .template_name = players_template(o), .system = players_system(o)};
+        struct teacher *t = teacher_open(&source, e);
         if (!t) return err_wrap(e, "offline.candidates");
         p->candidate[p->n_candidates] = t;
     }
