@@ -154,7 +154,7 @@ static bool write_checkpoint(struct rundir *r, int64_t tick, const struct checkp
                              const char *state, int keep, struct err *e) {
     char folder[64], parent[PATH_SIZE], tmp[PATH_SIZE], final[PATH_SIZE];
     checkpoints_path(r, "", parent);
-    if (!dir_make(parent, e) || !sweep(r, e)) return false;
+    if (!own_files_held(r->path, r->lock_fd, e) || !dir_make(parent, e) || !sweep(r, e)) return false;
     choose_folder(r, tick, folder, final, tmp);
     struct strbuf list = {0};
     bool ok = (!is_linked(r) || db_run(&r->db, e, "INSERT INTO litter VALUES(?)", "s", folder)) &&

@@ -34,6 +34,20 @@ bool own_files_check(const char *folder, struct err *e) {
     return true;
 }
 
+bool own_files_held(const char *folder, int lock_fd, struct err *e) {
+    char path[PATH_SIZE];
+    struct stat here, held, db;
+    snprintf(path, sizeof path, "%s/lock", folder);
+    const bool locked = lstat(path, &here) == 0 && fstat(lock_fd, &held) == 0 && here.st_dev == held.st_dev &&
+                        here.st_ino == held.st_ino;
+    snprintf(path, sizeof path, "%s/run.db", folder);
+    if (locked && lstat(path, &db) == 0) return true;
+    return err_set(e,
+                   "%s: the run's folder was removed, moved or replaced while the run was under way; nothing more "
+                   "can be saved in it",
+                   folder);
+}
+
 /* ---- names ---- */
 
 /* At s: one or more digits; the end of them, else NULL. */

@@ -9,6 +9,9 @@
 /* Every file that a run writes beside its checkpoints is missing or a regular file, so that writing it touches nothing
  * else; the error names the first that is not. */
 bool own_files_check(const char *folder, struct err *e);
+/* A run under way still has the folder that it locked: its lock is the file behind lock_fd, and run.db is there. SQLite
+ * and the lock go on without an error in a folder that somebody removed or replaced. */
+bool own_files_held(const char *folder, int lock_fd, struct err *e);
 /* Remove those files, the checkpoints folder if it is empty, and the folder. What else is there stays, and is then the
  * error. */
 bool own_files_remove(const char *folder, struct err *e);

@@ -11,6 +11,7 @@
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
 #include "engine/game/options_check.h"
+#include "engine/run/own_files.h"
 #include "engine/run/session_private.h"
 
 const struct command_info COMMANDS[N_COMMANDS] = {
@@ -140,7 +141,7 @@ uint64_t session_send(struct session *s, const struct command *c, struct err *e)
 }
 
 bool session_label(struct session *s, struct label_event *ev, struct err *e) {
-    if (!label_event_commit(&s->label_db, ev, e)) return false;
+    if (!own_files_held(s->rd.path, s->rd.lock_fd, e) || !label_event_commit(&s->label_db, ev, e)) return false;
     struct command c = {.kind = COMMAND_LABEL};
     snprintf(c.value, sizeof c.value, "%lld", (long long)ev->seq);
     struct err ignored; /* the label is on disk; a run that has ended has no more use for it */
