@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
@@ -147,9 +146,7 @@ void publish(struct session *s, bool now) {
     s->current = fresh;
     pthread_mutex_unlock(&s->mutex);
     snapshot_release(old);
-    const uint64_t one = 1;
-    /* full counter: the interface has not looked yet, which is fine */
-    if (write(s->event_fd, &one, sizeof one) < 0) return;
+    wake_set(&s->news);
 }
 
 void publisher_state(struct session *s, enum run_state state, const char *fmt, ...) {

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "engine/base/wake.h"
 #include "engine/game/game.h"
 #include "engine/run/rundir.h"
 #include "engine/run/session.h"
@@ -30,12 +31,12 @@ struct session {
     bool headless, resume;
     struct rundir rd;
     struct db label_db; /* the interface's durable connection */
-    int event_fd;
+    struct wake news;   /* the interface is to look at a new snapshot */
+    struct wake orders; /* the engine is to look at its commands and the interrupt */
     pthread_t thread;
 
     /* shared, under the mutex */
     pthread_mutex_t mutex;
-    pthread_cond_t wake;
     struct queued_command queue[QUEUE_LENGTH];
     int head, count;
     uint64_t next_id;
@@ -80,7 +81,7 @@ void session_log(void *session, enum alert_level level, const char *text);
 /* commands.c: acts of a person take effect. All are called between two micro-steps; false: the run cannot go on
  * (disk). */
 bool commands_process(struct session *s, struct err *e);    /* everything that waits in the queue */
-void commands_wait(struct session *s);                      /* until a command comes, at most a tenth of a second */
+void commands_wait(struct session *s);                      /* until a command comes or the interrupt is set */
 bool commands_replay_due(struct session *s, struct err *e); /* entries of an earlier session whose tick has come */
 /* One label of an earlier session; `again`: its pairs exist already (see game_apply_label). */
 bool commands_replay_label(struct session *s, const struct journal_entry *j, bool again, struct err *e);

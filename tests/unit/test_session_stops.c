@@ -1,15 +1,19 @@
-/* How a run stops when the world around it changes: its folder is removed under it. */
+/* How a run stops when the world around it changes: its folder is removed under it, the clock is set back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dlfcn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "tests/support/tiny_runs.h"
 
@@ -73,11 +77,51 @@ static void a_paused_run_notices_when_it_is_told_to_save(void **state) {
     fails_for_its_folder(s, "paused");
 }
 
+/* ---- a clock that is set back ---- */
+
+static atomic_bool set_back; /* who asks for the time of day gets it from before it was set back by an hour */
+
+int clock_gettime(clockid_t id, struct timespec *t) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = (__typeof__(real))dlsym(RTLD_NEXT, "clock_gettime");
+    const int rc = real(id, t);
+    if (id == CLOCK_REALTIME && atomic_load(&set_back)) t->tv_sec += 3600;
+    return rc;
+}
+
+static double cpu_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* A run that waits hears the interrupt, whatever the clock does, and needs no processor meanwhile. */
+static void a_paused_run_stops_whatever_the_clock_says(void **state) {
+    (void)state;
+    const struct options o = tiny_options("iterations=1000");
+    struct session *s = tiny_start("clock", &o, false, false);
+    assert_true(tiny_wait(s, has_pairs));
+    atomic_store(&set_back, true);
+    tiny_send(s, COMMAND_PAUSE, "", "");
+    assert_true(tiny_wait_state(s, RUN_PAUSED));
+    const double cpu = cpu_seconds();
+    usleep(300000); /* the run is surely in its wait */
+    assert_true(cpu_seconds() - cpu < 0.25);
+    session_interrupt(s);
+    const double began = clock_seconds();
+    while (!session_ended(s) && clock_seconds() - began < 20) usleep(1000);
+    const bool ended = session_ended(s);
+    atomic_store(&set_back, false);
+    assert_true(ended);
+    tiny_finish(s, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_removed_folder_is_an_error),
         cmocka_unit_test(a_replaced_folder_is_an_error),
         cmocka_unit_test(a_paused_run_notices_when_it_is_told_to_save),
+        cmocka_unit_test(a_paused_run_stops_whatever_the_clock_says),
     };
     return cmocka_run_group_tests(tests, tiny_folder, tiny_remove);
 }
