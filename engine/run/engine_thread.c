@@ -7,12 +7,10 @@
  * micro-step is abandoned without a trace and done again later. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
+#include "engine/base/thread.h"
 #include "engine/math/parallel.h"
 #include "engine/run/own_files.h"
 #include "engine/run/session_private.h"
@@ -174,7 +172,7 @@ static void run_game(struct session *s, struct err *e) {
 void *engine_thread(void *session) {
     struct session *s = session;
     struct err e = {0};
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10); /* keys stay instant while both processors train */
+    thread_set_nice(10); /* keys stay instant while both processors train */
     parallel_init(s->options.threads);
     s->began = clock_seconds();
     const struct game_observer see = {s, see_series, session_log, see_pair, see_safe_point, see_loading};
