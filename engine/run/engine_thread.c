@@ -113,7 +113,10 @@ static enum loop one_step(struct session *s, struct err *e) {
     if (checkpoint_is_due(s) && !session_write_checkpoint(s, e)) return LOOP_FAIL;
     const enum game_result r = game_step(&s->game, !s->headless, e);
     s->phase_seconds[phase] += clock_seconds() - began;
-    if (r != GAME_OK) s->n_metrics = 0;
+    if (r == GAME_OK)
+        s->phase_steps[phase]++;
+    else
+        s->n_metrics = 0;
     switch (r) {
     case GAME_OK:
         if (s->steps_left > 0) s->steps_left--;
@@ -149,8 +152,6 @@ static enum loop turn(struct session *s, struct err *e) {
 }
 
 static void run_game(struct session *s, struct err *e) {
-    s->done_at_start = game_run_done(&s->game);
-    s->loop_began = clock_seconds();
     s->rate_tokens = s->game.st.tokens;
     publisher_state(s, RUN_RUNNING, "%s", "");
     enum loop l = LOOP_ON;

@@ -63,10 +63,10 @@ struct session {
     struct series *series; /* [N_SERIES] */
     bool series_changed[N_SERIES];
     struct series_block *block[N_SERIES];
-    struct reward_block *report;      /* of the newest measurement; NULL before */
-    double phase_seconds[N_PHASES];   /* of this session: where the time went, for the record only */
-    double began;                     /* of the stretch that the next checkpoint adds to the run's seconds */
-    double loop_began, done_at_start; /* what the eta is estimated from */
+    struct reward_block *report;    /* of the newest measurement; NULL before */
+    double phase_seconds[N_PHASES]; /* of this session: where the time went, for the record and the eta only */
+    int64_t phase_steps[N_PHASES];  /* micro-steps of this session */
+    double began;                   /* of the stretch that the next checkpoint adds to the run's seconds */
     double published, tokens_before, rate_time, rate_tokens;
     struct metric_row *metric;
     int n_metrics, cap_metrics;
