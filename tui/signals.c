@@ -1,16 +1,16 @@
 /* Signals: see signals.h. */
 #include "tui/signals.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "engine/base/wake.h"
+
 static volatile sig_atomic_t first_stop, n_stops, got_winch, got_tstp, got_cont;
-static int pipe_read = -1, pipe_write = -1;
+static struct wake news = {{-1, -1}};
 
 /* The rescue: filled in before `rescue_on` becomes 1, so that a handler sees all or nothing. */
 static volatile sig_atomic_t rescue_on;
@@ -19,24 +19,17 @@ static struct termios rescue_settings;
 static char rescue_text[512];
 static size_t rescue_len;
 
-static void wake(void) {
-    const int saved = errno;
-    const ssize_t n = write(pipe_write, "s", 1); /* a full pipe has news enough */
-    (void)n;
-    errno = saved;
-}
-
 static void on_stop(int sig) {
     if (!first_stop) first_stop = sig;
     n_stops++;
-    wake();
+    wake_set(&news);
 }
 
 static void on_news(int sig) {
     if (sig == SIGWINCH) got_winch = 1;
     if (sig == SIGTSTP) got_tstp = 1;
     if (sig == SIGCONT) got_cont = 1;
-    wake();
+    wake_set(&news);
 }
 
 static void on_crash(int sig) {
@@ -59,21 +52,9 @@ static void handle(int sig, void (*fn)(int), int flags) {
     sigaction(sig, &a, NULL);
 }
 
-static bool make_pipe(void) {
-    int fd[2];
-    if (pipe(fd) != 0) return false;
-    for (int i = 0; i < 2; i++) {
-        fcntl(fd[i], F_SETFL, O_NONBLOCK);
-        fcntl(fd[i], F_SETFD, FD_CLOEXEC);
-    }
-    pipe_read = fd[0];
-    pipe_write = fd[1];
-    return true;
-}
-
 void signals_install(void) {
-    if (pipe_read >= 0) return;
-    if (!make_pipe()) abort(); /* no descriptors left at the very start */
+    if (wake_fd(&news) >= 0) return;
+    if (!wake_init(&news, NULL)) abort(); /* no descriptors left at the very start */
     /* A stack of its own, so that an overflowed main stack still ends in a sane terminal. */
     static char crash_stack[65536];
     const stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
@@ -104,17 +85,16 @@ void signals_block(bool on) {
     pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
-int signals_fd(void) { return pipe_read; }
+int signals_fd(void) { return wake_fd(&news); }
 bool signals_stop(void) { return first_stop != 0; }
 
 struct signal_news signals_read(void) {
-    char drop[64];
-    while (read(pipe_read, drop, sizeof drop) > 0) continue;
-    struct signal_news news = {.stop = first_stop, .n_stops = n_stops};
-    if (got_winch) got_winch = 0, news.resized = true;
-    if (got_tstp) got_tstp = 0, news.suspend = true;
-    if (got_cont) got_cont = 0, news.resumed = true;
-    return news;
+    wake_clear(&news);
+    struct signal_news seen = {.stop = first_stop, .n_stops = n_stops};
+    if (got_winch) got_winch = 0, seen.resized = true;
+    if (got_tstp) got_tstp = 0, seen.suspend = true;
+    if (got_cont) got_cont = 0, seen.resumed = true;
+    return seen;
 }
 
 const char *signal_short_name(int sig) {

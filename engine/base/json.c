@@ -189,6 +189,33 @@ bool json_get_number(const cJSON *obj, const char *key, const char *where, doubl
     return true;
 }
 
+/* ---- making ---- */
+
+static void settle(cJSON **tree, cJSON *item, bool added) {
+    if (added) return;
+    cJSON_Delete(item);
+    cJSON_Delete(*tree);
+    *tree = NULL;
+}
+
+void json_put(cJSON **object, const char *key, cJSON *item) {
+    settle(object, item, *object && item && cJSON_AddItemToObject(*object, key, item));
+}
+
+void json_push(cJSON **list, cJSON *item) { settle(list, item, *list && item && cJSON_AddItemToArray(*list, item)); }
+
+cJSON *json_reals(const double *x, int n) {
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < n && list; i++) {
+        char text[40];
+        snprintf(text, sizeof text, "%a", x[i]);
+        json_push(&list, cJSON_CreateString(text));
+    }
+    return list;
+}
+
+/* ---- lines ---- */
+
 typedef bool row_fn(void *ctx, const cJSON *obj, const char *where, struct err *e);
 
 bool jsonl_each_memory(const char *path, const char *text, size_t len, row_fn *row, void *ctx, struct err *e) {

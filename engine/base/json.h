@@ -19,6 +19,15 @@ bool json_get_string(const cJSON *obj, const char *key, const char *where, const
 bool json_get_number(const cJSON *obj, const char *key, const char *where, double *out, struct err *e);
 const char *json_type_name(const cJSON *v);
 
+/* Making a tree. Where cJSON finds no memory it leaves a field out without a word; here a tree that lacks anything
+ * becomes NULL and stays so: json_put and json_push then free the whole of it, and do nothing but free `item` from
+ * there on. So a writer may put everything first and ask once, at the end, whether the tree is there. Both take over
+ * `item`, which may be NULL itself, for one that found no memory. */
+void json_put(cJSON **object, const char *key, cJSON *item);
+void json_push(cJSON **list, cJSON *item);
+/* A list of n reals as text (%a: every bit of them); NULL without memory. */
+cJSON *json_reals(const double *x, int n);
+
 /* Call row(ctx, object, "path:LINE", e) for every line of a JSONL file; blank lines are skipped; stops and returns
  * false at the first bad line or when row returns false. The file is mapped and parsed a line at a time, a line is at
  * most 16 MiB. */

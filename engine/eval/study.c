@@ -355,10 +355,9 @@ bool study_store_result(const struct study *s, const struct study_job *j, struct
     }
     strbuf_printf(&b, "],\"fingerprint\":\"%016" PRIx64 "\",\"result\":", j->fingerprint);
     char *result = cJSON_PrintUnformatted(j->result);
-    strbuf_puts(&b, result);
-    strbuf_puts(&b, "}\n");
-    free(result);
-    const bool ok = atomic_write(path, b.s, b.len, e);
+    if (result) strbuf_printf(&b, "%s}\n", result);
+    const bool ok = result ? atomic_write(path, b.s, b.len, e) : err_set(e, "%s: no memory for the result", path);
+    cJSON_free(result);
     strbuf_free(&b);
     return ok;
 }

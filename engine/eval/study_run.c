@@ -23,6 +23,7 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/mem.h"
+#include "engine/base/wake.h"
 #include "engine/eval/study.h"
 
 enum { LINE_MAX_BYTES = 1 << 20, TURN_MS = 1000, REAP_MS = 10, MAX_WORDS = 2 * 64 + 2 * STUDY_ASSIGN_MAX + 16 };
@@ -114,7 +115,7 @@ static bool open_log(const struct study *s, struct study_job *j, struct child *c
 
 static bool spawn(const struct study *s, struct study_job *j, struct child *c, struct err *e) {
     int fd[2];
-    if (pipe2(fd, O_CLOEXEC) != 0) return err_errno(e, "%s: cannot make a pipe", j->name);
+    if (!pipe_make(fd, e)) return err_wrap(e, "%s", j->name);
     struct words w;
     sigset_t all, before;
     command_line(s, j, &w);

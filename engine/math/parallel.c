@@ -15,10 +15,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#ifdef __linux__
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#endif
+#include "engine/base/thread.h"
 
 enum { MAX_THREADS = 64, SPINS = 600, WORKER_NICE = 10 };
 
@@ -86,10 +83,7 @@ static void wait_for_job(unsigned seen) {
 
 static void *worker_main(void *arg) {
     unsigned seen = (unsigned)(uintptr_t)arg;
-#ifdef __linux__
-    /* On Linux niceness belongs to the thread; being refused is harmless. */
-    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), WORKER_NICE);
-#endif
+    thread_set_nice(WORKER_NICE);
     while (!atomic_load(&pool.stop)) {
         wait_for_job(seen);
         seen = atomic_load(&pool.generation);

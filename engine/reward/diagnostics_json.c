@@ -8,7 +8,8 @@
 #include "engine/reward/diagnostics.h"
 
 struct walk {
-    cJSON *list;       /* written to; NULL: reading */
+    bool writing;
+    cJSON *list;       /* written to; NULL when there was no memory for it */
     const cJSON *next; /* read from */
     bool ok;           /* every entry so far was there and in range */
 };
@@ -16,7 +17,7 @@ struct walk {
 static void put(struct walk *w, double x) {
     char text[40];
     snprintf(text, sizeof text, "%a", x);
-    cJSON_AddItemToArray(w->list, cJSON_CreateString(text));
+    json_push(&w->list, cJSON_CreateString(text));
 }
 
 /* The next entry; 0 when there is none. */
@@ -32,7 +33,7 @@ static double take(struct walk *w) {
 }
 
 static void real(struct walk *w, double *x) {
-    if (w->list)
+    if (w->writing)
         put(w, *x);
     else
         *x = take(w);
@@ -40,7 +41,7 @@ static void real(struct walk *w, double *x) {
 
 /* A whole number in [lo, hi]. */
 static int64_t whole(struct walk *w, int64_t x, int64_t lo, int64_t hi) {
-    if (w->list) {
+    if (w->writing) {
         put(w, (double)x);
         return x;
     }
@@ -111,7 +112,7 @@ static void walk_fields(struct walk *w, struct diagnostics *d) {
 cJSON *diagnostics_to_json(const struct diagnostics *d) {
     if (d->iteration == 0) return cJSON_CreateNull();
     struct diagnostics copy = *d; /* a writing walk stores what it finds */
-    struct walk w = {.list = cJSON_CreateArray(), .ok = true};
+    struct walk w = {.writing = true, .list = cJSON_CreateArray(), .ok = true};
     walk_fields(&w, &copy);
     return w.list;
 }

@@ -1,6 +1,9 @@
 /* Checkpoints. The row in run.db is what makes a checkpoint exist: it is committed, durably, when all files are on disk
- * under their final name, and it lists them with their sizes. A folder without a row is litter from a write that was
- * cut off, and is swept away by the next one; a row whose files do not match is passed over. */
+ * under their final name, and it lists them with their sizes. A row whose files do not match is passed over.
+ *
+ * A folder without a row is litter, from a write that was cut off or a checkpoint that is no longer kept, and is swept
+ * away by the next write. The folder of checkpoints may be a link to a place that others use too, so run.db also
+ * records the litter that is ours: every folder whose row goes and, behind a link, every one before it is made. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -12,12 +15,35 @@
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
 #include "engine/base/strbuf.h"
+#include "engine/run/own_files.h"
 #include "engine/run/rundir.h"
 
 enum { PATH_SIZE = 4400 };
 
 static void checkpoints_path(const struct rundir *r, const char *name, char out[PATH_SIZE]) {
     snprintf(out, PATH_SIZE, "%s/checkpoints%s%s", r->path, *name ? "/" : "", name);
+}
+
+/* One folder of ours, under both of its names. */
+static bool remove_folder(const struct rundir *r, const char *name, bool mixed, struct err *e) {
+    char path[PATH_SIZE], tmp[PATH_SIZE];
+    if (!own_checkpoint_name(name)) return true; /* a damaged row */
+    checkpoints_path(r, name, path);
+    snprintf(tmp, sizeof tmp, "%.*s.tmp", PATH_SIZE - 8, path);
+    return own_checkpoint_remove(path, mixed, e) && own_checkpoint_remove(tmp, mixed, e);
+}
+
+/* Remove what is recorded as ours. */
+static bool sweep_recorded(struct rundir *r, struct err *e) {
+    sqlite3_stmt *s = db_prepare(&r->db, e, "SELECT folder FROM litter", "");
+    if (!s) return false;
+    bool row = false, any = false, ok;
+    for (; (ok = db_step(&r->db, s, &row, e)) && row; any = true) {
+        const char *name = (const char *)sqlite3_column_text(s, 0);
+        if (!(ok = !name || remove_folder(r, name, true, e))) break;
+    }
+    sqlite3_finalize(s);
+    return ok && (!any || db_exec(&r->db, "DELETE FROM litter", e)); /* where the disk is full, nothing is written */
 }
 
 static bool has_row(struct rundir *r, const char *folder, bool *yes, struct err *e) {
@@ -27,34 +53,47 @@ static bool has_row(struct rundir *r, const char *folder, bool *yes, struct err 
     return true;
 }
 
-/* Remove what no row knows. We hold the run's lock, so nobody else is writing there. */
-static bool sweep(struct rundir *r, struct err *e) {
+static bool is_linked(const struct rundir *r) {
     char path[PATH_SIZE];
+    struct stat st;
+    checkpoints_path(r, "", path);
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* Remove what looks like litter in the run's own folder, where nobody else writes while we hold the lock. */
+static bool sweep_unrecorded(struct rundir *r, struct err *e) {
+    char path[PATH_SIZE];
+    if (is_linked(r)) return true;
     checkpoints_path(r, "", path);
     DIR *d = opendir(path);
     if (!d) return errno == ENOENT || err_errno(e, "%s: cannot list the folder", path);
     bool ok = true;
     for (const struct dirent *x; ok && (x = readdir(d));) {
         bool known;
-        if (strcmp(x->d_name, ".") == 0 || strcmp(x->d_name, "..") == 0) continue;
+        if (!own_checkpoint_name(x->d_name)) continue;
         ok = has_row(r, x->d_name, &known, e);
-        if (!ok || known) continue;
         checkpoints_path(r, x->d_name, path);
-        ok = dir_remove_tree(path, e);
+        if (ok && !known) ok = own_checkpoint_remove(path, false, e);
     }
     closedir(d);
     return ok;
 }
 
+static bool sweep(struct rundir *r, struct err *e) { return sweep_unrecorded(r, e) && sweep_recorded(r, e); }
+
+static bool is_taken(const char *path) {
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
 /* "TICK", or "TICK-2" ... while a checkpoint of the same tick is there: the old one stays whole until the new one
  * counts. */
-static void choose_folder(const struct rundir *r, int64_t tick, char out[64]) {
-    char path[PATH_SIZE];
-    snprintf(out, 64, "%" PRId64, tick);
-    checkpoints_path(r, out, path);
-    for (int i = 2; file_exists(path); i++) {
-        snprintf(out, 64, "%" PRId64 "-%d", tick, i);
-        checkpoints_path(r, out, path);
+static void choose_folder(const struct rundir *r, int64_t tick, char out[64], char final[PATH_SIZE],
+                          char tmp[PATH_SIZE]) {
+    for (int i = 1; i == 1 || is_taken(final) || is_taken(tmp); i++) {
+        snprintf(out, 64, i > 1 ? "%" PRId64 "-%d" : "%" PRId64, tick, i);
+        checkpoints_path(r, out, final);
+        snprintf(tmp, PATH_SIZE, "%.*s.tmp", PATH_SIZE - 8, final);
     }
 }
 
@@ -81,6 +120,8 @@ static bool write_files(const char *tmp, const struct checkpoint_file *files, in
     return dir_sync(tmp, e);
 }
 
+static const char ALL_ARE_LITTER[] = "INSERT OR IGNORE INTO litter SELECT folder FROM checkpoint";
+
 /* The row of the new checkpoint and the end of the old ones, in one durable transaction. Rows of later ticks belong to
  * a future that a resume gave up: they must neither come first nor push this one out. */
 static bool write_row(struct rundir *r, int64_t tick, const char *folder, const char *files, const char *state,
@@ -88,12 +129,14 @@ static bool write_row(struct rundir *r, int64_t tick, const char *folder, const 
     if (!db_set_durable(&r->db, true, e)) return false;
     bool ok = db_begin(&r->db, e);
     if (ok) {
-        ok = db_run(&r->db, e, "INSERT OR REPLACE INTO checkpoint VALUES(?,?,?,?)", "isss", tick, folder, files,
+        ok = db_exec(&r->db, ALL_ARE_LITTER, e) &&
+             db_run(&r->db, e, "INSERT OR REPLACE INTO checkpoint VALUES(?,?,?,?)", "isss", tick, folder, files,
                     state) &&
              db_run(&r->db, e, "DELETE FROM checkpoint WHERE tick>?", "i", tick) &&
              db_run(&r->db, e,
                     "DELETE FROM checkpoint WHERE tick NOT IN (SELECT tick FROM checkpoint ORDER BY tick DESC LIMIT ?)",
-                    "i", (int64_t)(keep > 0 ? keep : 1));
+                    "i", (int64_t)(keep > 0 ? keep : 1)) &&
+             db_exec(&r->db, "DELETE FROM litter WHERE folder IN (SELECT folder FROM checkpoint)", e);
         if (ok)
             ok = db_commit(&r->db, e);
         else
@@ -103,16 +146,19 @@ static bool write_row(struct rundir *r, int64_t tick, const char *folder, const 
     return db_set_durable(&r->db, false, ok ? e : &later) && ok;
 }
 
+static bool make_folder(const char *path, struct err *e) {
+    return mkdir(path, 0777) == 0 || err_errno(e, "%s: cannot make the folder", path);
+}
+
 static bool write_checkpoint(struct rundir *r, int64_t tick, const struct checkpoint_file *files, int n_files,
                              const char *state, int keep, struct err *e) {
     char folder[64], parent[PATH_SIZE], tmp[PATH_SIZE], final[PATH_SIZE];
     checkpoints_path(r, "", parent);
-    if (!dir_make(parent, e) || !sweep(r, e)) return false;
-    choose_folder(r, tick, folder);
-    checkpoints_path(r, folder, final);
-    snprintf(tmp, sizeof tmp, "%.*s.tmp", PATH_SIZE - 8, final);
+    if (!own_files_held(r->path, r->lock_fd, e) || !dir_make(parent, e) || !sweep(r, e)) return false;
+    choose_folder(r, tick, folder, final, tmp);
     struct strbuf list = {0};
-    bool ok = dir_make(tmp, e) && write_files(tmp, files, n_files, &list, e);
+    bool ok = (!is_linked(r) || db_run(&r->db, e, "INSERT INTO litter VALUES(?)", "s", folder)) &&
+              make_folder(tmp, e) && write_files(tmp, files, n_files, &list, e);
     if (ok && rename(tmp, final) != 0) ok = err_errno(e, "%s: cannot put the checkpoint in place", final);
     ok = ok && dir_sync(parent, e) && write_row(r, tick, folder, strbuf_str(&list), state, keep, e);
     strbuf_free(&list);
@@ -126,6 +172,10 @@ bool checkpoint_write(struct rundir *r, int64_t tick, const struct checkpoint_fi
     struct err ignored;
     sweep(r, &ignored);
     return ok || err_wrap(e, "checkpoint at tick %lld", (long long)tick);
+}
+
+bool checkpoint_remove_all(struct rundir *r, struct err *e) {
+    return db_exec(&r->db, ALL_ARE_LITTER, e) && db_exec(&r->db, "DELETE FROM checkpoint", e) && sweep(r, e);
 }
 
 /* ---- reading ---- */

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/game/options_check.h"
 #include "engine/run/session_private.h"
@@ -212,16 +211,8 @@ bool commands_process(struct session *s, struct err *e) {
     return true;
 }
 
-/* Sleep until a command comes or the interrupt flag is set (looked at ten times a second, since a signal handler cannot
- * signal a condition). */
+/* Cleared before anybody looks: what comes in between wakes the next wait. */
 void commands_wait(struct session *s) {
-    pthread_mutex_lock(&s->mutex);
-    if (s->count == 0 && !atomic_load(&s->interrupt)) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 100000000;
-        if (until.tv_nsec >= 1000000000) until.tv_nsec -= 1000000000, until.tv_sec++;
-        pthread_cond_timedwait(&s->wake, &s->mutex, &until);
-    }
-    pthread_mutex_unlock(&s->mutex);
+    wake_wait(&s->orders);
+    wake_clear(&s->orders);
 }

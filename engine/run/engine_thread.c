@@ -7,13 +7,12 @@
  * micro-step is abandoned without a trace and done again later. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
+#include "engine/base/thread.h"
 #include "engine/math/parallel.h"
+#include "engine/run/own_files.h"
 #include "engine/run/session_private.h"
 
 /* ---- what the game tells ---- */
@@ -114,13 +113,16 @@ static enum loop one_step(struct session *s, struct err *e) {
     if (checkpoint_is_due(s) && !session_write_checkpoint(s, e)) return LOOP_FAIL;
     const enum game_result r = game_step(&s->game, !s->headless, e);
     s->phase_seconds[phase] += clock_seconds() - began;
-    if (r != GAME_OK) s->n_metrics = 0;
+    if (r == GAME_OK)
+        s->phase_steps[phase]++;
+    else
+        s->n_metrics = 0;
     switch (r) {
     case GAME_OK:
         if (s->steps_left > 0) s->steps_left--;
         if (s->draft->state != RUN_RUNNING && !s->paused) publisher_state(s, RUN_RUNNING, "%s", "");
         publish(s, false);
-        if (!flush_metrics(s, e)) return LOOP_FAIL;
+        if (!own_files_held(s->rd.path, s->rd.lock_fd, e) || !flush_metrics(s, e)) return LOOP_FAIL;
         if (s->game.watch.found_not_finite && !s->headless)
             return stop_and_look(s, "a figure is not finite: see the log (9), then resume");
         return LOOP_ON;
@@ -150,8 +152,6 @@ static enum loop turn(struct session *s, struct err *e) {
 }
 
 static void run_game(struct session *s, struct err *e) {
-    s->done_at_start = game_run_done(&s->game);
-    s->loop_began = clock_seconds();
     s->rate_tokens = s->game.st.tokens;
     publisher_state(s, RUN_RUNNING, "%s", "");
     enum loop l = LOOP_ON;
@@ -173,7 +173,7 @@ static void run_game(struct session *s, struct err *e) {
 void *engine_thread(void *session) {
     struct session *s = session;
     struct err e = {0};
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10); /* keys stay instant while both processors train */
+    thread_set_nice(10); /* keys stay instant while both processors train */
     parallel_init(s->options.threads);
     s->began = clock_seconds();
     const struct game_observer see = {s, see_series, session_log, see_pair, see_safe_point, see_loading};

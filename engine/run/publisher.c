@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
+#include "engine/game/plan.h"
+#include "engine/run/eta.h"
 #include "engine/run/session_private.h"
 
 void publisher_init(struct session *s) {
@@ -60,6 +61,20 @@ static void refresh_alerts(struct session *s) {
     }
 }
 
+/* Seconds to the end of the run; NAN in its first second, when next to nothing is known. */
+static double time_left(const struct session *s) {
+    struct eta_phase phase[N_PHASES] = {0};
+    double spent = 0;
+    for (int p = 0; p < N_PHASES; p++) {
+        phase[p] = (struct eta_phase){.done = (double)s->phase_steps[p],
+                                      .seconds = s->phase_seconds[p],
+                                      .left = game_phase_left(&s->game, (enum run_phase)p),
+                                      .work = game_step_work(&s->game, (enum run_phase)p)};
+        spent += s->phase_seconds[p];
+    }
+    return spent > 1.0 ? eta_seconds(phase, N_PHASES) : (double)NAN;
+}
+
 /* Figures that follow from the game's state. */
 static void refresh(struct session *s) {
     struct snapshot *d = s->draft;
@@ -76,9 +91,7 @@ static void refresh(struct session *s) {
     d->phase = (enum run_phase)st->phase;
     d->phase_done = game_phase_done(&s->game);
     d->elapsed_seconds = st->seconds + now - s->began;
-    const double done = game_run_done(&s->game), gained = done - s->done_at_start;
-    d->eta_seconds =
-        gained > 0 && now - s->loop_began > 1.0 ? (now - s->loop_began) * (1.0 - done) / gained : (double)NAN;
+    d->eta_seconds = time_left(s);
     if (now - s->rate_time > 1.0) {
         d->tokens_per_second = (st->tokens - s->rate_tokens) / (now - s->rate_time);
         s->rate_time = now;
@@ -147,9 +160,7 @@ void publish(struct session *s, bool now) {
     s->current = fresh;
     pthread_mutex_unlock(&s->mutex);
     snapshot_release(old);
-    const uint64_t one = 1;
-    /* full counter: the interface has not looked yet, which is fine */
-    if (write(s->event_fd, &one, sizeof one) < 0) return;
+    wake_set(&s->news);
 }
 
 void publisher_state(struct session *s, enum run_state state, const char *fmt, ...) {

@@ -1,5 +1,6 @@
 /* The run's folder: making, locking, opening, finding and removing it. A new run grows under NAME.tmp-PID and gets its
- * name by one rename, so whatever stops us before that leaves no run behind, and nobody ever opens half of one. */
+ * name by one rename, so whatever stops us before that leaves no run behind, and nobody ever opens half of one. An
+ * existing folder is ours only when its run.db says so: that is read before anything in it is written. */
 #include "engine/run/rundir.h"
 
 #include <dirent.h>
@@ -16,6 +17,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
+#include "engine/run/own_files.h"
 
 #define FORMAT "1" /* of run.db; another one is refused, not guessed at */
 
@@ -29,6 +31,8 @@ static const char SCHEMA[] =
     "CREATE TABLE log(tick INTEGER NOT NULL, time TEXT NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL);"
     "CREATE TABLE checkpoint(tick INTEGER PRIMARY KEY, folder TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT "
     "NULL);";
+/* Folders of checkpoints that are this run's and no checkpoint: see checkpoint.c. Runs of older versions lack it. */
+static const char LITTER[] = "CREATE TABLE IF NOT EXISTS litter(folder TEXT PRIMARY KEY);";
 
 static void join(char out[PATH_SIZE], const char *folder, const char *name) {
     snprintf(out, PATH_SIZE, "%.*s/%s", PATH_LIMIT, folder, name);
@@ -36,8 +40,9 @@ static void join(char out[PATH_SIZE], const char *folder, const char *name) {
 
 static bool is_run(const char *folder) {
     char name[PATH_SIZE];
+    struct stat st;
     join(name, folder, "run.db");
-    return file_exists(name);
+    return lstat(name, &st) == 0;
 }
 
 /* ---- the lock ---- */
@@ -50,15 +55,30 @@ static bool fail_locked(int fd, const char *shown, struct err *e) {
                   : err_set(e, "%s: in use by another process", shown);
 }
 
+/* What a run leaves in its lock: nothing, or a process number. Anything else was put there by somebody, and is not
+ * overwritten. */
+static bool check_lock_is_ours(int fd, const char *name, struct err *e) {
+    struct stat st;
+    char text[24];
+    if (fstat(fd, &st) != 0) return err_errno(e, "%s: cannot examine", name);
+    const ssize_t n = S_ISREG(st.st_mode) ? pread(fd, text, sizeof text, 0) : -1;
+    size_t digits = 0;
+    while (n > 0 && digits < (size_t)n && text[digits] >= '0' && text[digits] <= '9') digits++;
+    const bool ours = n >= 0 && n < (ssize_t)sizeof text &&
+                      (digits == (size_t)n || (digits + 1 == (size_t)n && digits > 0 && text[digits] == '\n'));
+    return ours || err_set(e, "%s: must be empty or hold a process number, found something else; move it away", name);
+}
+
 /* flock belongs to the open file: it goes away with the process, however that ends, and moves along with a rename. The
  * process number inside is for the message only. */
 static bool take_lock(const char *folder, const char *shown, int *fd, struct err *e) {
     char name[PATH_SIZE], pid[24];
     join(name, folder, "lock");
-    *fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    /* O_NONBLOCK: a FIFO in its place is refused, not waited for */
+    *fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
     if (*fd < 0) return err_errno(e, "%s: cannot open the lock", shown);
-    bool ok = true;
-    if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
+    bool ok = check_lock_is_ours(*fd, name, e);
+    if (ok && flock(*fd, LOCK_EX | LOCK_NB) != 0)
         ok = errno == EWOULDBLOCK ? fail_locked(*fd, shown, e) : err_errno(e, "%s: cannot lock", shown);
     if (ok) {
         const int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
@@ -78,11 +98,11 @@ static void drop_lock(struct rundir *r) {
     r->lock_fd = -1;
 }
 
-/* True when nobody holds the lock; for messages and before removal. */
+/* True when nobody holds the lock; for messages. */
 static bool is_free(const char *folder, struct err *e) {
     char name[PATH_SIZE];
     join(name, folder, "lock");
-    const int fd = open(name, O_RDONLY | O_CLOEXEC);
+    const int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) return true;
     const bool ok = flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK || fail_locked(fd, folder, e);
     close(fd);
@@ -162,7 +182,7 @@ static bool write_database(const char *folder, const struct options *o, const ch
     clock_iso8601(now);
     bool ok = db_begin(&db, e);
     if (ok) {
-        ok = db_exec(&db, SCHEMA, e) &&
+        ok = db_exec(&db, SCHEMA, e) && db_exec(&db, LITTER, e) &&
              db_run(&db, e, "INSERT INTO run VALUES('format',?),('options',?),('title',?),('started',?)", "ssss",
                     FORMAT, json, title ? title : "", now);
         if (ok)
@@ -229,18 +249,31 @@ static bool read_value(struct rundir *r, const char *key, char **out, struct err
     return ok;
 }
 
-static bool read_run(struct rundir *r, struct options *o, struct err *e) {
-    char *format = NULL, *json = NULL;
+static bool check_format(struct rundir *r, struct err *e) {
+    char *format = NULL;
     bool ok = read_value(r, "format", &format, e);
     if (ok && strcmp(format, FORMAT) != 0)
         ok = err_set(e, "%s: format must be " FORMAT ", found \"%.40s\" (made by another version)", r->db.path, format);
-    ok = ok && read_value(r, "options", &json, e);
+    free(format);
+    return ok;
+}
+
+static bool read_run(struct rundir *r, struct options *o, struct err *e) {
+    char *json = NULL;
+    bool ok = check_format(r, e) && read_value(r, "options", &json, e);
     if (ok) {
         options_default(o);
         ok = options_from_json(o, json, r->db.path, e);
     }
-    free(format);
     free(json);
+    return ok;
+}
+
+/* Before anything is written: no link stands in for a file of ours, and run.db is a run's. */
+static bool check_is_ours(struct rundir *r, const char *name, struct err *e) {
+    if (!own_files_check(r->path, e) || !db_open(&r->db, name, DB_READ, false, e)) return false;
+    const bool ok = check_format(r, e);
+    db_close(&r->db);
     return ok;
 }
 
@@ -251,8 +284,8 @@ bool rundir_open(struct rundir *r, const char *path, struct options *o, struct e
     join(name, r->path, "run.db");
     bool ok = is_run(r->path) || (file_exists(r->path) ? err_set(e, "%s: holds no run (run.db is missing)", r->path)
                                                        : err_set(e, "%s: there is no such run", r->path));
-    ok = ok && take_lock(r->path, r->path, &r->lock_fd, e) && db_open(&r->db, name, DB_WRITE, false, e) &&
-         read_run(r, o, e);
+    ok = ok && check_is_ours(r, name, e) && take_lock(r->path, r->path, &r->lock_fd, e) &&
+         db_open(&r->db, name, DB_WRITE, false, e) && db_exec(&r->db, LITTER, e) && read_run(r, o, e);
     if (ok) return true;
     rundir_close(r);
     forget(r);
@@ -269,8 +302,14 @@ void rundir_close(struct rundir *r) { /* the path stays: the caller may want to 
 /* ---- removing and finding ---- */
 
 bool rundir_remove(const char *path, struct err *e) {
-    if (!is_run(path)) return err_set(e, "%s: holds no run (run.db is missing)", path);
-    return is_free(path, e) && dir_remove_tree(path, e);
+    struct rundir r;
+    struct options o;
+    if (!rundir_open(&r, path, &o, e)) return false;
+    bool ok = checkpoint_remove_all(&r, e);
+    db_close(&r.db);
+    ok = ok && own_files_remove(r.path, e);
+    rundir_close(&r);
+    return ok;
 }
 
 static bool is_later(struct timespec a, struct timespec b) {
@@ -295,7 +334,7 @@ bool rundir_newest(const char *root, char *path, size_t size, struct err *e) {
         if (x->d_name[0] == '.' || strstr(x->d_name, ".tmp-")) continue;
         join(folder, root, x->d_name);
         join(name, folder, "lock");
-        if (!is_run(folder) || stat(name, &st) != 0) continue;
+        if (!is_run(folder) || lstat(name, &st) != 0 || !S_ISREG(st.st_mode)) continue;
         if (best[0] && (is_later(newest, st.st_mtim) || (!is_later(st.st_mtim, newest) && strcmp(x->d_name, best) < 0)))
             continue;
         newest = st.st_mtim;

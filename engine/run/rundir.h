@@ -23,11 +23,14 @@ struct rundir {
 /* Make a new run: the folder must not hold a run yet (error names it and proposes --resume). path NULL:
  * runs/YYYYMMDD-HHMMSS, made unique. Stores the options. "in use by process N" when locked. */
 bool rundir_create(struct rundir *r, const char *path, const struct options *o, const char *title, struct err *e);
-/* Open an existing run for writing (takes the lock). Reads the options stored at the start into *o. */
+/* Open an existing run for writing (takes the lock). Reads the options stored at the start into *o. A folder in which
+ * links or other things stand in place of a run's files is refused before anything in it is written; the checkpoints
+ * folder alone may be a link, so that it can lie on another disk. */
 bool rundir_open(struct rundir *r, const char *path, struct options *o, struct err *e);
 /* r->path stays. Twice is fine; a struct that was never opened needs lock_fd = -1. */
 void rundir_close(struct rundir *r);
-/* Remove the whole run (after rundir_close): "discard". */
+/* Remove the whole run (after rundir_close): "discard". What a person put there stays, and the folder with it; that is
+ * then the error. Checkpoints that were moved elsewhere and linked are removed there, the link stays. */
 bool rundir_remove(const char *path, struct err *e);
 /* Newest run under `root` that holds a run.db; false with an empty message when there is none. */
 bool rundir_newest(const char *root, char *path, size_t size, struct err *e);
@@ -72,6 +75,8 @@ struct checkpoint_file { /* one safetensors file */
  * nothing new is left. */
 bool checkpoint_write(struct rundir *r, int64_t tick, const struct checkpoint_file *files, int n_files,
                       const char *state_json, int keep, struct err *e);
+/* Forget and remove all checkpoints. */
+bool checkpoint_remove_all(struct rundir *r, struct err *e);
 /* The newest complete checkpoint: its folder and state; one whose files are missing or cut is passed over for the one
  * before it. found = false when none was ever made; an error when some were made and none is complete. state_json is
  * the caller's to free. */

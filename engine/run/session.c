@@ -5,12 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
 #include "engine/game/options_check.h"
+#include "engine/run/own_files.h"
 #include "engine/run/session_private.h"
 
 const struct command_info COMMANDS[N_COMMANDS] = {
@@ -58,17 +57,16 @@ static bool open_run(struct session *s, const struct session_config *c, struct e
 struct session *session_start(const struct session_config *c, struct err *e) {
     struct session *s = mem_small(sizeof *s);
     s->rd.lock_fd = -1;
-    s->event_fd = -1;
+    s->news = s->orders = WAKE_NONE;
     s->headless = c->headless;
     s->resume = c->resume;
     snprintf(s->title, sizeof s->title, "%s", c->title ? c->title : "");
     pthread_mutex_init(&s->mutex, NULL);
-    pthread_cond_init(&s->wake, NULL);
     char name[4200];
     bool ok = open_run(s, c, e);
     snprintf(name, sizeof name, "%s/run.db", s->rd.path);
     ok = ok && db_open(&s->label_db, name, DB_WRITE, true, e) && dpref_create_tables(&s->label_db, e);
-    if (ok && (s->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0) ok = err_errno(e, "eventfd");
+    ok = ok && wake_init(&s->news, e) && wake_init(&s->orders, e);
     if (ok) {
         s->options_start = s->options;
         publisher_init(s);
@@ -81,7 +79,8 @@ struct session *session_start(const struct session_config *c, struct err *e) {
     db_close(&s->label_db);
     rundir_close(&s->rd);
     if (made) rundir_remove(s->rd.path, NULL);
-    if (s->event_fd >= 0) close(s->event_fd);
+    wake_free(&s->news);
+    wake_free(&s->orders);
     if (s->draft) publisher_free(s);
     snapshot_release(s->current);
     free(s->override);
@@ -132,15 +131,15 @@ uint64_t session_send(struct session *s, const struct command *c, struct err *e)
         id = ++s->next_id;
         s->queue[(s->head + s->count++) % QUEUE_LENGTH] = (struct queued_command){id, *c};
         if (c->kind == COMMAND_PAUSE || c->kind == COMMAND_QUIT) atomic_fetch_add(&s->urgent, 1);
-        pthread_cond_signal(&s->wake);
     }
     pthread_mutex_unlock(&s->mutex);
+    wake_set(&s->orders);
     if (!id) err_set(e, "%d commands wait already; try again in a moment", QUEUE_LENGTH);
     return id;
 }
 
 bool session_label(struct session *s, struct label_event *ev, struct err *e) {
-    if (!label_event_commit(&s->label_db, ev, e)) return false;
+    if (!own_files_held(s->rd.path, s->rd.lock_fd, e) || !label_event_commit(&s->label_db, ev, e)) return false;
     struct command c = {.kind = COMMAND_LABEL};
     snprintf(c.value, sizeof c.value, "%lld", (long long)ev->seq);
     struct err ignored; /* the label is on disk; a run that has ended has no more use for it */
@@ -175,17 +174,19 @@ bool session_undo(struct session *s, const char *annotator, char message[200], s
 }
 
 const struct snapshot *session_snapshot(struct session *s) {
-    uint64_t count;
-    if (read(s->event_fd, &count, sizeof count) < 0) count = 0; /* nothing new: the current one is still the newest */
+    wake_clear(&s->news);
     pthread_mutex_lock(&s->mutex);
     const struct snapshot *n = snapshot_retain(s->current);
     pthread_mutex_unlock(&s->mutex);
     return n;
 }
 
-int session_fd(const struct session *s) { return s->event_fd; }
+int session_fd(const struct session *s) { return wake_fd(&s->news); }
 
-void session_interrupt(struct session *s) { atomic_store(&s->interrupt, 1); }
+void session_interrupt(struct session *s) {
+    atomic_store(&s->interrupt, 1);
+    wake_set(&s->orders);
+}
 
 bool session_ended(const struct session *s) { return atomic_load(&s->ended); }
 
@@ -203,8 +204,8 @@ void session_finish(struct session *s, bool *ok, char **json, struct err *e) {
     snapshot_release(s->current);
     free(s->metric);
     free(s->override);
-    close(s->event_fd);
+    wake_free(&s->news);
+    wake_free(&s->orders);
     pthread_mutex_destroy(&s->mutex);
-    pthread_cond_destroy(&s->wake);
     free(s);
 }

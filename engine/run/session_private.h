@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "engine/base/wake.h"
 #include "engine/game/game.h"
 #include "engine/run/rundir.h"
 #include "engine/run/session.h"
@@ -30,12 +31,12 @@ struct session {
     bool headless, resume;
     struct rundir rd;
     struct db label_db; /* the interface's durable connection */
-    int event_fd;
+    struct wake news;   /* the interface is to look at a new snapshot */
+    struct wake orders; /* the engine is to look at its commands and the interrupt */
     pthread_t thread;
 
     /* shared, under the mutex */
     pthread_mutex_t mutex;
-    pthread_cond_t wake;
     struct queued_command queue[QUEUE_LENGTH];
     int head, count;
     uint64_t next_id;
@@ -62,10 +63,10 @@ struct session {
     struct series *series; /* [N_SERIES] */
     bool series_changed[N_SERIES];
     struct series_block *block[N_SERIES];
-    struct reward_block *report;      /* of the newest measurement; NULL before */
-    double phase_seconds[N_PHASES];   /* of this session: where the time went, for the record only */
-    double began;                     /* of the stretch that the next checkpoint adds to the run's seconds */
-    double loop_began, done_at_start; /* what the eta is estimated from */
+    struct reward_block *report;    /* of the newest measurement; NULL before */
+    double phase_seconds[N_PHASES]; /* of this session: where the time went, for the record and the eta only */
+    int64_t phase_steps[N_PHASES];  /* micro-steps of this session */
+    double began;                   /* of the stretch that the next checkpoint adds to the run's seconds */
     double published, tokens_before, rate_time, rate_tokens;
     struct metric_row *metric;
     int n_metrics, cap_metrics;
@@ -80,7 +81,7 @@ void session_log(void *session, enum alert_level level, const char *text);
 /* commands.c: acts of a person take effect. All are called between two micro-steps; false: the run cannot go on
  * (disk). */
 bool commands_process(struct session *s, struct err *e);    /* everything that waits in the queue */
-void commands_wait(struct session *s);                      /* until a command comes, at most a tenth of a second */
+void commands_wait(struct session *s);                      /* until a command comes or the interrupt is set */
 bool commands_replay_due(struct session *s, struct err *e); /* entries of an earlier session whose tick has come */
 /* One label of an earlier session; `again`: its pairs exist already (see game_apply_label). */
 bool commands_replay_label(struct session *s, const struct journal_entry *j, bool again, struct err *e);

@@ -188,7 +188,7 @@ int signature_check(const struct signature_history *h, struct signature_alerts *
                     struct signature_finding finding[SIGNATURE_MAX_DETECTORS]);
 
 /* For checkpoints. Reals are written as C99 hexadecimal floats: reading back gives the same bits (NaNs: a NaN). The
- * caller owns the object. Reading: every column must be there, of the right length and type, with ticks that a run can
+ * caller owns the object; NULL without memory for all of it. Reading: every column must be there, of the right length and type, with ticks that a run can
  * have; else false with e filled, `where` first, and the destination is as init leaves it. */
 cJSON *signature_history_to_json(const struct signature_history *h);
 bool signature_history_from_json(struct signature_history *h, const cJSON *obj, const char *where, struct err *e);

@@ -1,7 +1,6 @@
 /* The history and the alerts as JSON and back, for checkpoints: a column of hexadecimal floats a figure, rows oldest
  * first, no more than are kept. Columns have names, so a checkpoint of another version fails with one instead of being
  * read wrongly. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,15 +9,6 @@
 
 /* Ticks, iterations and counts: integers that a double holds exactly. */
 static const double LARGEST_COUNT = 9007199254740992.0; /* 2^53 */
-
-static void add_reals(cJSON *to, const char *key, const double *x, int n) {
-    cJSON *list = cJSON_AddArrayToObject(to, key);
-    for (int i = 0; i < n; i++) {
-        char text[40];
-        snprintf(text, sizeof text, "%a", x[i]);
-        cJSON_AddItemToArray(list, cJSON_CreateString(text));
-    }
-}
 
 static bool read_reals(const cJSON *obj, const char *key, const char *where, double *x, int n, struct err *e) {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(obj, key);
@@ -60,13 +50,14 @@ static double *figure_at(const struct ring *r, int i, int figure) {
     return &r->row[(r->pushed - kept(r) + i) % r->capacity * r->n_figures + figure];
 }
 
-static void add_ring(cJSON *to, const char *key, const struct ring *r) {
-    cJSON *columns = cJSON_AddObjectToObject(to, key);
+static cJSON *ring_to_json(const struct ring *r) {
+    cJSON *columns = cJSON_CreateObject();
     double x[SIGNATURE_STEPS];
     for (int f = 0; f < r->n_figures; f++) {
         for (int i = 0; i < kept(r); i++) x[i] = *figure_at(r, i, f);
-        add_reals(columns, r->name(f), x, kept(r));
+        json_put(&columns, r->name(f), json_reals(x, kept(r)));
     }
+    return columns;
 }
 
 static bool read_ring(const cJSON *obj, const char *key, const char *where, const struct ring *r, struct err *e) {
@@ -102,10 +93,10 @@ cJSON *signature_history_to_json(const struct signature_history *h) {
     const struct ring evaluation = evaluations(&copy), step = steps(&copy);
     const double n_evaluations = (double)h->n_evaluations, n_steps = (double)h->n_steps;
     cJSON *obj = cJSON_CreateObject();
-    add_reals(obj, "n_evaluations", &n_evaluations, 1);
-    add_reals(obj, "n_steps", &n_steps, 1);
-    add_ring(obj, "evaluation", &evaluation);
-    add_ring(obj, "step", &step);
+    json_put(&obj, "n_evaluations", json_reals(&n_evaluations, 1));
+    json_put(&obj, "n_steps", json_reals(&n_steps, 1));
+    json_put(&obj, "evaluation", ring_to_json(&evaluation));
+    json_put(&obj, "step", ring_to_json(&step));
     return obj;
 }
 
@@ -130,12 +121,12 @@ _Static_assert(sizeof(struct signature_alert) == (4 + SIGNATURE_VALUES) * sizeof
 
 cJSON *signature_alerts_to_json(const struct signature_alerts *a) {
     cJSON *obj = cJSON_CreateObject();
-    add_reals(obj, "n_evaluations", &a->n_evaluations, 1);
-    add_reals(obj, "n_steps", &a->n_steps, 1);
+    json_put(&obj, "n_evaluations", json_reals(&a->n_evaluations, 1));
+    json_put(&obj, "n_steps", json_reals(&a->n_steps, 1));
     for (int d = 0; d < N_DETECTORS; d++) {
         double x[ALERT_REALS];
         memcpy(x, &a->alert[d], sizeof x);
-        add_reals(obj, signature_detector_name(d), x, ALERT_REALS);
+        json_put(&obj, signature_detector_name(d), json_reals(x, ALERT_REALS));
     }
     return obj;
 }

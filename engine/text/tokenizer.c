@@ -115,21 +115,26 @@ int32_t tokenizer_find(const struct tokenizer *t, const char *piece) {
     return id >= 0 ? id : tokenizer_word(t, piece, len);
 }
 
-static int by_falling_length(const void *a, const void *b, void *arg) {
-    const struct tokenizer *t = arg;
-    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    const size_t n = t->start[x + 1] - t->start[x], m = t->start[y + 1] - t->start[y];
-    return n != m ? (n < m) - (n > m) : (x > y) - (x < y);
+static int by_key(const void *a, const void *b) {
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
 }
 
-/* Marks sorted so that the first that fits is the longest. */
-static void index_marks(struct tokenizer *t) {
+/* Marks sorted so that the first that fits is the longest; of equal length, by id. The order is in the keys, since
+ * systems do not agree on a qsort that passes a context. */
+static bool index_marks(struct tokenizer *t, struct err *e) {
+    uint64_t *key = mem_alloc((size_t)t->n_vocab, sizeof *key, "tokenizer", e);
+    if (!key) return false;
     for (int32_t id = 0; id < t->n_vocab; id++)
         if (t->type[id] != TOKEN_NORMAL && t->type[id] != TOKEN_UNUSED) {
-            t->mark[t->n_mark++] = id;
+            const uint32_t length = (uint32_t)(t->start[id + 1] - t->start[id]);
+            key[t->n_mark++] = (uint64_t)(UINT32_MAX - length) << 32 | (uint32_t)id;
             t->mark_first[(unsigned char)t->bytes[t->start[id]]] = true;
         }
-    qsort_r(t->mark, t->n_mark, sizeof *t->mark, by_falling_length, t);
+    qsort(key, t->n_mark, sizeof *key, by_key);
+    for (size_t i = 0; i < t->n_mark; i++) t->mark[i] = (int32_t)(key[i] & UINT32_MAX);
+    mem_free(key);
+    return true;
 }
 
 bool tokenizer_index(struct tokenizer *t, struct err *e) {
@@ -147,8 +152,7 @@ bool tokenizer_index(struct tokenizer *t, struct err *e) {
         char c = (char)b;
         t->byte_id[b] = tokenizer_word(t, &c, 1);
     }
-    index_marks(t);
-    return true;
+    return index_marks(t, e);
 }
 
 bool tokenizer_add_merge(struct tokenizer *t, const char *left, size_t n_left, const char *right, size_t n_right,

@@ -42,7 +42,7 @@ bool trainee_prepare(struct trainee *t, const struct sequences *s, struct err *e
         if (!t->row_value) return false;
         t->cap_rows = s->n_rows * 2;
     }
-    memset(t->dhidden, 0, need * sizeof *t->dhidden);
+    if (need > 0) memset(t->dhidden, 0, need * sizeof *t->dhidden); /* without a token there is no buffer */
     return true;
 }
 

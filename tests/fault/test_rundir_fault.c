@@ -49,6 +49,8 @@ DIE_BEFORE(int, mkdir, (const char *path, mode_t mode), (path, mode))
 DIE_BEFORE(int, rename, (const char *from, const char *to), (from, to))
 DIE_BEFORE(int, unlink, (const char *path), (path))
 DIE_BEFORE(int, remove, (const char *path), (path))
+DIE_BEFORE(int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags))
+DIE_BEFORE(int, rmdir, (const char *path), (path))
 
 #define TORN_WRITE(name, offset_type)                                                                                  \
     ssize_t name(int fd, const void *data, size_t n, offset_type at);                                                  \

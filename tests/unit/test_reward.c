@@ -150,11 +150,26 @@ static void a_part_of_a_batch_is_scored_as_in_the_whole(void **state) {
     }
 }
 
+/* Without a token there is nothing to make room for; the undefined-behaviour sanitizer watches what is done then. */
+static void nothing_to_train_on_needs_no_room(void **state) {
+    (void)state;
+    struct setting t;
+    const struct sequences none = {0};
+    struct err e = {""};
+    setting_new(&t, BLACK);
+    assert_null(t.r.t.dhidden);
+    if (!trainee_prepare(&t.r.t, &none, &e)) fail_msg("%s", e.msg);
+    assert_null(t.r.t.dhidden);
+    assert_int_equal(t.r.t.cap_dhidden, 0);
+    setting_free(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_and_gradients_are_those_of_the_reference),
         cmocka_unit_test(the_critic_as_its_own_expert_is_the_black_box),
         cmocka_unit_test(a_part_of_a_batch_is_scored_as_in_the_whole),
+        cmocka_unit_test(nothing_to_train_on_needs_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "engine/base/json_string.h"
 #include "engine/base/mem.h"
 #include "engine/math/parallel.h"
 #include "engine/model/generate.h"
@@ -77,13 +78,14 @@ static bool write_answer(struct job *j, const char *prompt, const struct gen_out
         strbuf_putc(&text, '\n');
         safe_lines(j->out, strbuf_str(&text));
     } else {
-        cJSON *line = cJSON_CreateObject();
-        cJSON_AddStringToObject(line, "prompt", prompt);
-        cJSON_AddStringToObject(line, "response", strbuf_str(&text));
-        char *s = cJSON_PrintUnformatted(line);
-        if (s) safe_json(j->out, s);
-        free(s);
-        cJSON_Delete(line);
+        struct strbuf line = {0};
+        strbuf_puts(&line, "{\"prompt\":");
+        json_append_string(&line, prompt);
+        strbuf_puts(&line, ",\"response\":");
+        json_append_string(&line, strbuf_str(&text));
+        strbuf_putc(&line, '}');
+        safe_json(j->out, strbuf_str(&line));
+        strbuf_free(&line);
     }
     strbuf_free(&raw);
     strbuf_free(&text);

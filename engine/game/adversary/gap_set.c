@@ -2,9 +2,10 @@
 #include "engine/game/adversary/gap_set.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "engine/base/json.h"
 
 enum { N_REALS = 6 + 2 * GAP_CURVE };
 _Static_assert(sizeof(struct gap_set) == N_REALS * sizeof(double), "read and written as an array");
@@ -19,14 +20,8 @@ double gap_curve_beta(int i) { return pow(10, -2 + 5.0 * i / (GAP_CURVE - 1)); }
 
 cJSON *gap_set_to_json(const struct gap_set *s) {
     double x[N_REALS];
-    char text[40];
-    cJSON *list = cJSON_CreateArray();
     memcpy(x, s, sizeof x);
-    for (int i = 0; i < N_REALS; i++) {
-        snprintf(text, sizeof text, "%a", x[i]);
-        cJSON_AddItemToArray(list, cJSON_CreateString(text));
-    }
-    return list;
+    return json_reals(x, N_REALS);
 }
 
 bool gap_set_from_json(struct gap_set *s, const cJSON *json, const char *where, struct err *e) {

@@ -24,7 +24,7 @@ void gap_set_init(struct gap_set *s);
 /* 0.01 to 1000, a constant factor apart. */
 double gap_curve_beta(int i);
 
-/* A list of reals as C99 hexadecimal floats, and back: false with e filled unless it is such a list. */
+/* A list of reals as C99 hexadecimal floats (NULL without memory), and back: false with e filled unless it is such a list. */
 cJSON *gap_set_to_json(const struct gap_set *s);
 bool gap_set_from_json(struct gap_set *s, const cJSON *json, const char *where, struct err *e);
 
