@@ -123,7 +123,7 @@ static struct costs costs_of(const struct game *g) {
     const struct lengths l = lengths_of(g);
     const struct model *fitted = g->rewards.fitted.t.model, *reward = fitted ? fitted : g->players.student.model;
     const double write = l.prompt + GENERATED * l.answer, read = l.prompt + l.answer;
-    return (struct costs){.write_teacher = write * size_of(teacher_model(g->players.teacher)),
+    return (struct costs){.write_teacher = write * size_of(teacher_model(g->players.teacher).model),
                           .write = write * size_of(g->players.student.model),
                           .read = read * size_of(g->players.student.model),
                           .read_reward = read * size_of(reward),
