@@ -1,7 +1,6 @@
 /* Incremental forward pass: see kv_cache.h.
  *
- * Everything but attention is what model_forward does, on the same kernels. Attention differs: each row has its own
- * keys, in up to two runs (the prompt's, its own), so a row is one task and passes over its keys in blocks with an
+ * Everything but attention is layer_forward, as in training. Attention differs: each row has its own keys, in up to two runs (the prompt's, its own), so a row is one task and passes over its keys in blocks with an
  * online softmax; the query heads of a group take a block of keys one after the other while it is near. Keys are stored
  * in tiles, transposed, so that the scores of a tile's positions are the lanes of one vector and need no sums across.
  */
@@ -13,9 +12,9 @@
 
 #include "engine/base/mem.h"
 #include "engine/math/kernels.h"
-#include "engine/math/matmul.h"
 #include "engine/math/parallel.h"
 #include "engine/math/simd.h"
+#include "engine/model/layer.h"
 
 #define KEY_BLOCK 64
 
@@ -213,39 +212,56 @@ static void store_keys_values(struct kv_cache *c, const struct kv_row *row, int 
     }
 }
 
-/* Rows [first, first + n) of the step. */
-static void layer_step(struct kv_cache *c, int l, const struct kv_row *row, int first, int n) {
-    const struct model *m = c->m;
-    const struct model_config *f = &m->cfg;
-    const struct layer_params *p = &m->layer[l];
-    int d = f->d_model, q = f->n_head * f->head_dim, kv = f->n_kv_head * f->head_dim, width = q + 2 * kv;
-    const size_t at = (size_t)first;
-    float *keys = c->keys + (size_t)l * c->n_cached * (size_t)kv,
-          *values = c->values + (size_t)l * c->n_cached * (size_t)kv;
-    float *x = c->x + at * (size_t)d, *norm = c->norm + at * (size_t)d, *qkv = c->qkv + at * (size_t)width;
-    float *gate_up = c->gate_up + at * 2 * (size_t)f->d_ff, *ff = c->ff + at * (size_t)f->d_ff;
+/* Rows [first, first + n) of the step, of which io holds the buffers. */
+struct step_rows {
+    struct kv_cache *c;
+    const struct kv_row *row;
+    int first, n;
+};
 
-    rmsnorm_forward(norm, NULL, x, NULL, m->params + p->attn_norm, n, d, f->rms_eps);
-    matmul_nt(qkv, norm, m->params + p->wq, n, width, d, false); /* wq, wk, wv lie one after the other */
-    rope_forward(qkv, c->rope, c->pos + first, n, f->n_head + f->n_kv_head, f->head_dim, width);
-    store_keys_values(c, row, first, n, keys, values);
-    struct attend_job job = {c, row, first, keys, values, 1.0f / sqrtf((float)f->head_dim)};
-    parallel_for(n, attend_row, &job);
-    matmul_nt(x, c->att + at * (size_t)q, m->params + p->wo, n, d, q, true);
+static void attend_cached(void *ctx, int l, const struct layer_io *io) {
+    (void)io; /* its buffers are the cache's own, from row `first` on */
+    const struct step_rows *s = ctx;
+    const struct model_config *f = &s->c->m->cfg;
+    const size_t plane = (size_t)l * s->c->n_cached * kv_dim(f);
+    float *keys = s->c->keys + plane, *values = s->c->values + plane;
+    store_keys_values(s->c, s->row, s->first, s->n, keys, values);
+    struct attend_job job = {s->c, s->row, s->first, keys, values, 1.0f / sqrtf((float)f->head_dim)};
+    parallel_for(s->n, attend_row, &job);
+}
 
-    rmsnorm_forward(norm, NULL, x, NULL, m->params + p->ffn_norm, n, d, f->rms_eps);
-    matmul_nt(gate_up, norm, m->params + p->w_gate, n, 2 * f->d_ff, d, false); /* w_gate, w_up likewise */
-    swiglu_forward(ff, gate_up, n, f->d_ff);
-    matmul_nt(x, ff, m->params + p->w_down, n, d, f->d_ff, true);
+static struct layer_io rows_io(const struct kv_cache *c, int first, int n) {
+    const struct model_config *f = &c->m->cfg;
+    const size_t at = (size_t)first, d = (size_t)f->d_model, q = (size_t)f->n_head * (size_t)f->head_dim;
+    float *x = c->x + at * d; /* one stream, added to in place: nothing is kept */
+    return (struct layer_io){.T = n,
+                             .rope = c->rope,
+                             .pos = c->pos + first,
+                             .x = x,
+                             .qkv = c->qkv + at * (q + 2 * kv_dim(f)),
+                             .att = c->att + at * q,
+                             .x_mid = x,
+                             .gate_up = c->gate_up + at * 2 * (size_t)f->d_ff,
+                             .x_out = x,
+                             .xn = c->norm + at * d,
+                             .h = c->ff + at * (size_t)f->d_ff};
 }
 
 static void layers_step(struct kv_cache *c, const struct kv_row *row, int first, int n, float *hidden) {
     const struct model *m = c->m;
-    const int d = m->cfg.d_model;
-    float *x = c->x + (size_t)first * (size_t)d;
-    embed_forward(x, m->params + m->embed, c->token + first, n, d);
-    for (int l = 0; l < m->cfg.n_layer; l++) layer_step(c, l, row, first, n);
-    rmsnorm_forward(hidden + (size_t)first * (size_t)d, NULL, x, NULL, m->params + m->out_norm, n, d, m->cfg.rms_eps);
+    const float *w = m->params;
+    const int d = m->cfg.d_model, n_layer = m->cfg.n_layer;
+    struct step_rows rows = {c, row, first, n};
+    const struct attention_source cached = {attend_cached, &rows};
+    const struct layer_io io = rows_io(c, first, n);
+    embed_forward(io.x, w + m->embed, c->token + first, n, d);
+    rmsnorm_forward(io.xn, NULL, io.x, NULL, w + m->layer[0].attn_norm, n, d, m->cfg.rms_eps);
+    for (int l = 0; l < n_layer; l++) {
+        const bool last = l + 1 == n_layer;
+        const struct next_norm next = {.weight = w + (last ? m->out_norm : m->layer[l + 1].attn_norm),
+                                       .out = last ? hidden + (size_t)first * (size_t)d : io.xn};
+        layer_forward(m, l, &io, &cached, &next);
+    }
 }
 
 /* A step of few rows through a small model is hundreds of products too small to share out. Its rows are shared out
