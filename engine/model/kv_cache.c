@@ -21,17 +21,17 @@
 struct kv_cache {
     const struct model *m;
     size_t n_cached;
-    float *keys;         /* [n_layer][n_cached / lanes][n_kv_head * head_dim][lanes], lanes = SIMD_LANES */
-    float *values;       /* [n_layer][n_cached][n_kv_head * head_dim] */
-    float *rope;         /* [longest, head_dim], see rope_table */
-    int *pos;            /* [KV_MAX_ROWS] */
-    int32_t *token;      /* [KV_MAX_ROWS] */
-    float *x, *norm;     /* [KV_MAX_ROWS, d] */
-    float *qkv;          /* [KV_MAX_ROWS, q + 2 kv] */
-    float *att;          /* [KV_MAX_ROWS, q] */
-    float *top, *sum;    /* [KV_MAX_ROWS, n_head]: running maximum and sum of the softmax */
-    float *gate_up, *ff; /* [KV_MAX_ROWS, 2 d_ff], [KV_MAX_ROWS, d_ff] */
-    float *block;        /* the one allocation behind the row buffers */
+    float *keys;        /* [n_layer][n_cached / lanes][n_kv_head * head_dim][lanes], lanes = SIMD_LANES */
+    float *values;      /* [n_layer][n_cached][n_kv_head * head_dim] */
+    float *rope;        /* [longest, head_dim], see rope_table */
+    int *pos;           /* [KV_MAX_ROWS] */
+    int32_t *token;     /* [KV_MAX_ROWS] */
+    float *x, *xn;      /* [KV_MAX_ROWS, d]: residual stream, normalised */
+    float *qkv;         /* [KV_MAX_ROWS, q + 2 kv]: q = n_head*head_dim, kv = n_kv_head*head_dim */
+    float *att;         /* [KV_MAX_ROWS, q] */
+    float *top, *sum;   /* [KV_MAX_ROWS, n_head]: running maximum and sum of the softmax */
+    float *gate_up, *h; /* [KV_MAX_ROWS, 2 d_ff], [KV_MAX_ROWS, d_ff] */
+    float *block;       /* the one allocation behind the row buffers */
 };
 
 static size_t kv_dim(const struct model_config *c) { return (size_t)c->n_kv_head * (size_t)c->head_dim; }
@@ -45,8 +45,8 @@ static bool alloc_rows(struct kv_cache *c, struct err *e) {
     struct {
         float **at;
         size_t width;
-    } part[] = {{&c->x, d},   {&c->norm, d},    {&c->qkv, q + 2 * kv}, {&c->att, q},
-                {&c->ff, ff}, {&c->top, heads}, {&c->sum, heads},      {&c->gate_up, 2 * ff}};
+    } part[] = {{&c->x, d},  {&c->xn, d},      {&c->qkv, q + 2 * kv}, {&c->att, q},
+                {&c->h, ff}, {&c->top, heads}, {&c->sum, heads},      {&c->gate_up, 2 * ff}};
     size_t total = 0, used = 0;
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) total += part[i].width;
     c->block = mem_alloc(total, KV_MAX_ROWS * sizeof(float), "generation buffers", e);
@@ -243,8 +243,8 @@ static struct layer_io rows_io(const struct kv_cache *c, int first, int n) {
                              .x_mid = x,
                              .gate_up = c->gate_up + at * 2 * (size_t)f->d_ff,
                              .x_out = x,
-                             .xn = c->norm + at * d,
-                             .h = c->ff + at * (size_t)f->d_ff};
+                             .xn = c->xn + at * d,
+                             .h = c->h + at * (size_t)f->d_ff};
 }
 
 static void layers_step(struct kv_cache *c, const struct kv_row *row, int first, int n, float *hidden) {
