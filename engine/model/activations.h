@@ -49,7 +49,8 @@ static inline size_t plane(const struct activations *a, int l, int width) {
     return (size_t)l * (size_t)a->n_tokens * (size_t)width;
 }
 
-/* What layer l of the last forward pass works on; kept: it has planes of its own. */
+/* What layer l of the last forward pass on a works on (0 <= l <= n_layer, see struct layer_buffers); kept: it has planes
+ * of its own. */
 struct layer_io activations_layer(const struct model *m, const struct activations *a, int l, bool kept);
 
 #endif

@@ -66,28 +66,32 @@ static void attend_packed(void *ctx, int layer, const struct layer_io *io) {
     attention_forward(io->att, io->lse, io->qkv, ctx);
 }
 
+struct pass {
+    const struct model *m;
+    const struct activations *a;
+    bool keep;
+};
+
+static struct layer_io buffers_of(const void *ctx, int l) {
+    const struct pass *p = ctx;
+    return activations_layer(p->m, p->a, l, p->keep);
+}
+
 bool model_forward(const struct model *m, struct activations *a, const struct batch *b, bool keep, const float **hidden,
                    struct err *e) {
     const struct model_config *c = &m->cfg;
     a->n_tokens = 0;
     a->kept_for = NULL;
     if (!check_batch(m, b, e)) return false;
-    const int T = b->start[b->n_seq], d = c->d_model;
+    const int T = b->start[b->n_seq];
     if (!reserve(m, a, (size_t)T, keep, e) || !set_positions(m, a, b, e)) return false;
     a->n_tokens = T;
     struct attention_shape shape = {
         .n_seq = b->n_seq, .start = b->start, .n_head = c->n_head, .n_kv_head = c->n_kv_head, .head_dim = c->head_dim};
     const struct attention_source packed = {attend_packed, &shape};
-    embed_forward(a->x.p, m->params + m->embed, b->token, T, d);
-    rmsnorm_forward(a->xn.p, a->rstd.p, a->x.p, NULL, m->params + m->layer[0].attn_norm, T, d, c->rms_eps);
-    for (int l = 0; l < c->n_layer; l++) {
-        const struct layer_io io = activations_layer(m, a, l, keep);
-        const bool last = l + 1 == c->n_layer;
-        const struct next_norm next = {.weight = m->params + (last ? m->out_norm : m->layer[l + 1].attn_norm),
-                                       .rstd = a->rstd.p + plane(a, keep ? 2 * (l + 1) : 0, 1),
-                                       .out = last ? a->hidden.p : a->xn.p};
-        layer_forward(m, l, &io, &packed, &next);
-    }
+    const struct pass pass = {m, a, keep};
+    const struct layer_buffers buffers = {buffers_of, &pass};
+    layers_forward(m, b->token, &buffers, &packed, a->hidden.p);
     if (keep) a->kept_for = m;
     *hidden = a->hidden.p;
     return true;

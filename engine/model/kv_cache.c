@@ -1,6 +1,6 @@
 /* Incremental forward pass: see kv_cache.h.
  *
- * Everything but attention is layer_forward, as in training. Attention differs: each row has its own keys, in up to two runs (the prompt's, its own), so a row is one task and passes over its keys in blocks with an
+ * Everything but attention is layers_forward, as in training. Attention differs: each row has its own keys, in up to two runs (the prompt's, its own), so a row is one task and passes over its keys in blocks with an
  * online softmax; the query heads of a group take a block of keys one after the other while it is near. Keys are stored
  * in tiles, transposed, so that the scores of a tile's positions are the lanes of one vector and need no sums across.
  */
@@ -230,13 +230,17 @@ static void attend_cached(void *ctx, int l, const struct layer_io *io) {
     parallel_for(s->n, attend_row, &job);
 }
 
-static struct layer_io rows_io(const struct kv_cache *c, int first, int n) {
+/* Of every layer the same: nothing is kept, and the residual stream is one buffer. */
+static struct layer_io rows_io(const void *ctx, int l) {
+    (void)l;
+    const struct step_rows *s = ctx;
+    const struct kv_cache *c = s->c;
     const struct model_config *f = &c->m->cfg;
-    const size_t at = (size_t)first, d = (size_t)f->d_model, q = (size_t)f->n_head * (size_t)f->head_dim;
-    float *x = c->x + at * d; /* one stream, added to in place: nothing is kept */
-    return (struct layer_io){.T = n,
+    const size_t at = (size_t)s->first, d = (size_t)f->d_model, q = (size_t)f->n_head * (size_t)f->head_dim;
+    float *x = c->x + at * d;
+    return (struct layer_io){.T = s->n,
                              .rope = c->rope,
-                             .pos = c->pos + first,
+                             .pos = c->pos + s->first,
                              .x = x,
                              .qkv = c->qkv + at * (q + 2 * kv_dim(f)),
                              .att = c->att + at * q,
@@ -248,20 +252,10 @@ static struct layer_io rows_io(const struct kv_cache *c, int first, int n) {
 }
 
 static void layers_step(struct kv_cache *c, const struct kv_row *row, int first, int n, float *hidden) {
-    const struct model *m = c->m;
-    const float *w = m->params;
-    const int d = m->cfg.d_model, n_layer = m->cfg.n_layer;
     struct step_rows rows = {c, row, first, n};
     const struct attention_source cached = {attend_cached, &rows};
-    const struct layer_io io = rows_io(c, first, n);
-    embed_forward(io.x, w + m->embed, c->token + first, n, d);
-    rmsnorm_forward(io.xn, NULL, io.x, NULL, w + m->layer[0].attn_norm, n, d, m->cfg.rms_eps);
-    for (int l = 0; l < n_layer; l++) {
-        const bool last = l + 1 == n_layer;
-        const struct next_norm next = {.weight = w + (last ? m->out_norm : m->layer[l + 1].attn_norm),
-                                       .out = last ? hidden + (size_t)first * (size_t)d : io.xn};
-        layer_forward(m, l, &io, &cached, &next);
-    }
+    const struct layer_buffers buffers = {rows_io, &rows};
+    layers_forward(c->m, c->token + first, &buffers, &cached, hidden + (size_t)first * (size_t)c->m->cfg.d_model);
 }
 
 /* A step of few rows through a small model is hundreds of products too small to share out. Its rows are shared out

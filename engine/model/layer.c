@@ -1,4 +1,4 @@
-/* One layer: see layer.h. Each half, attention and feed-forward, has its forward and its backward function beside each
+/* The layers: see layer.h. Each half, attention and feed-forward, has its forward and its backward function beside each
  * other. wq, wk, wv (and their biases) and w_gate, w_up lie next to each other in the parameters, so each group is one
  * matrix product.
  *
@@ -13,6 +13,13 @@
 static int q_width(const struct model_config *c) { return c->n_head * c->head_dim; }
 static int qkv_width(const struct model_config *c) { return (c->n_head + 2 * c->n_kv_head) * c->head_dim; }
 static bool has_part(const struct model *m, enum layer_part part) { return m->cfg.arch->parts & part; }
+
+/* The norm behind a residual addition, which is folded into it. */
+struct next_norm {
+    const float *weight; /* [d] */
+    float *rstd;         /* [T] or NULL */
+    float *out;          /* [T, d] */
+};
 
 /* stream_out = stream_in + y w^T, then out = its norm. y [T, n], w [d, n], stream_in, stream_out, out [T, d]. */
 static void add_and_norm(const struct model_config *c, int T, float *stream_out, const float *stream_in, const float *y,
@@ -93,10 +100,24 @@ static void ffn_half_backward(const struct model *m, int l, const struct layer_i
 
 /* ---- both ---- */
 
-void layer_forward(const struct model *m, int l, const struct layer_io *io, const struct attention_source *attention,
-                   const struct next_norm *next) {
-    attention_half_forward(m, l, io, attention);
-    ffn_half_forward(m, l, io, next);
+/* Its last residual addition is folded into the next layer's norm, or into the final one. */
+void layers_forward(const struct model *m, const int32_t *token, const struct layer_buffers *buffers,
+                    const struct attention_source *attention, float *hidden) {
+    const struct model_config *c = &m->cfg;
+    const float *w = m->params;
+    struct layer_io io = buffers->of(buffers->ctx, 0);
+    embed_forward(io.x, w + m->embed, token, io.T, c->d_model);
+    rmsnorm_forward(io.xn, io.rstd_attn, io.x, NULL, w + m->layer[0].attn_norm, io.T, c->d_model, c->rms_eps);
+    for (int l = 0; l < c->n_layer; l++) {
+        const bool last = l + 1 == c->n_layer;
+        const struct layer_io following = buffers->of(buffers->ctx, l + 1);
+        const struct next_norm next = {.weight = w + (last ? m->out_norm : m->layer[l + 1].attn_norm),
+                                       .rstd = following.rstd_attn,
+                                       .out = last ? hidden : following.xn};
+        attention_half_forward(m, l, &io, attention);
+        ffn_half_forward(m, l, &io, &next);
+        io = following;
+    }
 }
 
 void layer_backward(const struct model *m, int l, const struct layer_io *io, const struct attention_shape *shape,

@@ -1,6 +1,6 @@
-/* One layer of the transformer, forward and backward (layout after llm.c). Private to engine/model.
+/* The layers of the transformer, forward and backward (layout after llm.c). Private to engine/model.
  *
- * Training, scoring and decoding run the same function: it works on rows, one a token, and does not know to which
+ * Training, scoring and decoding run the same functions: they work on rows, one a token, and do not know to which
  * sequences they belong. That is known to attention alone, so attention comes as a function (`struct attention_source`):
  * over packed sequences in forward.c, over a cache of keys and values in kv_cache.c. The other difference is what is
  * kept: the buffers of `struct layer_io` are all apart for a backward pass; without one, layers share them, and decoding
@@ -37,16 +37,17 @@ struct attention_source {
     void *ctx;
 };
 
-/* The norm behind the layer, into which its last residual addition is folded: the next layer's, or the final one. */
-struct next_norm {
-    const float *weight; /* [d] */
-    float *rstd;         /* [T] or NULL */
-    float *out;          /* [T, d], normalised x_out; may be xn */
+/* The buffers of layer l, 0 <= l <= n_layer: of n_layer x and rstd_attn are used, the entry of the final norm. What is
+ * x_out of a layer is x of the next. */
+struct layer_buffers {
+    struct layer_io (*of)(const void *ctx, int l);
+    const void *ctx;
 };
 
-/* Layer l: from x and xn to x_out and next->out. Allocates nothing and cannot fail. */
-void layer_forward(const struct model *m, int l, const struct layer_io *io, const struct attention_source *attention,
-                   const struct next_norm *next);
+/* All layers: hidden [T, d] gets the final normalised hidden states of the tokens [T]. Allocates nothing and cannot
+ * fail. */
+void layers_forward(const struct model *m, const int32_t *token, const struct layer_buffers *buffers,
+                    const struct attention_source *attention, float *hidden);
 
 /* Scratch of the backward pass, shared by all layers. */
 struct layer_grads {
@@ -58,7 +59,7 @@ struct layer_grads {
     float *att_scratch;    /* attention_scratch(shape) */
 };
 
-/* The gradient of layer l over packed sequences, whose forward pass left io as it is (xn and h are made again). Adds to
+/* The gradient of one layer over packed sequences, whose forward pass left io as it is (xn and h are made again). Adds to
  * the layer's part of grads [n_params]. */
 void layer_backward(const struct model *m, int l, const struct layer_io *io, const struct attention_shape *shape,
                     const struct layer_grads *g, float *grads);
