@@ -21,10 +21,12 @@ void buffer_free(struct buffer *b) {
     *b = (struct buffer){0};
 }
 
-struct layer_io activations_layer(const struct model *m, const struct activations *a, int l, bool kept) {
-    const struct model_config *c = &m->cfg;
+struct layer_io activations_layer(const void *pass, int l) {
+    const struct activations_pass *p = pass;
+    const struct activations *a = p->a;
+    const struct model_config *c = &p->m->cfg;
     const int d = c->d_model, Q = c->n_head * c->head_dim, W = Q + 2 * c->n_kv_head * c->head_dim;
-    const int slot = kept ? l : 0, next = kept ? l + 1 : 0;
+    const int slot = p->kept ? l : 0, next = p->kept ? l + 1 : 0;
     return (struct layer_io){.T = a->n_tokens,
                              .rope = a->rope.p,
                              .pos = a->pos,

@@ -49,8 +49,12 @@ static inline size_t plane(const struct activations *a, int l, int width) {
     return (size_t)l * (size_t)a->n_tokens * (size_t)width;
 }
 
-/* What layer l of the last forward pass on a works on (0 <= l <= n_layer, see struct layer_buffers); kept: it has planes
- * of its own. */
-struct layer_io activations_layer(const struct model *m, const struct activations *a, int l, bool kept);
+/* A forward pass as layer_buffers see it: {activations_layer, &pass}. */
+struct activations_pass {
+    const struct model *m;
+    const struct activations *a;
+    bool kept; /* every layer has planes of its own */
+};
+struct layer_io activations_layer(const void *pass, int l);
 
 #endif

@@ -1,5 +1,4 @@
-/* The backward pass, layer by layer in reverse: see model.h. What a layer does: layer.c. dx carries the gradient to the
- * residual stream down to the embedding. */
+/* The backward pass: see model.h. What the layers do: layer.c. */
 #include "engine/math/kernels.h"
 #include "engine/model/activations.h"
 
@@ -24,9 +23,6 @@ bool model_backward(const struct model *m, struct activations *a, const struct b
     const struct attention_shape shape = {
         .n_seq = b->n_seq, .start = b->start, .n_head = c->n_head, .n_kv_head = c->n_kv_head, .head_dim = c->head_dim};
     if (!reserve(m, a, &shape, e)) return false;
-    const int T = a->n_tokens, d = c->d_model, L = c->n_layer;
-    rmsnorm_backward(a->dx.p, false, grads + m->out_norm, NULL, dhidden, a->x.p + plane(a, L, d),
-                     a->rstd.p + plane(a, 2 * L, 1), m->params + m->out_norm, T, d, a->norm_part.p);
     const struct layer_grads g = {.dx = a->dx.p,
                                   .dxn = a->dxn.p,
                                   .dh = a->dh.p,
@@ -35,10 +31,8 @@ bool model_backward(const struct model *m, struct activations *a, const struct b
                                   .dqkv = a->dqkv.p,
                                   .norm_part = a->norm_part.p,
                                   .att_scratch = a->att_scratch.p};
-    for (int l = L - 1; l >= 0; l--) {
-        const struct layer_io io = activations_layer(m, a, l, true);
-        layer_backward(m, l, &io, &shape, &g, grads);
-    }
-    embed_backward(grads + m->embed, a->dx.p, b->token, T, d);
+    const struct activations_pass pass = {m, a, true};
+    const struct layer_buffers buffers = {activations_layer, &pass};
+    layers_backward(m, b->token, &buffers, &shape, &g, dhidden, grads);
     return true;
 }

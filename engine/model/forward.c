@@ -66,17 +66,6 @@ static void attend_packed(void *ctx, int layer, const struct layer_io *io) {
     attention_forward(io->att, io->lse, io->qkv, ctx);
 }
 
-struct pass {
-    const struct model *m;
-    const struct activations *a;
-    bool keep;
-};
-
-static struct layer_io buffers_of(const void *ctx, int l) {
-    const struct pass *p = ctx;
-    return activations_layer(p->m, p->a, l, p->keep);
-}
-
 bool model_forward(const struct model *m, struct activations *a, const struct batch *b, bool keep, const float **hidden,
                    struct err *e) {
     const struct model_config *c = &m->cfg;
@@ -89,8 +78,8 @@ bool model_forward(const struct model *m, struct activations *a, const struct ba
     struct attention_shape shape = {
         .n_seq = b->n_seq, .start = b->start, .n_head = c->n_head, .n_kv_head = c->n_kv_head, .head_dim = c->head_dim};
     const struct attention_source packed = {attend_packed, &shape};
-    const struct pass pass = {m, a, keep};
-    const struct layer_buffers buffers = {buffers_of, &pass};
+    const struct activations_pass pass = {m, a, keep};
+    const struct layer_buffers buffers = {activations_layer, &pass};
     layers_forward(m, b->token, &buffers, &packed, a->hidden.p);
     if (keep) a->kept_for = m;
     *hidden = a->hidden.p;

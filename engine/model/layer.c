@@ -98,7 +98,7 @@ static void ffn_half_backward(const struct model *m, int l, const struct layer_i
     matmul_tn(grads + p->w_gate, g->d_gate_up, io->xn, 2 * ff, d, T); /* [2 ff, d] += [T, 2 ff]^T [T, d] */
 }
 
-/* ---- both ---- */
+/* ---- all layers ---- */
 
 /* Its last residual addition is folded into the next layer's norm, or into the final one. */
 void layers_forward(const struct model *m, const int32_t *token, const struct layer_buffers *buffers,
@@ -120,8 +120,17 @@ void layers_forward(const struct model *m, const int32_t *token, const struct la
     }
 }
 
-void layer_backward(const struct model *m, int l, const struct layer_io *io, const struct attention_shape *shape,
-                    const struct layer_grads *g, float *grads) {
-    ffn_half_backward(m, l, io, g, grads);
-    attention_half_backward(m, l, io, shape, g, grads);
+void layers_backward(const struct model *m, const int32_t *token, const struct layer_buffers *buffers,
+                     const struct attention_shape *shape, const struct layer_grads *g, const float *dhidden,
+                     float *grads) {
+    const struct model_config *c = &m->cfg;
+    const struct layer_io end = buffers->of(buffers->ctx, c->n_layer);
+    rmsnorm_backward(g->dx, false, grads + m->out_norm, NULL, dhidden, end.x, end.rstd_attn, m->params + m->out_norm,
+                     end.T, c->d_model, g->norm_part);
+    for (int l = c->n_layer - 1; l >= 0; l--) {
+        const struct layer_io io = buffers->of(buffers->ctx, l);
+        ffn_half_backward(m, l, &io, g, grads);
+        attention_half_backward(m, l, &io, shape, g, grads);
+    }
+    embed_backward(grads + m->embed, g->dx, token, end.T, c->d_model);
 }

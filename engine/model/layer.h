@@ -51,7 +51,7 @@ void layers_forward(const struct model *m, const int32_t *token, const struct la
 
 /* Scratch of the backward pass, shared by all layers. */
 struct layer_grads {
-    float *dx;             /* [T, d] gradient at the residual stream: at x_out on entry, at x on return */
+    float *dx;             /* [T, d] gradient at the residual stream */
     float *dxn;            /* [T, d] */
     float *dh, *d_gate_up; /* [T, d_ff], [T, 2 d_ff] */
     float *datt, *dqkv;    /* [T, Q], [T, W] */
@@ -59,9 +59,10 @@ struct layer_grads {
     float *att_scratch;    /* attention_scratch(shape) */
 };
 
-/* The gradient of one layer over packed sequences, whose forward pass left io as it is (xn and h are made again). Adds to
- * the layer's part of grads [n_params]. */
-void layer_backward(const struct model *m, int l, const struct layer_io *io, const struct attention_shape *shape,
-                    const struct layer_grads *g, float *grads);
+/* The gradient of all layers over packed sequences, whose forward pass left the buffers as they are (xn and h are made
+ * again), given dhidden [T, d]. Adds to grads [n_params]. Allocates nothing and cannot fail. */
+void layers_backward(const struct model *m, const int32_t *token, const struct layer_buffers *buffers,
+                     const struct attention_shape *shape, const struct layer_grads *g, const float *dhidden,
+                     float *grads);
 
 #endif
