@@ -1,15 +1,15 @@
 /* Attention: see attention.h. One chunk of work is one head of one sequence, so chunks never share an output: where
  * several query heads share a key-value head, each writes its own dk and dv to scratch and these are added in order of
- * heads afterwards. The products inside are small single-threaded sgemm calls on blocks that fit the first-level cache.
+ * heads afterwards. The products inside are small matmul_block calls on blocks that fit the first-level cache.
  */
 #include "engine/math/attention.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "engine/math/kernels.h"
+#include "engine/math/matmul.h"
 #include "engine/math/parallel.h"
 #include "engine/math/simd.h"
 
@@ -50,13 +50,6 @@ static struct attention_job job_for(const struct attention_shape *s) {
                                   .scale = 1.0f / sqrtf((float)s->head_dim)};
 }
 
-/* c[m,n] (+)= alpha * op(a) op(b), all row-major */
-static void small_gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
-                       int ldb, bool accumulate, float *c, int ldc) {
-    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, alpha, a, lda,
-                b, ldb, accumulate ? 1.0f : 0.0f, c, ldc);
-}
-
 /* p[0..n) = exp(p - shift), rest of the block row 0; returns the sum. */
 SIMD_CLONES static float exp_row(float *p, int n, int width, float shift) {
     float lane[SIMD_LANES] = {0};
@@ -89,7 +82,7 @@ static void forward_block(const struct attention_job *j, const struct head_view 
         const int cols = block_len(v->len, kb);
         const float *k = j->qkv + v->k + (size_t)kb * (size_t)j->stride,
                     *val = j->qkv + v->v + (size_t)kb * (size_t)j->stride;
-        small_gemm(false, true, rows, cols, hd, j->scale, q, j->stride, k, j->stride, false, p, BLOCK);
+        matmul_block(false, true, rows, cols, hd, j->scale, q, j->stride, k, j->stride, false, p, BLOCK);
         for (int r = 0; r < rows; r++) {
             const int n = kb == qb ? r + 1 : cols; /* causal: keys up to the query's own position */
             float *row = p + r * BLOCK;
@@ -105,7 +98,7 @@ static void forward_block(const struct attention_job *j, const struct head_view 
             }
             top[r] = m;
         }
-        small_gemm(false, false, rows, hd, cols, 1.0f, p, BLOCK, val, j->stride, kb > 0, o, ldo);
+        matmul_block(false, false, rows, hd, cols, 1.0f, p, BLOCK, val, j->stride, kb > 0, o, ldo);
     }
     for (int r = 0; r < rows; r++) {
         scale_row(o + (size_t)r * (size_t)ldo, hd, 1.0f / sum[r]);
@@ -169,13 +162,13 @@ static void backward_block(const struct attention_job *j, const struct head_view
     float *dk = t->dk + (size_t)kb * (size_t)t->ld, *dv = t->dv + (size_t)kb * (size_t)t->ld;
     float p[BLOCK * BLOCK], ds[BLOCK * BLOCK];
     const bool first = qb == kb; /* query blocks ascend, so the diagonal block is the first to reach these keys */
-    small_gemm(false, true, rows, cols, hd, j->scale, q, j->stride, k, j->stride, false, p, BLOCK);
+    matmul_block(false, true, rows, cols, hd, j->scale, q, j->stride, k, j->stride, false, p, BLOCK);
     for (int r = 0; r < rows; r++) (void)exp_row(p + r * BLOCK, first ? r + 1 : cols, cols, lse[r]);
-    small_gemm(true, false, cols, hd, rows, 1.0f, p, BLOCK, dout, ldo, !first, dv, t->ld);
-    small_gemm(false, true, rows, cols, hd, 1.0f, dout, ldo, val, j->stride, false, ds, BLOCK);
+    matmul_block(true, false, cols, hd, rows, 1.0f, p, BLOCK, dout, ldo, !first, dv, t->ld);
+    matmul_block(false, true, rows, cols, hd, 1.0f, dout, ldo, val, j->stride, false, ds, BLOCK);
     for (int r = 0; r < rows; r++) softmax_row_backward(ds + r * BLOCK, p + r * BLOCK, cols, delta[r]);
-    small_gemm(false, false, rows, hd, cols, j->scale, ds, BLOCK, k, j->stride, kb > 0, dq, j->stride);
-    small_gemm(true, false, cols, hd, rows, j->scale, ds, BLOCK, q, j->stride, !first, dk, t->ld);
+    matmul_block(false, false, rows, hd, cols, j->scale, ds, BLOCK, k, j->stride, kb > 0, dq, j->stride);
+    matmul_block(true, false, cols, hd, rows, j->scale, ds, BLOCK, q, j->stride, !first, dk, t->ld);
 }
 
 static void backward_chunk(void *ctx, int i) {

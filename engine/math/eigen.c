@@ -5,33 +5,36 @@
  * mixes two consecutive rows. Written here, on BLAS, because LAPACK is not part of every system's OpenBLAS. */
 #include "engine/math/eigen.h"
 
-#include <cblas.h>
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
+#include "engine/math/matmul_backend.h"
 #include "engine/math/simd.h"
-
-/* See matmul.c: two pools would fight, and OpenBLAS cuts by the number of threads. */
-__attribute__((constructor)) static void keep_blas_single_threaded(void) { openblas_set_num_threads(1); }
 
 enum { MAX_STEPS_PER_VALUE = 60 };
 
 size_t eigen_scratch(int n) { return 2 * (size_t)n; }
 
+static void scale(double *v, int n, double by) {
+    for (int i = 0; i < n; i++) v[i] *= by;
+}
+
 /* v [n] becomes the unit vector with (I - 2 v v^T) v_before = (result, 0, .., 0). */
 static double reflector(double *v, int n) {
-    const double norm = cblas_dnrm2(n, v, 1);
+    const struct matmul_backend *blas = matmul_backend();
+    const double norm = blas->dnrm2(n, v);
     if (norm == 0) return 0;
     const double to = v[0] > 0 ? -norm : norm;
     v[0] -= to;
-    cblas_dscal(n, 1 / cblas_dnrm2(n, v, 1), v, 1);
+    scale(v, n, 1 / blas->dnrm2(n, v));
     return to;
 }
 
 /* The upper triangle of a becomes tridiagonal, diag [n] and off [n-1]; the rest of row i, from column i+1, holds the
  * reflector that was applied from both sides to the block behind it. p: scratch [n]. */
 static void tridiagonalise(double *a, int n, double *diag, double *off, double *p) {
+    const struct matmul_backend *blas = matmul_backend();
     for (int i = 0; i + 1 < n; i++) {
         double *v = a + (size_t)i * (size_t)n + (size_t)i + 1, *block = v + n;
         const int m = n - i - 1;
@@ -43,9 +46,9 @@ static void tridiagonalise(double *a, int n, double *diag, double *off, double *
         }
         off[i] = reflector(v, m);
         /* (I - 2vv^T) A (I - 2vv^T) = A - v q^T - q v^T, p = 2Av, q = p - (v.p) v */
-        cblas_dsymv(CblasRowMajor, CblasUpper, m, 2.0, block, n, v, 1, 0.0, p, 1);
-        cblas_daxpy(m, -cblas_ddot(m, v, 1, p, 1), v, 1, p, 1);
-        cblas_dsyr2(CblasRowMajor, CblasUpper, m, -1.0, v, 1, p, 1, block, n);
+        blas->dsymv(m, 2.0, block, n, v, p);
+        blas->daxpy(m, -blas->ddot(m, v, p), v, p);
+        blas->dsyr2(m, -1.0, v, p, block, n);
     }
     diag[n - 1] = a[(size_t)n * (size_t)n - 1];
 }
@@ -53,14 +56,15 @@ static void tridiagonalise(double *a, int n, double *diag, double *off, double *
 /* vector = H_{n-3} .. H_0, the transpose of what tridiagonalised: from the last reflector to the first, whose part
  * outside its block is the identity. */
 static void accumulate(const double *a, int n, double *vector, double *p) {
+    const struct matmul_backend *blas = matmul_backend();
     memset(vector, 0, (size_t)n * (size_t)n * sizeof *vector);
     for (int i = 0; i < n; i++) vector[(size_t)i * (size_t)n + (size_t)i] = 1;
     for (int i = n - 3; i >= 0; i--) {
         const double *v = a + (size_t)i * (size_t)n + (size_t)i + 1;
         double *block = vector + (size_t)(i + 1) * (size_t)n + (size_t)i + 1;
         const int m = n - i - 1;
-        cblas_dgemv(CblasRowMajor, CblasNoTrans, m, m, 2.0, block, n, v, 1, 0.0, p, 1);
-        cblas_dger(CblasRowMajor, m, m, -1.0, p, 1, v, 1, block, n);
+        blas->dgemv(m, m, 2.0, block, n, v, p);
+        blas->dger(m, m, -1.0, p, v, block, n);
     }
 }
 
@@ -110,7 +114,13 @@ static bool diagonalise(double *diag, double *off, int n, double *vector) {
     return true;
 }
 
-static void swap_rows(double *x, double *y, int n) { cblas_dswap(n, x, 1, y, 1); }
+static void swap_rows(double *x, double *y, int n) {
+    for (int i = 0; i < n; i++) {
+        const double kept = x[i];
+        x[i] = y[i];
+        y[i] = kept;
+    }
+}
 
 static void sort_and_sign(double *value, double *vector, int n) {
     for (int i = 0; i < n; i++) {
@@ -126,7 +136,7 @@ static void sort_and_sign(double *value, double *vector, int n) {
         }
         for (int j = 1; j < n; j++)
             if (fabs(row[j]) > fabs(row[largest])) largest = j;
-        if (row[largest] < 0) cblas_dscal(n, -1, row, 1);
+        if (row[largest] < 0) scale(row, n, -1);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Eigenvalues and eigenvectors of a symmetric matrix in double, for principal directions. Linking this file keeps
- * OpenBLAS at one thread (as matmul.h does). */
+/* Eigenvalues and eigenvectors of a symmetric matrix in double, for principal directions. The sums
+ * are the matrix-product backend's (matmul_backend.h). */
 #ifndef PBKD_MATH_EIGEN_H
 #define PBKD_MATH_EIGEN_H
 

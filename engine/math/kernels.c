@@ -51,6 +51,40 @@ void embed_backward(float *dtable, const float *dx, const int32_t *index, int n_
     parallel_ranges(d, 64, embed_columns_backward, &j);
 }
 
+/* ---- bias ---- */
+
+struct bias_job {
+    float *x, *dbias;
+    const float *bias, *dx;
+    int n_rows, d;
+};
+
+SIMD_CLONES static void add_row(float *restrict to, const float *restrict from, int n) {
+    for (int i = 0; i < n; i++) to[i] += from[i];
+}
+
+static void bias_rows(void *ctx, int begin, int end) {
+    const struct bias_job *j = ctx;
+    for (int t = begin; t < end; t++) add_row(j->x + (size_t)t * (size_t)j->d, j->bias, j->d);
+}
+
+void bias_forward(float *x, const float *bias, int n_rows, int d) {
+    struct bias_job j = {.x = x, .bias = bias, .n_rows = n_rows, .d = d};
+    parallel_ranges(n_rows, grain_for(d), bias_rows, &j);
+}
+
+/* Pieces are columns, as for the embedding: a sum over rows is never cut. */
+static void bias_columns_backward(void *ctx, int begin, int end) {
+    const struct bias_job *j = ctx;
+    for (int t = 0; t < j->n_rows; t++)
+        add_row(j->dbias + begin, j->dx + (size_t)t * (size_t)j->d + (size_t)begin, end - begin);
+}
+
+void bias_backward(float *dbias, const float *dx, int n_rows, int d) {
+    struct bias_job j = {.dbias = dbias, .dx = dx, .n_rows = n_rows, .d = d};
+    parallel_ranges(d, 64, bias_columns_backward, &j);
+}
+
 /* ---- RMSNorm (Zhang & Sennrich 2019) ---- */
 
 enum { NORM_GRAIN = 64 }; /* rows that share one partial sum of dw */

@@ -23,6 +23,11 @@ void rmsnorm_backward(float *dx, bool accumulate, float *dw, float *y, const flo
                       const float *rstd, const float *w, int n_rows, int d, float *part);
 size_t rmsnorm_scratch(int n_rows, int d);
 
+/* x[t,:] += bias[:]; x [n_rows, d] */
+void bias_forward(float *x, const float *bias, int n_rows, int d);
+/* dbias[j] += sum_t dx[t,j], in order of t */
+void bias_backward(float *dbias, const float *dx, int n_rows, int d);
+
 /* Rotary positions (Su et al. 2021), half-split: pairs are (j, j + head_dim/2). table rows pos in [from, to) are
  * [cos(pos*f_j) .. | sin(pos*f_j) ..], f_j = base^(-2j/head_dim), head_dim floats a row. */
 void rope_table(float *table, int from, int to, int head_dim, float base);

@@ -5,17 +5,52 @@
  * per processor, because every tile packs its share of both operands again. */
 #include "engine/math/matmul.h"
 
-#include <cblas.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "engine/math/matmul_backend.h"
 #include "engine/math/parallel.h"
 
+/* ---- backends ---- */
+
+/* The first is the default. */
+static const struct matmul_backend *const BACKENDS[] = {&matmul_openblas, &matmul_reference};
+
+/* Process-wide like the pool, and for its reason: which arithmetic a machine has is a fact of the process. Written by
+ * matmul_use alone, before work is handed out. */
+static const struct matmul_backend *in_use = &matmul_openblas;
+
+const struct matmul_backend *matmul_backend(void) { return in_use; }
+
+bool matmul_use(const char *name, struct err *e) {
+    for (size_t i = 0; i < sizeof BACKENDS / sizeof *BACKENDS; i++) {
+        if (name && strcmp(BACKENDS[i]->name, name) != 0) continue;
+        if (!BACKENDS[i]->available())
+            return err_set(e, "matrix products: this machine cannot run backend \"%s\"", BACKENDS[i]->name);
+        in_use = BACKENDS[i];
+        return true;
+    }
+    char known[128] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof BACKENDS / sizeof *BACKENDS && used < sizeof known; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", BACKENDS[i]->name);
+    return err_set(e, "matrix products: there is no backend \"%s\", expected one of %s", name, known);
+}
+
+void matmul_block(bool ta, bool tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b, int ldb,
+                  bool accumulate, float *c, int ldc) {
+    in_use->sgemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, accumulate, c, ldc);
+}
+
+/* ---- tiles ---- */
+
 struct product {
-    enum CBLAS_TRANSPOSE ta, tb;
+    bool ta, tb;
     int m, n, k;
     const float *a, *b;
     int lda, ldb;
-    float beta;
+    bool accumulate;
     float *c; /* [m,n] */
     int tile_m, tile_n, tiles_across;
 };
@@ -54,10 +89,10 @@ static void run_tile(void *ctx, int i) {
     const int row = i / p->tiles_across * p->tile_m, col = i % p->tiles_across * p->tile_n;
     const int rows = p->m - row < p->tile_m ? p->m - row : p->tile_m;
     const int cols = p->n - col < p->tile_n ? p->n - col : p->tile_n;
-    const float *a = p->a + (p->ta == CblasNoTrans ? (size_t)row * (size_t)p->lda : (size_t)row);
-    const float *b = p->b + (p->tb == CblasNoTrans ? (size_t)col : (size_t)col * (size_t)p->ldb);
-    cblas_sgemm(CblasRowMajor, p->ta, p->tb, rows, cols, p->k, 1.0f, a, p->lda, b, p->ldb, p->beta,
-                p->c + (size_t)row * (size_t)p->n + (size_t)col, p->n);
+    const float *a = p->a + (p->ta ? (size_t)row : (size_t)row * (size_t)p->lda);
+    const float *b = p->b + (p->tb ? (size_t)col * (size_t)p->ldb : (size_t)col);
+    matmul_block(p->ta, p->tb, rows, cols, p->k, 1.0f, a, p->lda, b, p->ldb, p->accumulate,
+                 p->c + (size_t)row * (size_t)p->n + (size_t)col, p->n);
 }
 
 static void run(struct product *p) {
@@ -66,9 +101,11 @@ static void run(struct product *p) {
     parallel_for(count(p->m, p->tile_m) * p->tiles_across, run_tile, p);
 }
 
+/* ---- the three products of a linear layer ---- */
+
 void matmul_nt(float *y, const float *x, const float *w, int m, int n, int k, bool accumulate) {
-    struct product p = {.ta = CblasNoTrans,
-                        .tb = CblasTrans,
+    struct product p = {.ta = false,
+                        .tb = true,
                         .m = m,
                         .n = n,
                         .k = k,
@@ -76,14 +113,14 @@ void matmul_nt(float *y, const float *x, const float *w, int m, int n, int k, bo
                         .lda = k,
                         .b = w,
                         .ldb = k,
-                        .beta = accumulate ? 1.0f : 0.0f,
+                        .accumulate = accumulate,
                         .c = y};
     run(&p);
 }
 
 void matmul_nn(float *dx, const float *dy, const float *w, int m, int k, int n, bool accumulate) {
-    struct product p = {.ta = CblasNoTrans,
-                        .tb = CblasNoTrans,
+    struct product p = {.ta = false,
+                        .tb = false,
                         .m = m,
                         .n = k,
                         .k = n,
@@ -91,14 +128,14 @@ void matmul_nn(float *dx, const float *dy, const float *w, int m, int k, int n, 
                         .lda = n,
                         .b = w,
                         .ldb = k,
-                        .beta = accumulate ? 1.0f : 0.0f,
+                        .accumulate = accumulate,
                         .c = dx};
     run(&p);
 }
 
 void matmul_tn(float *dw, const float *dy, const float *x, int n, int k, int m) {
-    struct product p = {.ta = CblasTrans,
-                        .tb = CblasNoTrans,
+    struct product p = {.ta = true,
+                        .tb = false,
                         .m = n,
                         .n = k,
                         .k = m,
@@ -106,7 +143,7 @@ void matmul_tn(float *dw, const float *dy, const float *x, int n, int k, int m) 
                         .lda = n,
                         .b = x,
                         .ldb = k,
-                        .beta = 1.0f,
+                        .accumulate = true,
                         .c = dw};
     run(&p);
 }

@@ -7,7 +7,6 @@
  * been claimed cannot change before that chunk is reported done. */
 #include "engine/math/parallel.h"
 
-#include <cblas.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -32,11 +31,6 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t wake, finished;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER};
-
-/* OpenBLAS brings a pool of its own: the two would fight for the processors, and it cuts products by its number of
- * threads, which changes results. A constructor, so that no program can forget it: whoever multiplies runs through this
- * pool, so this file is linked. */
-__attribute__((constructor)) static void keep_blas_single_threaded(void) { openblas_set_num_threads(1); }
 
 /* This thread runs a chunk: what it calls is not shared out again. */
 static _Thread_local bool inside;

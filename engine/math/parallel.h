@@ -2,7 +2,7 @@
  * the number of threads, chunks are claimed by an atomic counter, and the caller works too: results are bitwise equal
  * for any thread count, and a core taken by another process delays only the chunk that runs on it.
  *
- * Workers run at nice +10, spin a few microseconds, then sleep. OpenBLAS itself is kept at one thread (matmul.c). */
+ * Workers run at nice +10, spin a few microseconds, then sleep. OpenBLAS itself is kept at one thread (matmul_openblas.c). */
 #ifndef PBKD_MATH_PARALLEL_H
 #define PBKD_MATH_PARALLEL_H
 

@@ -4,13 +4,13 @@
  * that pieces run in parallel and are added in a fixed order. Within a piece blocks of rows are scaled by the root of
  * their weight into a buffer that stays in the cache, and a rank-k update does the rest.
  *
- * The Cholesky factorisation is written here, on BLAS, because LAPACK is not part of every system's OpenBLAS. */
+ * The Cholesky factorisation is written here, on the backend's BLAS, because LAPACK is not part of every system's OpenBLAS. */
 #include "engine/math/spd.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
+#include "engine/math/matmul_backend.h"
 #include "engine/math/parallel.h"
 #include "engine/math/simd.h"
 
@@ -46,8 +46,7 @@ static void gram_piece(void *ctx, int i) {
             const size_t at = (size_t)(from + r);
             scale_row(block + (size_t)r * n, g->f + at * n, sqrt(g->weight[at]), g->n);
         }
-        cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, g->n, rows, 1.0, block, g->n, from > begin ? 1.0 : 0.0, sum,
-                    g->n);
+        matmul_backend()->dsyrk_gram(g->n, rows, block, g->n, from > begin, sum, g->n);
     }
 }
 
@@ -97,20 +96,17 @@ bool spd_factor(double *a, int n) {
         double *diagonal = a + (size_t)at * (size_t)n + (size_t)at, *panel = diagonal + (size_t)b * (size_t)n;
         if (!factor_block(diagonal, b, n)) return false;
         if (below == 0) break;
-        cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, below, b, 1.0, diagonal, n, panel,
-                    n);
-        cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, below, b, -1.0, panel, n, 1.0, panel + b, n);
+        matmul_backend()->dtrsm(below, b, diagonal, n, panel, n);
+        matmul_backend()->dsyrk_downdate(below, b, panel, n, panel + b, n);
     }
     return true;
 }
 
-void spd_half_solve(const double *l, double *x, int n) {
-    cblas_dtrsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, n, l, n, x, 1);
-}
+void spd_half_solve(const double *l, double *x, int n) { matmul_backend()->dtrsv(false, n, l, n, x); }
 
 void spd_solve(const double *l, double *x, int n) {
     spd_half_solve(l, x, n);
-    cblas_dtrsv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, n, l, n, x, 1);
+    matmul_backend()->dtrsv(true, n, l, n, x);
 }
 
 /* tr A^-1 = |L^-1|_F^2 and tr A^-2 = |A^-1|_F^2, column by column; column j of L^-1 is zero above j. */
@@ -120,10 +116,9 @@ double spd_trace_inverse(const double *l, int n, double *of_square, double *scra
     for (int j = 0; j < n; j++) {
         memset(scratch, 0, (size_t)n * sizeof *scratch);
         scratch[j] = 1;
-        cblas_dtrsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, n - j, l + (size_t)j * (size_t)n + (size_t)j,
-                    n, scratch + j, 1);
+        matmul_backend()->dtrsv(false, n - j, l + (size_t)j * (size_t)n + (size_t)j, n, scratch + j);
         for (int i = j; i < n; i++) trace += scratch[i] * scratch[i];
-        cblas_dtrsv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, n, l, n, scratch, 1);
+        matmul_backend()->dtrsv(true, n, l, n, scratch);
         for (int i = 0; i < n; i++) *of_square += scratch[i] * scratch[i];
     }
     return trace;

@@ -1,6 +1,6 @@
 /* Symmetric positive definite systems in double: the normal equations of a Newton step. Matrices are row-major [n,n]
- * and only their lower triangle is read and written. Linking this file keeps OpenBLAS at one thread (as matmul.h
- * does). */
+ * and only their lower triangle is read and written. The sums are the matrix-product backend's
+ * (matmul_backend.h). */
 #ifndef PBKD_MATH_SPD_H
 #define PBKD_MATH_SPD_H
 

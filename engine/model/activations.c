@@ -1,4 +1,4 @@
-/* Buffers that grow on demand: see activations.h. */
+/* Buffers that grow on demand, and what a layer sees of them: see activations.h. */
 #include "engine/model/activations.h"
 
 #include <stdlib.h>
@@ -19,6 +19,28 @@ bool buffer_reserve(struct buffer *b, size_t n, const char *what, struct err *e)
 void buffer_free(struct buffer *b) {
     mem_free(b->p);
     *b = (struct buffer){0};
+}
+
+struct layer_io activations_layer(const void *pass, int l) {
+    const struct activations_pass *p = pass;
+    const struct activations *a = p->a;
+    const struct model_config *c = &p->m->cfg;
+    const int d = c->d_model, Q = c->n_head * c->head_dim, W = Q + 2 * c->n_kv_head * c->head_dim;
+    const int slot = p->kept ? l : 0, next = p->kept ? l + 1 : 0;
+    return (struct layer_io){.T = a->n_tokens,
+                             .rope = a->rope.p,
+                             .pos = a->pos,
+                             .x = a->x.p + plane(a, slot, d),
+                             .qkv = a->qkv.p + plane(a, slot, W),
+                             .att = a->att.p + plane(a, slot, Q),
+                             .lse = a->lse.p + plane(a, slot, c->n_head),
+                             .x_mid = a->x_mid.p + plane(a, slot, d),
+                             .rstd_attn = a->rstd.p + plane(a, 2 * slot, 1),
+                             .rstd_ffn = a->rstd.p + plane(a, 2 * slot + 1, 1),
+                             .gate_up = a->gate_up.p + plane(a, slot, 2 * c->d_ff),
+                             .x_out = a->x.p + plane(a, next, d),
+                             .xn = a->xn.p,
+                             .h = a->h.p};
 }
 
 struct activations *activations_new(void) {

@@ -1,4 +1,4 @@
-/* The buffers of one forward pass and of its backward pass. Private to engine/model (forward.c, backward.c).
+/* The buffers of one forward pass and of its backward pass. Private to engine/model (forward.c, backward.c, the head).
  *
  * What backward needs is kept per layer; normalised inputs and the product of SwiGLU are cheap to make again and are
  * not kept. Without `keep` all layers share one layer's buffers. Buffers only grow, so a steady training loop allocates
@@ -6,7 +6,7 @@
 #ifndef PBKD_MODEL_ACTIVATIONS_H
 #define PBKD_MODEL_ACTIVATIONS_H
 
-#include "engine/model/model.h"
+#include "engine/model/layer.h"
 
 struct buffer {
     float *p;
@@ -44,9 +44,17 @@ struct activations {
     const struct model *kept_for;
 };
 
-/* Where layer l's plane of width w starts. */
-static inline size_t plane(const struct activations *a, int layer, int width) {
-    return (size_t)layer * (size_t)a->n_tokens * (size_t)width;
+/* Where plane l of planes of width w starts. */
+static inline size_t plane(const struct activations *a, int l, int width) {
+    return (size_t)l * (size_t)a->n_tokens * (size_t)width;
 }
+
+/* A forward pass as layer_buffers see it: {activations_layer, &pass}. */
+struct activations_pass {
+    const struct model *m;
+    const struct activations *a;
+    bool kept; /* every layer has planes of its own */
+};
+struct layer_io activations_layer(const void *pass, int l);
 
 #endif

@@ -1,8 +1,5 @@
-/* The backward pass, layer by layer in reverse: see model.h. dx carries the gradient to the residual stream; normalised
- * inputs and SwiGLU products are made again where the gradient of a weight needs them. */
-#include "engine/math/attention.h"
+/* The backward pass: see model.h. What the layers do: layer.c. */
 #include "engine/math/kernels.h"
-#include "engine/math/matmul.h"
 #include "engine/model/activations.h"
 
 static bool reserve(const struct model *m, struct activations *a, const struct attention_shape *shape, struct err *e) {
@@ -18,41 +15,6 @@ static bool reserve(const struct model *m, struct activations *a, const struct a
            buffer_reserve(&a->att_scratch, attention_scratch(shape), what, e);
 }
 
-/* dx: gradient at the layer's output in, at x_mid out. */
-static void feed_forward_backward(const struct model *m, struct activations *a, int l, float *grads) {
-    const struct model_config *c = &m->cfg;
-    const struct layer_params *p = &m->layer[l];
-    const float *w = m->params;
-    const int T = a->n_tokens, d = c->d_model, ff = c->d_ff;
-    const float *gate_up = a->gate_up.p + plane(a, l, 2 * ff), *x_mid = a->x_mid.p + plane(a, l, d);
-    matmul_nn(a->dh.p, a->dx.p, w + p->w_down, T, ff, d, false);
-    swiglu_backward(a->d_gate_up.p, a->h.p, a->dh.p, gate_up, T, ff);
-    matmul_tn(grads + p->w_down, a->dx.p, a->h.p, d, ff, T);
-    matmul_nn(a->dxn.p, a->d_gate_up.p, w + p->w_gate, T, d, 2 * ff, false);
-    rmsnorm_backward(a->dx.p, true, grads + p->ffn_norm, a->xn.p, a->dxn.p, x_mid, a->rstd.p + plane(a, 2 * l + 1, 1),
-                     w + p->ffn_norm, T, d, a->norm_part.p);
-    matmul_tn(grads + p->w_gate, a->d_gate_up.p, a->xn.p, 2 * ff, d, T);
-}
-
-/* dx: gradient at x_mid in, at the layer's input out. */
-static void attention_layer_backward(const struct model *m, struct activations *a, const struct attention_shape *shape,
-                                     int l, float *grads) {
-    const struct model_config *c = &m->cfg;
-    const struct layer_params *p = &m->layer[l];
-    const float *w = m->params;
-    const int T = a->n_tokens, d = c->d_model, hd = c->head_dim, Q = c->n_head * hd, W = Q + 2 * c->n_kv_head * hd;
-    const float *att = a->att.p + plane(a, l, Q);
-    matmul_nn(a->datt.p, a->dx.p, w + p->wo, T, Q, d, false);
-    matmul_tn(grads + p->wo, a->dx.p, att, d, Q, T);
-    attention_backward(a->dqkv.p, a->datt.p, att, a->lse.p + plane(a, l, c->n_head), a->qkv.p + plane(a, l, W), shape,
-                       a->att_scratch.p);
-    rope_backward(a->dqkv.p, a->rope.p, a->pos, T, c->n_head + c->n_kv_head, hd, W);
-    matmul_nn(a->dxn.p, a->dqkv.p, w + p->wq, T, d, W, false);
-    rmsnorm_backward(a->dx.p, true, grads + p->attn_norm, a->xn.p, a->dxn.p, a->x.p + plane(a, l, d),
-                     a->rstd.p + plane(a, 2 * l, 1), w + p->attn_norm, T, d, a->norm_part.p);
-    matmul_tn(grads + p->wq, a->dqkv.p, a->xn.p, W, d, T);
-}
-
 bool model_backward(const struct model *m, struct activations *a, const struct batch *b, const float *dhidden,
                     float *grads, struct err *e) {
     const struct model_config *c = &m->cfg;
@@ -61,13 +23,16 @@ bool model_backward(const struct model *m, struct activations *a, const struct b
     const struct attention_shape shape = {
         .n_seq = b->n_seq, .start = b->start, .n_head = c->n_head, .n_kv_head = c->n_kv_head, .head_dim = c->head_dim};
     if (!reserve(m, a, &shape, e)) return false;
-    const int T = a->n_tokens, d = c->d_model, L = c->n_layer;
-    rmsnorm_backward(a->dx.p, false, grads + m->out_norm, NULL, dhidden, a->x.p + plane(a, L, d),
-                     a->rstd.p + plane(a, 2 * L, 1), m->params + m->out_norm, T, d, a->norm_part.p);
-    for (int l = L - 1; l >= 0; l--) {
-        feed_forward_backward(m, a, l, grads);
-        attention_layer_backward(m, a, &shape, l, grads);
-    }
-    embed_backward(grads + m->embed, a->dx.p, b->token, T, d);
+    const struct layer_grads g = {.dx = a->dx.p,
+                                  .dxn = a->dxn.p,
+                                  .dh = a->dh.p,
+                                  .d_gate_up = a->d_gate_up.p,
+                                  .datt = a->datt.p,
+                                  .dqkv = a->dqkv.p,
+                                  .norm_part = a->norm_part.p,
+                                  .att_scratch = a->att_scratch.p};
+    const struct activations_pass pass = {m, a, true};
+    const struct layer_buffers buffers = {activations_layer, &pass};
+    layers_backward(m, b->token, &buffers, &shape, &g, dhidden, grads);
     return true;
 }

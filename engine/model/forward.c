@@ -1,11 +1,6 @@
-/* The forward pass: see model.h. Residual additions are folded into the norm that follows them, so each layer is four
- * matrix products, attention, and four passes over rows. */
-#include <string.h>
-
+/* The forward pass of packed sequences, for training and scoring: see model.h. What a layer does: layer.c. */
 #include "engine/base/mem.h"
-#include "engine/math/attention.h"
 #include "engine/math/kernels.h"
-#include "engine/math/matmul.h"
 #include "engine/model/activations.h"
 
 static bool check_batch(const struct model *m, const struct batch *b, struct err *e) {
@@ -65,29 +60,10 @@ static bool set_positions(const struct model *m, struct activations *a, const st
     return true;
 }
 
-/* One layer. a->xn holds its normalised input and gets the next layer's; `next_norm` is the weight of that norm and out
- * where its result goes (xn, or the hidden states after the last layer). */
-static void layer_forward(const struct model *m, struct activations *a, const struct attention_shape *shape, int l,
-                          int slot, const float *next_norm, float *next_rstd, float *next_x, float *out) {
-    const struct model_config *c = &m->cfg;
-    const struct layer_params *p = &m->layer[l];
-    const float *w = m->params;
-    const int T = a->n_tokens, d = c->d_model, ff = c->d_ff, hd = c->head_dim;
-    const int Q = c->n_head * hd, W = Q + 2 * c->n_kv_head * hd;
-    float *x = a->x.p + plane(a, slot, d), *x_mid = a->x_mid.p + plane(a, slot, d);
-    float *qkv = a->qkv.p + plane(a, slot, W), *att = a->att.p + plane(a, slot, Q);
-    float *gate_up = a->gate_up.p + plane(a, slot, 2 * ff), *rstd_mid = a->rstd.p + plane(a, 2 * slot + 1, 1);
-
-    matmul_nt(qkv, a->xn.p, w + p->wq, T, W, d, false); /* wq, wk, wv lie next to each other */
-    rope_forward(qkv, a->rope.p, a->pos, T, c->n_head + c->n_kv_head, hd, W);
-    attention_forward(att, a->lse.p + plane(a, slot, c->n_head), qkv, shape);
-    matmul_nt(x_mid, att, w + p->wo, T, d, Q, false);
-    rmsnorm_forward(a->xn.p, rstd_mid, x_mid, x, w + p->ffn_norm, T, d, c->rms_eps);
-
-    matmul_nt(gate_up, a->xn.p, w + p->w_gate, T, 2 * ff, d, false); /* w_gate, w_up lie next to each other */
-    swiglu_forward(a->h.p, gate_up, T, ff);
-    matmul_nt(next_x, a->h.p, w + p->w_down, T, d, ff, false);
-    rmsnorm_forward(out, next_rstd, next_x, x_mid, next_norm, T, d, c->rms_eps);
+/* Packed sequences attend within themselves. */
+static void attend_packed(void *ctx, int layer, const struct layer_io *io) {
+    (void)layer;
+    attention_forward(io->att, io->lse, io->qkv, ctx);
 }
 
 bool model_forward(const struct model *m, struct activations *a, const struct batch *b, bool keep, const float **hidden,
@@ -96,20 +72,15 @@ bool model_forward(const struct model *m, struct activations *a, const struct ba
     a->n_tokens = 0;
     a->kept_for = NULL;
     if (!check_batch(m, b, e)) return false;
-    const int T = b->start[b->n_seq], d = c->d_model;
+    const int T = b->start[b->n_seq];
     if (!reserve(m, a, (size_t)T, keep, e) || !set_positions(m, a, b, e)) return false;
     a->n_tokens = T;
-    const struct attention_shape shape = {
+    struct attention_shape shape = {
         .n_seq = b->n_seq, .start = b->start, .n_head = c->n_head, .n_kv_head = c->n_kv_head, .head_dim = c->head_dim};
-    embed_forward(a->x.p, m->params + m->embed, b->token, T, d);
-    rmsnorm_forward(a->xn.p, a->rstd.p, a->x.p, NULL, m->params + m->layer[0].attn_norm, T, d, c->rms_eps);
-    for (int l = 0; l < c->n_layer; l++) {
-        const int slot = keep ? l : 0, next = keep ? l + 1 : 0;
-        const bool last = l + 1 == c->n_layer;
-        const float *norm = m->params + (last ? m->out_norm : m->layer[l + 1].attn_norm);
-        layer_forward(m, a, &shape, l, slot, norm, a->rstd.p + plane(a, 2 * next, 1), a->x.p + plane(a, next, d),
-                      last ? a->hidden.p : a->xn.p);
-    }
+    const struct attention_source packed = {attend_packed, &shape};
+    const struct activations_pass pass = {m, a, keep};
+    const struct layer_buffers buffers = {activations_layer, &pass};
+    layers_forward(m, b->token, &buffers, &packed, a->hidden.p);
     if (keep) a->kept_for = m;
     *hidden = a->hidden.p;
     return true;

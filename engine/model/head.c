@@ -51,6 +51,7 @@ float *head_logits(const struct model *m, const struct head_rows *r, int first, 
     if (!buffer_reserve(&s->logits[side], cap * (size_t)m->cfg.n_vocab, "logits", e)) return NULL;
     for (int i = 0; i < n; i++)
         memcpy(s->x[side].p + (size_t)i * d, r->hidden + (size_t)r->row[first + i] * d, d * sizeof(float));
+    /* [n, n_vocab] = [n, d] [n_vocab, d]^T */
     matmul_nt(s->logits[side].p, s->x[side].p, m->params + m->head, n, m->cfg.n_vocab, m->cfg.d_model, false);
     return s->logits[side].p;
 }
@@ -59,8 +60,8 @@ bool head_push_gradient(const struct model *m, const struct head_rows *r, int fi
                         struct head_space *s, float *dhidden, float *grads, struct err *e) {
     const int d = m->cfg.d_model, vocab = m->cfg.n_vocab;
     if (!buffer_reserve(&s->dx, (size_t)head_chunk_rows(vocab) * (size_t)d, "head gradient", e)) return false;
-    matmul_nn(s->dx.p, dlogits, m->params + m->head, n, d, vocab, false);
-    matmul_tn(grads + m->head, dlogits, s->x[0].p, vocab, d, n);
+    matmul_nn(s->dx.p, dlogits, m->params + m->head, n, d, vocab, false); /* [n, d] = [n, n_vocab] [n_vocab, d] */
+    matmul_tn(grads + m->head, dlogits, s->x[0].p, vocab, d, n);          /* [n_vocab, d] += [n, n_vocab]^T [n, d] */
     for (int i = 0; i < n; i++) {
         float *restrict to = dhidden + (size_t)r->row[first + i] * (size_t)d;
         const float *restrict from = s->dx.p + (size_t)i * (size_t)d;

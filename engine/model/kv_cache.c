@@ -1,7 +1,6 @@
 /* Incremental forward pass: see kv_cache.h.
  *
- * Everything but attention is what model_forward does, on the same kernels. Attention differs: each row has its own
- * keys, in up to two runs (the prompt's, its own), so a row is one task and passes over its keys in blocks with an
+ * Everything but attention is layers_forward, as in training. Attention differs: each row has its own keys, in up to two runs (the prompt's, its own), so a row is one task and passes over its keys in blocks with an
  * online softmax; the query heads of a group take a block of keys one after the other while it is near. Keys are stored
  * in tiles, transposed, so that the scores of a tile's positions are the lanes of one vector and need no sums across.
  */
@@ -13,26 +12,26 @@
 
 #include "engine/base/mem.h"
 #include "engine/math/kernels.h"
-#include "engine/math/matmul.h"
 #include "engine/math/parallel.h"
 #include "engine/math/simd.h"
+#include "engine/model/layer.h"
 
 #define KEY_BLOCK 64
 
 struct kv_cache {
     const struct model *m;
     size_t n_cached;
-    float *keys;         /* [n_layer][n_cached / lanes][n_kv_head * head_dim][lanes], lanes = SIMD_LANES */
-    float *values;       /* [n_layer][n_cached][n_kv_head * head_dim] */
-    float *rope;         /* [longest, head_dim], see rope_table */
-    int *pos;            /* [KV_MAX_ROWS] */
-    int32_t *token;      /* [KV_MAX_ROWS] */
-    float *x, *norm;     /* [KV_MAX_ROWS, d] */
-    float *qkv;          /* [KV_MAX_ROWS, q + 2 kv] */
-    float *att;          /* [KV_MAX_ROWS, q] */
-    float *top, *sum;    /* [KV_MAX_ROWS, n_head]: running maximum and sum of the softmax */
-    float *gate_up, *ff; /* [KV_MAX_ROWS, 2 d_ff], [KV_MAX_ROWS, d_ff] */
-    float *block;        /* the one allocation behind the row buffers */
+    float *keys;        /* [n_layer][n_cached / lanes][n_kv_head * head_dim][lanes], lanes = SIMD_LANES */
+    float *values;      /* [n_layer][n_cached][n_kv_head * head_dim] */
+    float *rope;        /* [longest, head_dim], see rope_table */
+    int *pos;           /* [KV_MAX_ROWS] */
+    int32_t *token;     /* [KV_MAX_ROWS] */
+    float *x, *xn;      /* [KV_MAX_ROWS, d]: residual stream, normalised */
+    float *qkv;         /* [KV_MAX_ROWS, q + 2 kv]: q = n_head*head_dim, kv = n_kv_head*head_dim */
+    float *att;         /* [KV_MAX_ROWS, q] */
+    float *top, *sum;   /* [KV_MAX_ROWS, n_head]: running maximum and sum of the softmax */
+    float *gate_up, *h; /* [KV_MAX_ROWS, 2 d_ff], [KV_MAX_ROWS, d_ff] */
+    float *block;       /* the one allocation behind the row buffers */
 };
 
 static size_t kv_dim(const struct model_config *c) { return (size_t)c->n_kv_head * (size_t)c->head_dim; }
@@ -46,8 +45,8 @@ static bool alloc_rows(struct kv_cache *c, struct err *e) {
     struct {
         float **at;
         size_t width;
-    } part[] = {{&c->x, d},   {&c->norm, d},    {&c->qkv, q + 2 * kv}, {&c->att, q},
-                {&c->ff, ff}, {&c->top, heads}, {&c->sum, heads},      {&c->gate_up, 2 * ff}};
+    } part[] = {{&c->x, d},  {&c->xn, d},      {&c->qkv, q + 2 * kv}, {&c->att, q},
+                {&c->h, ff}, {&c->top, heads}, {&c->sum, heads},      {&c->gate_up, 2 * ff}};
     size_t total = 0, used = 0;
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) total += part[i].width;
     c->block = mem_alloc(total, KV_MAX_ROWS * sizeof(float), "generation buffers", e);
@@ -213,39 +212,50 @@ static void store_keys_values(struct kv_cache *c, const struct kv_row *row, int 
     }
 }
 
-/* Rows [first, first + n) of the step. */
-static void layer_step(struct kv_cache *c, int l, const struct kv_row *row, int first, int n) {
-    const struct model *m = c->m;
-    const struct model_config *f = &m->cfg;
-    const struct layer_params *p = &m->layer[l];
-    int d = f->d_model, q = f->n_head * f->head_dim, kv = f->n_kv_head * f->head_dim, width = q + 2 * kv;
-    const size_t at = (size_t)first;
-    float *keys = c->keys + (size_t)l * c->n_cached * (size_t)kv,
-          *values = c->values + (size_t)l * c->n_cached * (size_t)kv;
-    float *x = c->x + at * (size_t)d, *norm = c->norm + at * (size_t)d, *qkv = c->qkv + at * (size_t)width;
-    float *gate_up = c->gate_up + at * 2 * (size_t)f->d_ff, *ff = c->ff + at * (size_t)f->d_ff;
+/* Rows [first, first + n) of the step, of which io holds the buffers. */
+struct step_rows {
+    struct kv_cache *c;
+    const struct kv_row *row;
+    int first, n;
+};
 
-    rmsnorm_forward(norm, NULL, x, NULL, m->params + p->attn_norm, n, d, f->rms_eps);
-    matmul_nt(qkv, norm, m->params + p->wq, n, width, d, false); /* wq, wk, wv lie one after the other */
-    rope_forward(qkv, c->rope, c->pos + first, n, f->n_head + f->n_kv_head, f->head_dim, width);
-    store_keys_values(c, row, first, n, keys, values);
-    struct attend_job job = {c, row, first, keys, values, 1.0f / sqrtf((float)f->head_dim)};
-    parallel_for(n, attend_row, &job);
-    matmul_nt(x, c->att + at * (size_t)q, m->params + p->wo, n, d, q, true);
+static void attend_cached(void *ctx, int l, const struct layer_io *io) {
+    (void)io; /* its buffers are the cache's own, from row `first` on */
+    const struct step_rows *s = ctx;
+    const struct model_config *f = &s->c->m->cfg;
+    const size_t plane = (size_t)l * s->c->n_cached * kv_dim(f);
+    float *keys = s->c->keys + plane, *values = s->c->values + plane;
+    store_keys_values(s->c, s->row, s->first, s->n, keys, values);
+    struct attend_job job = {s->c, s->row, s->first, keys, values, 1.0f / sqrtf((float)f->head_dim)};
+    parallel_for(s->n, attend_row, &job);
+}
 
-    rmsnorm_forward(norm, NULL, x, NULL, m->params + p->ffn_norm, n, d, f->rms_eps);
-    matmul_nt(gate_up, norm, m->params + p->w_gate, n, 2 * f->d_ff, d, false); /* w_gate, w_up likewise */
-    swiglu_forward(ff, gate_up, n, f->d_ff);
-    matmul_nt(x, ff, m->params + p->w_down, n, d, f->d_ff, true);
+/* Of every layer the same: nothing is kept, and the residual stream is one buffer. */
+static struct layer_io rows_io(const void *ctx, int l) {
+    (void)l;
+    const struct step_rows *s = ctx;
+    const struct kv_cache *c = s->c;
+    const struct model_config *f = &c->m->cfg;
+    const size_t at = (size_t)s->first, d = (size_t)f->d_model, q = (size_t)f->n_head * (size_t)f->head_dim;
+    float *x = c->x + at * d;
+    return (struct layer_io){.T = s->n,
+                             .rope = c->rope,
+                             .pos = c->pos + s->first,
+                             .x = x,
+                             .qkv = c->qkv + at * (q + 2 * kv_dim(f)),
+                             .att = c->att + at * q,
+                             .x_mid = x,
+                             .gate_up = c->gate_up + at * 2 * (size_t)f->d_ff,
+                             .x_out = x,
+                             .xn = c->xn + at * d,
+                             .h = c->h + at * (size_t)f->d_ff};
 }
 
 static void layers_step(struct kv_cache *c, const struct kv_row *row, int first, int n, float *hidden) {
-    const struct model *m = c->m;
-    const int d = m->cfg.d_model;
-    float *x = c->x + (size_t)first * (size_t)d;
-    embed_forward(x, m->params + m->embed, c->token + first, n, d);
-    for (int l = 0; l < m->cfg.n_layer; l++) layer_step(c, l, row, first, n);
-    rmsnorm_forward(hidden + (size_t)first * (size_t)d, NULL, x, NULL, m->params + m->out_norm, n, d, m->cfg.rms_eps);
+    struct step_rows rows = {c, row, first, n};
+    const struct attention_source cached = {attend_cached, &rows};
+    const struct layer_buffers buffers = {rows_io, &rows};
+    layers_forward(c->m, c->token + first, &buffers, &cached, hidden + (size_t)first * (size_t)c->m->cfg.d_model);
 }
 
 /* A step of few rows through a small model is hundreds of products too small to share out. Its rows are shared out

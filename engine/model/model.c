@@ -1,6 +1,6 @@
 /* The model's parameters: configuration check, layout in the flat array, initialisation, copy, hash. See model.h.
  *
- * The layout keeps wq, wk, wv and w_gate, w_up next to each other: each group is one matrix product in forward.c. */
+ * The order of the parameters is that of the list of tensors in architecture.c. */
 #include "engine/model/model.h"
 
 #include <math.h>
@@ -12,8 +12,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
 #include "engine/math/parallel.h"
-
-enum { TENSORS_PER_LAYER = 9 };
+#include "engine/model/architecture.h"
 
 /* ---- configuration ---- */
 
@@ -33,8 +32,6 @@ static bool check_sizes(const struct model_config *c, struct err *e) {
     return true;
 }
 
-static size_t count_params(const struct model_config *c, bool with_value);
-
 bool model_config_check(const struct model_config *c, struct err *e) {
     if (!check_sizes(c, e)) return false;
     if (c->n_head % c->n_kv_head != 0)
@@ -44,84 +41,63 @@ bool model_config_check(const struct model_config *c, struct err *e) {
         return err_set(e, "model: rope_base must be at least 1, found %g", (double)c->rope_base);
     if (!isfinite(c->rms_eps) || c->rms_eps <= 0.0f || c->rms_eps > 1.0f)
         return err_set(e, "model: rms_eps must be in (0,1], found %g", (double)c->rms_eps);
-    if (count_params(c, true) > (size_t)1 << 36)
-        return err_set(e, "model: %zu parameters are more than this program can hold", count_params(c, true));
+    if (!architecture_check(architecture_of(c), e)) return false;
+    const size_t n = model_config_params(c) + (size_t)c->d_model; /* with a value vector */
+    if (n > (size_t)1 << 36) return err_set(e, "model: %zu parameters are more than this program can hold", n);
     return true;
 }
 
 /* ---- layout ---- */
 
-static size_t take(size_t *at, size_t n) {
-    const size_t here = *at;
-    *at += n;
-    return here;
+static size_t tensor_size(const struct model_config *c, const struct tensor_spec *t) {
+    return (size_t)tensor_dim_size(c, t->rows) * (size_t)tensor_dim_size(c, t->cols);
 }
 
-/* Fill offsets of m (layer may be NULL: only count). */
+/* The member that keeps a tensor's offset. */
+static size_t *slot_of(struct model *m, struct tensor_place p) {
+    void *owner = p.layer < 0 ? (void *)m : &m->layer[p.layer];
+    return (size_t *)(void *)((char *)owner + p.spec->slot);
+}
+
+size_t model_tensor_offset(const struct model *m, const struct tensor_spec *spec, int layer) {
+    const void *owner = spec->section == SECTION_LAYER ? (const void *)&m->layer[layer] : m;
+    return *(const size_t *)(const void *)((const char *)owner + spec->slot);
+}
+
+/* Tensor after tensor; a tied head is the embedding; the value vector comes last. */
 static void lay_out(struct model *m) {
     const struct model_config *c = &m->cfg;
-    const size_t d = (size_t)c->d_model, ff = (size_t)c->d_ff, vocab = (size_t)c->n_vocab;
-    const size_t q = (size_t)c->n_head * (size_t)c->head_dim, kv = (size_t)c->n_kv_head * (size_t)c->head_dim;
     size_t at = 0;
-    m->embed = take(&at, vocab * d);
-    for (int l = 0; l < c->n_layer; l++) {
-        struct layer_params p;
-        p.attn_norm = take(&at, d);
-        p.wq = take(&at, q * d);
-        p.wk = take(&at, kv * d);
-        p.wv = take(&at, kv * d);
-        p.wo = take(&at, d * q);
-        p.ffn_norm = take(&at, d);
-        p.w_gate = take(&at, ff * d);
-        p.w_up = take(&at, ff * d);
-        p.w_down = take(&at, d * ff);
-        if (m->layer) m->layer[l] = p;
+    for (int i = 0; i < architecture_n_tensors(c); i++) {
+        const struct tensor_place p = architecture_tensor(c, i);
+        *slot_of(m, p) = at;
+        at += tensor_size(c, p.spec);
     }
-    m->out_norm = take(&at, d);
-    m->head = c->tied ? m->embed : take(&at, vocab * d);
-    m->value = m->with_value ? take(&at, d) : at;
-    m->n_params = at;
+    if (c->tied) m->head = m->embed;
+    m->value = at;
+    m->n_params = at + (m->with_value ? (size_t)c->d_model : 0);
 }
 
-static size_t count_params(const struct model_config *c, bool with_value) {
-    struct model m = {.cfg = *c, .with_value = with_value};
-    lay_out(&m);
-    return m.n_params;
+size_t model_config_params(const struct model_config *c) {
+    size_t n = 0;
+    for (int i = 0; i < architecture_n_tensors(c); i++) n += tensor_size(c, architecture_tensor(c, i).spec);
+    return n;
 }
 
-int model_n_tensors(const struct model *m) { return 2 + TENSORS_PER_LAYER * m->cfg.n_layer + (m->cfg.tied ? 0 : 1); }
-
-static struct tensor_ref layer_tensor(const struct model *m, int layer, int which) {
-    const struct model_config *c = &m->cfg;
-    const struct layer_params *p = &m->layer[layer];
-    const int d = c->d_model, q = c->n_head * c->head_dim, kv = c->n_kv_head * c->head_dim;
-    const struct {
-        const char *name;
-        size_t offset;
-        int rows, cols;
-    } t[TENSORS_PER_LAYER] = {
-        {"attn_norm", p->attn_norm, 1, d},
-        {"attn_q", p->wq, q, d},
-        {"attn_k", p->wk, kv, d},
-        {"attn_v", p->wv, kv, d},
-        {"attn_output", p->wo, d, q},
-        {"ffn_norm", p->ffn_norm, 1, d},
-        {"ffn_gate", p->w_gate, c->d_ff, d},
-        {"ffn_up", p->w_up, c->d_ff, d},
-        {"ffn_down", p->w_down, d, c->d_ff},
-    };
-    struct tensor_ref r = {.offset = t[which].offset, .rows = t[which].rows, .cols = t[which].cols};
-    snprintf(r.name, sizeof r.name, "blk.%d.%s.weight", layer, t[which].name);
-    return r;
-}
+int model_n_tensors(const struct model *m) { return architecture_n_tensors(&m->cfg); }
 
 struct tensor_ref model_tensor(const struct model *m, int i) {
-    const int d = m->cfg.d_model, vocab = m->cfg.n_vocab, last_layer = TENSORS_PER_LAYER * m->cfg.n_layer;
-    if (i == 0) return (struct tensor_ref){.name = "token_embd.weight", .offset = m->embed, .rows = vocab, .cols = d};
-    if (i <= last_layer) return layer_tensor(m, (i - 1) / TENSORS_PER_LAYER, (i - 1) % TENSORS_PER_LAYER);
-    if (i == last_layer + 1)
-        return (struct tensor_ref){.name = "output_norm.weight", .offset = m->out_norm, .rows = 1, .cols = d};
-    return (struct tensor_ref){.name = "output.weight", .offset = m->head, .rows = vocab, .cols = d};
+    const struct tensor_place p = architecture_tensor(&m->cfg, i);
+    struct tensor_ref r = {.offset = model_tensor_offset(m, p.spec, p.layer),
+                           .rows = tensor_dim_size(&m->cfg, p.spec->rows),
+                           .cols = tensor_dim_size(&m->cfg, p.spec->cols),
+                           .layer = p.layer,
+                           .spec = p.spec};
+    if (p.layer < 0)
+        snprintf(r.name, sizeof r.name, "%s", p.spec->name);
+    else
+        snprintf(r.name, sizeof r.name, "blk.%d.%s", p.layer, p.spec->name);
+    return r;
 }
 
 /* ---- life ---- */
@@ -134,6 +110,7 @@ struct model *model_new(const struct model_config *c, bool with_value, struct er
     if (!model_config_check(c, e)) return NULL;
     struct model *m = mem_small(sizeof *m);
     m->cfg = *c;
+    m->cfg.arch = architecture_of(c);
     m->with_value = with_value;
     m->layer = mem_small((size_t)c->n_layer * sizeof *m->layer);
     lay_out(m);
@@ -144,7 +121,7 @@ struct model *model_new(const struct model_config *c, bool with_value, struct er
     }
     for (int i = 0; i < model_n_tensors(m); i++) {
         const struct tensor_ref t = model_tensor(m, i);
-        if (t.rows == 1 && strstr(t.name, "norm")) fill(m->params + t.offset, (size_t)t.cols, 1.0f);
+        if (t.spec->role == ROLE_NORM) fill(m->params + t.offset, (size_t)t.cols, 1.0f);
     }
     return m;
 }
@@ -174,16 +151,15 @@ void model_init(struct model *m, uint64_t seed) {
     for (int i = 0; i < model_n_tensors(m); i++) {
         const struct tensor_ref t = model_tensor(m, i);
         float *w = m->params + t.offset;
-        if (strstr(t.name, "norm")) {
-            fill(w, (size_t)t.cols, 1.0f);
+        if (t.spec->role == ROLE_NORM || t.spec->role == ROLE_BIAS) {
+            fill(w, (size_t)t.cols, t.spec->role == ROLE_NORM ? 1.0f : 0.0f);
             continue;
         }
-        const bool to_residual = strstr(t.name, "attn_output") || strstr(t.name, "ffn_down");
         struct init_job j = {.w = w,
                              .cols = (size_t)t.cols,
                              .seed = seed,
                              .tick = (uint64_t)i,
-                             .deviation = to_residual ? residual : 0.02};
+                             .deviation = t.spec->role == ROLE_TO_RESIDUAL ? residual : 0.02};
         parallel_ranges(t.rows, 16, init_rows, &j);
     }
     if (m->with_value) fill(m->params + m->value, (size_t)m->cfg.d_model, 0.0f);
@@ -205,5 +181,7 @@ uint64_t model_hash(const struct model *m) {
     const float reals[] = {c->rope_base, c->rms_eps};
     uint64_t h = hash_bytes(HASH_START, sizes, sizeof sizes);
     h = hash_bytes(h, reals, sizeof reals);
+    /* Models made before there was a choice keep their hash. */
+    if (c->arch != architecture_of(&(struct model_config){0})) h = hash_bytes(h, c->arch->name, strlen(c->arch->name));
     return hash_bytes(h, m->params, m->n_params * sizeof *m->params);
 }

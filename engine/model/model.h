@@ -1,6 +1,7 @@
-/* The transformer: Llama architecture (RMSNorm, rotary positions in the half-split convention, grouped-query attention,
- * SwiGLU, tied or untied head). All parameters live in one flat f32 array, so that gradients, moments, checkpoints,
- * hashes and the optimiser are each one loop over one array; `struct tensor_ref` says what lies where.
+/* The transformer: RMSNorm, rotary positions in the half-split convention, grouped-query attention, gated feed-forward
+ * part, tied or untied head; what differs between architectures is a row of architecture.h. All parameters live in one
+ * flat f32 array, so that gradients, moments, checkpoints, hashes and the optimiser are each one loop over one array;
+ * `struct tensor_ref` says what lies where.
  *
  * A batch is ragged: sequences are packed one after the other without padding, so padding cannot leak anywhere. */
 #ifndef PBKD_MODEL_MODEL_H
@@ -11,17 +12,23 @@
 
 #include "engine/base/err.h"
 
+struct architecture; /* engine/model/architecture.h */
+struct tensor_spec;
+
 struct model_config {
     int n_vocab, d_model, n_layer, n_head, n_kv_head, head_dim, d_ff, n_ctx;
     float rope_base, rms_eps;
-    bool tied; /* output head shares the embedding */
+    bool tied;                       /* output head shares the embedding */
+    const struct architecture *arch; /* NULL: llama */
 };
 
-/* Offsets into the flat parameter array; every weight is [out, in] row-major. */
+/* Offsets into the flat parameter array; every weight is [out, in] row-major. What the architecture lacks is 0 and not
+ * looked at. */
 struct layer_params {
     size_t attn_norm;    /* [d] */
     size_t wq;           /* [n_head*head_dim, d], half-split rotary layout */
     size_t wk, wv;       /* [n_kv_head*head_dim, d] */
+    size_t bq, bk, bv;   /* [n_head*head_dim], [n_kv_head*head_dim] twice; of architectures with PART_QKV_BIAS */
     size_t wo;           /* [d, n_head*head_dim] */
     size_t ffn_norm;     /* [d] */
     size_t w_gate, w_up; /* [d_ff, d] */
@@ -29,11 +36,11 @@ struct layer_params {
 };
 
 struct model {
-    struct model_config cfg;
-    size_t embed;    /* [n_vocab, d] */
-    size_t out_norm; /* [d] */
-    size_t head;     /* [n_vocab, d]; == embed when tied */
-    size_t value;    /* [d]: the sequence-level reward's weight; only when with_value, else == n_params */
+    struct model_config cfg; /* arch is never NULL here */
+    size_t embed;            /* [n_vocab, d] */
+    size_t out_norm;         /* [d] */
+    size_t head;             /* [n_vocab, d]; == embed when tied */
+    size_t value;            /* [d]: the sequence-level reward's weight; only when with_value, else == n_params */
     bool with_value;
     struct layer_params *layer; /* [n_layer] */
     size_t n_params;
@@ -53,14 +60,20 @@ struct model *model_copy(const struct model *m, bool with_value, struct err *e);
 void model_free(struct model *m);           /* NULL is fine */
 uint64_t model_hash(const struct model *m); /* of config and weights */
 
-/* Visit every tensor: GGUF name ("blk.0.attn_q.weight"), offset, rows, cols (vectors: rows = 1). */
+/* Visit every tensor: GGUF name ("blk.0.attn_q.weight"), offset, rows, cols (vectors: rows = 1), its row in the list of
+ * tensors (architecture.h) and its layer, -1 for those outside layers. */
 struct tensor_ref {
     char name[64];
     size_t offset;
-    int rows, cols;
+    int rows, cols, layer;
+    const struct tensor_spec *spec;
 };
 int model_n_tensors(const struct model *m); /* tied head and value vector not counted */
 struct tensor_ref model_tensor(const struct model *m, int i);
+/* Where a tensor of the list starts in the parameters of m; layer is not looked at for those outside layers. */
+size_t model_tensor_offset(const struct model *m, const struct tensor_spec *spec, int layer);
+/* Parameters that a model of this configuration has, without a value vector. */
+size_t model_config_params(const struct model_config *c);
 
 /* Packed sequences: tokens of sequence s are token[start[s] .. start[s+1]); n_tokens = start[n_seq]. */
 struct batch {

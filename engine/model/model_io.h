@@ -1,5 +1,5 @@
-/* Models from and to GGUF files, with the rotary permutation of arch `llama` undone on load and redone on save, every
- * tensor's shape compared with what the configuration implies. */
+/* Models from and to GGUF files, with the rotary permutation of some architectures undone on load and redone on save,
+ * every tensor's shape compared with what the configuration implies. */
 #ifndef PBKD_MODEL_MODEL_IO_H
 #define PBKD_MODEL_MODEL_IO_H
 
@@ -7,7 +7,7 @@
 #include "engine/model/model.h"
 #include "engine/text/tokenizer.h"
 
-/* general.architecture must be "llama". Dequantises to f32. progress (may be NULL) is called with 0..1. */
+/* general.architecture must be a row of architecture.h. Dequantises to f32. progress (may be NULL) is called with 0..1. */
 struct model *model_load(const struct gguf *g, void (*progress)(void *ctx, double done), void *ctx, struct err *e);
 /* Open, load model and tokenizer together; *t may be NULL if not wanted. Checks vocabulary rows == tokenizer
  * entries. */

@@ -202,7 +202,14 @@ def test_bad_start(world):
         p.close()
 
 
+def test_unknown_backend(world):
+    """PBKD_MATMUL names a matrix-product backend; a wrong name ends the program before it does anything."""
+    p = world.try_run(["--version"], env={"PBKD_MATMUL": "abacus"})
+    assert p.returncode == 2 and "abacus" in p.stderr and "openblas, reference" in p.stderr and not p.stdout
+    assert world.try_run(["--version"], env={"PBKD_MATMUL": "reference"}).returncode == 0
+
+
 if __name__ == "__main__":
     ptylib.main([test_term, test_hup, test_int, test_quit, test_segv, test_abrt, test_terminal_gone,
                  test_interrupt_twice, test_quit_asks, test_discard, test_done_leaves_at_once, test_suspend,
-                 test_stop_and_continue, test_bad_start])
+                 test_stop_and_continue, test_bad_start, test_unknown_backend])

@@ -5,12 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/model/architecture.h"
+
 /* y[rows] = w[rows, cols] x */
 static void matvec(double *y, const double *w, const double *x, int rows, int cols) {
     for (int r = 0; r < rows; r++) {
         y[r] = 0;
         for (int c = 0; c < cols; c++) y[r] += w[(size_t)r * (size_t)cols + (size_t)c] * x[c];
     }
+}
+
+static void add(double *y, const double *b, int n) {
+    for (int i = 0; i < n; i++) y[i] += b[i];
 }
 
 static void rms_norm(double *y, const double *x, const double *w, int d, double eps) {
@@ -36,12 +42,17 @@ static void attention(const struct model *m, const double *w, const struct layer
     double *q = calloc((size_t)len * (size_t)nq, sizeof *q), *k = calloc((size_t)len * (size_t)nk, sizeof *k);
     double *v = calloc((size_t)len * (size_t)nk, sizeof *v), *xn = calloc((size_t)d, sizeof *xn);
     double *out = calloc((size_t)nq, sizeof *out), *s = calloc((size_t)len, sizeof *s),
-           *add = calloc((size_t)d, sizeof *add);
+           *more = calloc((size_t)d, sizeof *more);
     for (int t = 0; t < len; t++) {
         rms_norm(xn, x + (size_t)t * (size_t)d, w + p->attn_norm, d, (double)c->rms_eps);
         matvec(q + (size_t)t * (size_t)nq, w + p->wq, xn, nq, d);
         matvec(k + (size_t)t * (size_t)nk, w + p->wk, xn, nk, d);
         matvec(v + (size_t)t * (size_t)nk, w + p->wv, xn, nk, d);
+        if (c->arch->parts & PART_QKV_BIAS) {
+            add(q + (size_t)t * (size_t)nq, w + p->bq, nq);
+            add(k + (size_t)t * (size_t)nk, w + p->bk, nk);
+            add(v + (size_t)t * (size_t)nk, w + p->bv, nk);
+        }
         for (int h = 0; h < c->n_head; h++) rotate(q + (size_t)t * (size_t)nq + h * hd, hd, t, (double)c->rope_base);
         for (int h = 0; h < c->n_kv_head; h++) rotate(k + (size_t)t * (size_t)nk + h * hd, hd, t, (double)c->rope_base);
     }
@@ -58,8 +69,8 @@ static void attention(const struct model *m, const double *w, const struct layer
             for (int u = 0; u <= t; u++)
                 for (int i = 0; i < hd; i++) out[h * hd + i] += s[u] / sum * v[u * nk + kv * hd + i];
         }
-        matvec(add, w + p->wo, out, d, nq);
-        for (int i = 0; i < d; i++) x[(size_t)t * (size_t)d + (size_t)i] += add[i];
+        matvec(more, w + p->wo, out, d, nq);
+        add(x + (size_t)t * (size_t)d, more, d);
     }
     free(q);
     free(k);
@@ -67,24 +78,24 @@ static void attention(const struct model *m, const double *w, const struct layer
     free(xn);
     free(out);
     free(s);
-    free(add);
+    free(more);
 }
 
 static void feed_forward(const struct model *m, const double *w, const struct layer_params *p, double *x) {
     const int d = m->cfg.d_model, ff = m->cfg.d_ff;
     double *xn = calloc((size_t)d, sizeof *xn), *gate = calloc((size_t)ff, sizeof *gate),
            *up = calloc((size_t)ff, sizeof *up);
-    double *add = calloc((size_t)d, sizeof *add);
+    double *more = calloc((size_t)d, sizeof *more);
     rms_norm(xn, x, w + p->ffn_norm, d, (double)m->cfg.rms_eps);
     matvec(gate, w + p->w_gate, xn, ff, d);
     matvec(up, w + p->w_up, xn, ff, d);
     for (int i = 0; i < ff; i++) up[i] *= gate[i] / (1.0 + exp(-gate[i]));
-    matvec(add, w + p->w_down, up, d, ff);
-    for (int i = 0; i < d; i++) x[i] += add[i];
+    matvec(more, w + p->w_down, up, d, ff);
+    add(x, more, d);
     free(xn);
     free(gate);
     free(up);
-    free(add);
+    free(more);
 }
 
 double *reference_hidden(const struct model *m, const double *params, const struct batch *b) {

@@ -14,6 +14,7 @@
 #include "engine/base/rng.h"
 #include "engine/math/matmul.h"
 #include "engine/math/parallel.h"
+#include "engine/model/architecture.h"
 #include "engine/model/generate.h"
 
 enum { VOCAB = 37, MAX_SEQ = 512 };
@@ -40,7 +41,10 @@ static struct model *random_model(const struct model_config *c, uint64_t seed) {
     model_init(m, seed);
     for (int i = 0; i < model_n_tensors(m); i++) {
         struct tensor_ref t = model_tensor(m, i);
-        for (size_t k = 0; t.rows > 1 && k < (size_t)t.rows * (size_t)t.cols; k++) m->params[t.offset + k] *= 12.0f;
+        float *w = m->params + t.offset;
+        for (size_t k = 0; t.rows > 1 && k < (size_t)t.rows * (size_t)t.cols; k++) w[k] *= 12.0f;
+        for (int k = 0; t.spec->role == ROLE_BIAS && k < t.cols; k++)
+            w[k] = (float)rng_normal(seed, RNG_TEST, (uint64_t)i, (uint64_t)k);
     }
     return m;
 }
@@ -106,7 +110,9 @@ static void check_against_reference(const struct model *m, const struct gen_conf
 
 static void greedy_equals_repeated_forward(void **state) {
     (void)state;
-    struct model_config cfg[] = {tiny(2, 2, true), tiny(4, 2, true), tiny(6, 2, false), tiny(3, 1, false)};
+    struct model_config cfg[] = {tiny(2, 2, true), tiny(4, 2, true), tiny(6, 2, false), tiny(3, 1, false),
+                                 tiny(4, 2, true)};
+    cfg[4].arch = architecture_find("qwen2", 5, NULL);
     cfg[1].head_dim = 36; /* more than a vector's lanes, and a rest */
     cfg[3].head_dim = 32;
     for (size_t k = 0; k < sizeof cfg / sizeof *cfg; k++) {

@@ -1,5 +1,5 @@
 /* The dense linear algebra under the confidence set and scope `head`: positive definite systems, and the eigenvectors
- * of symmetric matrices. */
+ * of symmetric matrices, on every matrix-product backend. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/rng.h"
 #include "engine/math/eigen.h"
+#include "engine/math/matmul.h"
 #include "engine/math/spd.h"
 #include "tests/support/vector.h"
 
@@ -119,10 +120,24 @@ static void eigenvectors_are_found(void **state) {
     assert_false(eigen_symmetric(bad, 2, value, v, scratch));
 }
 
+/* ---- Backends ---------------------------------------------------------------------------------------------------- */
+
+static int use_openblas(void **state) {
+    (void)state;
+    return matmul_use("openblas", NULL) ? 0 : -1;
+}
+
+static int use_reference(void **state) {
+    (void)state;
+    return matmul_use("reference", NULL) ? 0 : -1;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(systems_are_solved),
-        cmocka_unit_test(eigenvectors_are_found),
+        cmocka_unit_test_setup(systems_are_solved, use_openblas),
+        cmocka_unit_test_setup(eigenvectors_are_found, use_openblas),
+        cmocka_unit_test_setup(systems_are_solved, use_reference),
+        cmocka_unit_test_setup(eigenvectors_are_found, use_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

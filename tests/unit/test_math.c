@@ -1,4 +1,4 @@
-/* The mathematics under the model: the pool, matrix products, AdamW, and the elementary functions against libm. */
+/* The mathematics under the model: the pool, AdamW, and the elementary functions against libm. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,6 @@
 #include "engine/base/rng.h"
 #include "engine/math/adamw.h"
 #include "engine/math/kernels.h"
-#include "engine/math/matmul.h"
 #include "engine/math/parallel.h"
 #include "engine/math/simd.h"
 
@@ -85,68 +84,6 @@ static void test_short_jobs_do_not_mix(void **state) {
         for (int i = 0; i < 8; i++) assert_int_equal(atomic_load(&visits[i]), i < n);
     }
     parallel_shutdown();
-}
-
-/* ---- matrix products ---- */
-
-static void check_product(int m, int n, int k) {
-    float *x = noise((size_t)m * (size_t)k, 1), *w = noise((size_t)n * (size_t)k, 2),
-          *y = noise((size_t)m * (size_t)n, 3);
-    float *y0 = calloc((size_t)m * (size_t)n, sizeof *y0), *dx = noise((size_t)m * (size_t)k, 4);
-    float *dx0 = calloc((size_t)m * (size_t)k, sizeof *dx0), *dw = noise((size_t)n * (size_t)k, 5);
-    memcpy(y0, y, (size_t)m * (size_t)n * sizeof *y);
-    memcpy(dx0, dx, (size_t)m * (size_t)k * sizeof *dx);
-    float *dw0 = noise((size_t)n * (size_t)k, 5);
-    const double tolerance = 1e-5 * (sqrt((double)m) + sqrt((double)n) + sqrt((double)k));
-    const bool accumulate = (m + n) % 2;
-    matmul_nt(y, x, w, m, n, k, accumulate);
-    for (int i = 0; i < m; i++)
-        for (int j = 0; j < n; j++) {
-            double sum = accumulate ? (double)y0[i * n + j] : 0.0;
-            for (int c = 0; c < k; c++) sum += (double)x[i * k + c] * (double)w[j * k + c];
-            assert_true(fabs(sum - (double)y[i * n + j]) < tolerance);
-        }
-    matmul_nn(dx, y0, w, m, k, n, accumulate);
-    for (int i = 0; i < m; i++)
-        for (int c = 0; c < k; c++) {
-            double sum = accumulate ? (double)dx0[i * k + c] : 0.0;
-            for (int j = 0; j < n; j++) sum += (double)y0[i * n + j] * (double)w[j * k + c];
-            assert_true(fabs(sum - (double)dx[i * k + c]) < tolerance);
-        }
-    matmul_tn(dw, y0, x, n, k, m);
-    for (int j = 0; j < n; j++)
-        for (int c = 0; c < k; c++) {
-            double sum = (double)dw0[j * k + c];
-            for (int i = 0; i < m; i++) sum += (double)y0[i * n + j] * (double)x[i * k + c];
-            assert_true(fabs(sum - (double)dw[j * k + c]) < tolerance);
-        }
-    float *all[] = {x, w, y, y0, dx, dx0, dw, dw0};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
-}
-
-static void test_products(void **state) {
-    (void)state;
-    parallel_init(3);
-    const int shape[][3] = {{1, 1, 1},     {1, 130, 7},     {5, 3, 2},   {300, 17, 33},
-                            {7, 1100, 40}, {257, 255, 129}, {64, 64, 64}};
-    for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) check_product(shape[i][0], shape[i][1], shape[i][2]);
-    parallel_shutdown();
-}
-
-static void test_products_do_not_depend_on_threads(void **state) {
-    (void)state;
-    enum { M = 333, N = 517, K = 129 };
-    float *x = noise((size_t)M * K, 1), *w = noise((size_t)N * K, 2), *y[3];
-    for (int t = 0; t < 3; t++) {
-        parallel_init(1 + 2 * t);
-        y[t] = calloc((size_t)M * N, sizeof **y);
-        matmul_nt(y[t], x, w, M, N, K, false);
-        parallel_shutdown();
-        assert_memory_equal(y[0], y[t], (size_t)M * N * sizeof **y);
-    }
-    for (int t = 0; t < 3; t++) free(y[t]);
-    free(x);
-    free(w);
 }
 
 /* ---- AdamW ---- */
@@ -344,8 +281,6 @@ int main(void) {
         cmocka_unit_test(test_every_chunk_runs_once),
         cmocka_unit_test(test_jobs_within_jobs),
         cmocka_unit_test(test_short_jobs_do_not_mix),
-        cmocka_unit_test(test_products),
-        cmocka_unit_test(test_products_do_not_depend_on_threads),
         cmocka_unit_test(test_adamw_follows_the_paper),
         cmocka_unit_test(test_adamw_refuses_what_is_not_finite),
         cmocka_unit_test(test_adamw_does_not_depend_on_threads),

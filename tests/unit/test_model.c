@@ -15,6 +15,7 @@
 #include "engine/math/adamw.h"
 #include "engine/math/matmul.h"
 #include "engine/math/parallel.h"
+#include "engine/model/architecture.h"
 #include "engine/model/head.h"
 #include "engine/model/model.h"
 #include "tests/support/model_fixture.h"
@@ -48,11 +49,14 @@ static void test_config_bounds(void **state) {
     assert_null(model_new(&c, false, &e));
 }
 
+static const struct architecture *qwen2(void) { return architecture_find("qwen2", 5, NULL); }
+
 static void test_layout_covers_every_parameter_once(void **state) {
     (void)state;
-    for (int tied = 0; tied < 2; tied++) {
+    for (int kind = 0; kind < 4; kind++) {
         struct model_config c = FIXTURE_GROUPED;
-        c.tied = tied;
+        c.tied = kind & 1;
+        if (kind & 2) c.arch = qwen2();
         struct model *m = model_new(&c, true, NULL);
         unsigned char *seen = calloc(m->n_params, 1);
         for (int i = 0; i < model_n_tensors(m); i++) {
@@ -64,7 +68,8 @@ static void test_layout_covers_every_parameter_once(void **state) {
         assert_int_equal(missing, (size_t)c.d_model); /* the value vector */
         assert_int_equal(m->value + (size_t)c.d_model, m->n_params);
         assert_string_equal(model_tensor(m, 0).name, "token_embd.weight");
-        assert_string_equal(model_tensor(m, 11).name, "blk.1.attn_q.weight");
+        assert_string_equal(model_tensor(m, kind & 2 ? 14 : 11).name, "blk.1.attn_q.weight");
+        assert_int_equal(m->n_params, model_config_params(&c) + (size_t)c.d_model);
         free(seen);
         model_free(m);
     }
@@ -159,6 +164,9 @@ static void test_gradient_of_every_tensor(void **state) {
     c.n_kv_head = 1;
     c.tied = false;
     c.n_layer = 1;
+    check_forward_and_backward(&c, &f.b);
+    c = FIXTURE_GROUPED;
+    c.arch = qwen2(); /* biases of q, k and v */
     check_forward_and_backward(&c, &f.b);
     fixture_batch_free(&f);
 }

@@ -14,6 +14,7 @@
 
 #include "engine/base/file.h"
 #include "engine/formats/quant.h"
+#include "engine/model/architecture.h"
 #include "engine/model/model_io.h"
 #include "tests/support/model_fixture.h"
 
@@ -152,7 +153,8 @@ static void add_freqs(struct gguf_writer *w) { gguf_put_tensor(w, "rope_freqs.we
 static void add_bias(struct gguf_writer *w) { gguf_put_tensor(w, "blk.0.attn_q.bias", zeros, 24, 1, QUANT_F32); }
 static void add_experts(struct gguf_writer *w) { gguf_put_u32(w, "llama.expert_count", 8); }
 static void add_window(struct gguf_writer *w) { gguf_put_u32(w, "llama.attention.sliding_window", 16); }
-static void add_qwen(struct gguf_writer *w) { gguf_put_string(w, "general.architecture", "qwen2"); }
+static void add_gpt2(struct gguf_writer *w) { gguf_put_string(w, "general.architecture", "gpt2"); }
+static void add_qwen2(struct gguf_writer *w) { gguf_put_string(w, "general.architecture", "qwen2"); }
 static void add_vocab(struct gguf_writer *w) { gguf_put_u32(w, "llama.vocab_size", 9); }
 static void add_rope_dim(struct gguf_writer *w) { gguf_put_u32(w, "llama.rope.dimension_count", 4); }
 static void add_value_dim(struct gguf_writer *w) { gguf_put_u32(w, "llama.attention.value_length", 8); }
@@ -201,7 +203,8 @@ static void refuses_what_it_does_not_do(void **state) {
         {NULL, NULL, add_bias, {"blk.0.attn_q.bias", "biases"}},
         {NULL, NULL, add_experts, {"llama.expert_count", "8"}},
         {NULL, NULL, add_window, {"sliding_window", "16"}},
-        {"general.architecture", NULL, add_qwen, {"qwen2", "llama"}},
+        {"general.architecture", NULL, add_gpt2, {"gpt2", "llama"}},
+        {"general.architecture", NULL, add_qwen2, {"qwen2.block_count", "missing"}},
         {"llama.vocab_size", NULL, add_vocab, {"llama.vocab_size", "9"}},
         {"llama.rope.dimension_count", NULL, add_rope_dim, {"rotating 4", "6"}},
         {"llama.attention.value_length", NULL, add_value_dim, {"values of 8", "6"}},
