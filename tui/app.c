@@ -125,6 +125,7 @@ void app_leave(struct app *app, bool save) {
 void app_stop(struct app *app, int sig) {
     if (!app->stop_signal) app->stop_signal = sig;
     app->question = ASK_NOTHING;
+    if (app->prompt) prompt_cancel(app->prompt); /* its row says what happens now */
     if (app_run_over(app)) {
         app->left = true;
         return;

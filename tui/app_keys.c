@@ -197,7 +197,7 @@ bool app_view_key(struct app *app, int key) {
 
 static void press(struct app *app, int key) {
     const struct global_key *k = key_find_bound(&app->bindings, key);
-    if (k && k->always)
+    if (k && k->scope != SCOPE_UNLESS_TAKEN)
         run_action(app, k, key);
     else if (!app_view_key(app, key) && k)
         run_action(app, k, key);
@@ -211,8 +211,13 @@ static void answer(struct app *app, int key) {
         app_leave(app, true);
     else if (app->question == ASK_QUIT && key == 'd')
         app_leave(app, false);
-    else if (key == KEY_CTRL('c') || key == KEY_CTRL('z') || key == KEY_CTRL('l') || key == KEY_CTRL('\\'))
-        run_action(app, key_find(key), key);
+}
+
+/* A key that works whatever has the keyboard; ^C in a line that is typed only cancels the line. */
+static const struct global_key *everywhere_key(const struct app *app, int key) {
+    const struct global_key *k = key_find(key);
+    if (!k || k->scope != SCOPE_EVERYWHERE) return NULL;
+    return k->action == ACTION_INTERRUPT && prompt_is_open(app->prompt) ? NULL : k;
 }
 
 static void prompt_step(struct app *app, int key, int next) {
@@ -238,15 +243,18 @@ static void help_step(struct app *app, int key) {
 }
 
 void app_key(struct app *app, int key, int next) {
+    const struct global_key *everywhere = everywhere_key(app, key);
     app->message[0] = '\0';
     if (app->leaving) {
         if (key == KEY_CTRL('c')) interrupt(app);
         app_say(app, ALERT_INFO, "leaving: waiting for the engine (^C: leave without a new checkpoint)");
+    } else if (everywhere) {
+        run_action(app, everywhere, key);
     } else if (prompt_is_open(app->prompt)) {
         prompt_step(app, key, next);
     } else if (app->question != ASK_NOTHING) {
         answer(app, key);
-    } else if (app->help.open && key != KEY_CTRL('c') && key != KEY_CTRL('l') && key != KEY_CTRL('z')) {
+    } else if (app->help.open) {
         help_step(app, key);
     } else {
         press(app, key);

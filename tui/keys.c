@@ -11,32 +11,36 @@
 #define ONE(key) (key), (key)
 
 const struct global_key KEYS[] = {
-    {'1', '9', 0, false, ACTION_VIEW, NULL, "1 .. 9", "go to a view by its number"},
-    {ONE(KEY_TAB), 0, false, ACTION_NEXT_VIEW, "next", "Tab", "next pane of the view, or the next view"},
-    {ONE(KEY_BACK_TAB), 0, false, ACTION_PREVIOUS_VIEW, "previous", "S-Tab", "previous pane or view"},
-    {ONE('?'), KEY_F1_, true, ACTION_HELP, "help", "? F1", "help for this view; Enter there runs the selected line"},
-    {ONE(':'), 0, true, ACTION_COMMAND, "command", ":", "type a command"},
-    {ONE('/'), 0, false, ACTION_SEARCH, "search", "/", "search in this view"},
-    {ONE('n'), 'N', false, ACTION_SEARCH_NEXT, "search-next", "n N",
+    {'1', '9', 0, SCOPE_UNLESS_TAKEN, ACTION_VIEW, NULL, "1 .. 9", "go to a view by its number"},
+    {ONE(KEY_TAB), 0, SCOPE_UNLESS_TAKEN, ACTION_NEXT_VIEW, "next", "Tab", "next pane of the view, or the next view"},
+    {ONE(KEY_BACK_TAB), 0, SCOPE_UNLESS_TAKEN, ACTION_PREVIOUS_VIEW, "previous", "S-Tab", "previous pane or view"},
+    {ONE('?'), KEY_F1_, SCOPE_VIEWS, ACTION_HELP, "help", "? F1",
+     "help for this view; Enter there runs the selected line"},
+    {ONE(':'), 0, SCOPE_VIEWS, ACTION_COMMAND, "command", ":", "type a command"},
+    {ONE('/'), 0, SCOPE_UNLESS_TAKEN, ACTION_SEARCH, "search", "/", "search in this view"},
+    {ONE('n'), 'N', SCOPE_UNLESS_TAKEN, ACTION_SEARCH_NEXT, "search-next", "n N",
      "search on with the same text; N backwards where the view can"},
-    {ONE('&'), 0, false, ACTION_FILTER, "filter", "&", "filter this view (empty: show everything)"},
-    {ONE('p'), 0, false, ACTION_PAUSE, "pause", "p", "pause the run, or go on"},
-    {ONE('.'), 0, false, ACTION_STEP, "step", ".", "one micro-step while paused"},
-    {ONE('Z'), 0, false, ACTION_FREEZE, "freeze", "Z", "freeze the display; the run goes on"},
-    {ONE('['), 0, false, ACTION_BETA_DOWN, "beta-down", "[", "beta / 1.25 from the next step"},
-    {ONE(']'), 0, false, ACTION_BETA_UP, "beta-up", "]", "beta x 1.25 from the next step"},
-    {ONE('u'), KEY_BACKSPACE_, false, ACTION_UNDO, "undo", "u BS", "take back my last label"},
-    {ONE('U'), 0, false, ACTION_REDO, "redo", "U", "give the label that u took back again"},
-    {ONE('y'), 0, false, ACTION_YANK, "yank", "y", "copy what is selected to the terminal's clipboard (OSC 52)"},
-    {ONE('C'), 0, false, ACTION_CHECKPOINT, "checkpoint", "C", "write a checkpoint now"},
-    {ONE('M'), 0, false, ACTION_MOUSE, "mouse", "M",
+    {ONE('&'), 0, SCOPE_UNLESS_TAKEN, ACTION_FILTER, "filter", "&", "filter this view (empty: show everything)"},
+    {ONE('p'), 0, SCOPE_UNLESS_TAKEN, ACTION_PAUSE, "pause", "p", "pause the run, or go on"},
+    {ONE('.'), 0, SCOPE_UNLESS_TAKEN, ACTION_STEP, "step", ".", "one micro-step while paused"},
+    {ONE('Z'), 0, SCOPE_UNLESS_TAKEN, ACTION_FREEZE, "freeze", "Z", "freeze the display; the run goes on"},
+    {ONE('['), 0, SCOPE_UNLESS_TAKEN, ACTION_BETA_DOWN, "beta-down", "[", "beta / 1.25 from the next step"},
+    {ONE(']'), 0, SCOPE_UNLESS_TAKEN, ACTION_BETA_UP, "beta-up", "]", "beta x 1.25 from the next step"},
+    {ONE('u'), KEY_BACKSPACE_, SCOPE_UNLESS_TAKEN, ACTION_UNDO, "undo", "u BS", "take back my last label"},
+    {ONE('U'), 0, SCOPE_UNLESS_TAKEN, ACTION_REDO, "redo", "U", "give the label that u took back again"},
+    {ONE('y'), 0, SCOPE_UNLESS_TAKEN, ACTION_YANK, "yank", "y",
+     "copy what is selected to the terminal's clipboard (OSC 52)"},
+    {ONE('C'), 0, SCOPE_UNLESS_TAKEN, ACTION_CHECKPOINT, "checkpoint", "C", "write a checkpoint now"},
+    {ONE('M'), 0, SCOPE_UNLESS_TAKEN, ACTION_MOUSE, "mouse", "M",
      "mouse wheel on or off (off leaves text selection to the terminal)"},
-    {ONE(KEY_CTRL('l')), 0, true, ACTION_REDRAW, "redraw", "^L", "draw the screen again"},
-    {ONE(KEY_CTRL('z')), 0, true, ACTION_SUSPEND, "suspend", "^Z", "suspend the program, training included"},
-    {ONE('q'), 0, false, ACTION_QUIT, "quit", "q", "leave: asks for c checkpoint and quit, d discard, Esc stay"},
-    {ONE(KEY_CTRL('c')), 0, true, ACTION_INTERRUPT, "interrupt", "^C",
+    {ONE(KEY_CTRL('l')), 0, SCOPE_EVERYWHERE, ACTION_REDRAW, "redraw", "^L", "draw the screen again"},
+    {ONE(KEY_CTRL('z')), 0, SCOPE_EVERYWHERE, ACTION_SUSPEND, "suspend", "^Z",
+     "suspend the program, training included"},
+    {ONE('q'), 0, SCOPE_UNLESS_TAKEN, ACTION_QUIT, "quit", "q",
+     "leave: asks for c checkpoint and quit, d discard, Esc stay"},
+    {ONE(KEY_CTRL('c')), 0, SCOPE_EVERYWHERE, ACTION_INTERRUPT, "interrupt", "^C",
      "once asks, twice writes a checkpoint and leaves"},
-    {ONE(KEY_CTRL('\\')), 0, true, ACTION_ABORT, "abort", "^\\", "write a checkpoint and leave at once"},
+    {ONE(KEY_CTRL('\\')), 0, SCOPE_EVERYWHERE, ACTION_ABORT, "abort", "^\\", "write a checkpoint and leave at once"},
 };
 const int N_KEYS = sizeof KEYS / sizeof KEYS[0];
 
@@ -104,7 +108,8 @@ bool key_bind(struct key_bindings *b, const char *name, const char *action, stru
     if (key == KEY_CODE_NONE)
         return err_set(e, "there is no key \"%s\": expected a character, ^X, F1 to F12, Tab, PgUp ...", name);
     const struct global_key *own = key_find(key), *row = row_of(action);
-    if (own && own->always) return err_set(e, "%s cannot be bound: it always means %s", name, own->name);
+    if (own && own->scope != SCOPE_UNLESS_TAKEN)
+        return err_set(e, "%s cannot be bound: it always means %s", name, own->name);
     if (scroll_key(key, &top, 1, 1)) return err_set(e, "%s cannot be bound: views move with it", name);
     if (!row && strcmp(action, "none") != 0 && strcmp(action, "default") != 0)
         return err_set(e, "there is no action \"%s\" (Tab behind :bind KEY shows them)", action);

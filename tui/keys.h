@@ -1,5 +1,5 @@
 /* The keys that work in every view, one table: dispatch, help, `:bind` and the manual come from it. A view is offered a
- * key first, except for the rows marked `always`. A person may bind further keys to a row's action, or a row's key to
+ * key first, unless the row's scope says otherwise. A person may bind further keys to a row's action, or a row's key to
  * another action; such bindings last for the session. */
 #ifndef PBKD_TUI_KEYS_H
 #define PBKD_TUI_KEYS_H
@@ -36,10 +36,16 @@ enum key_action {
     N_ACTIONS
 };
 
+enum key_scope {
+    SCOPE_UNLESS_TAKEN, /* a view is asked first, a binding may change it */
+    SCOPE_VIEWS,        /* no view may take it, no binding may change it */
+    SCOPE_EVERYWHERE    /* nor a line that is typed, a question that is open, or the help */
+};
+
 struct global_key {
     int first, last; /* a range of keys; one key: last = first */
     int other;       /* another key for the same, or 0 */
-    bool always;     /* no view may take it, no binding may change it */
+    enum key_scope scope;
     enum key_action action;
     const char *name; /* for :bind; NULL: an action that needs its own key (a view's digit) */
     const char *label, *help;

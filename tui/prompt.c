@@ -222,7 +222,8 @@ static void close_line(struct prompt *p) {
 
 /* End the line as readline ends one that Enter accepts: it then puts back what was edited in the history, and nothing of
  * the line is left in its globals. */
-static void cancel(struct prompt *p) {
+void prompt_cancel(struct prompt *p) {
+    if (!p->open) return;
     rl_callback_sigcleanup(); /* forgets a half-typed key sequence */
     strbuf_clear(&p->queue);
     p->queue_at = 0;
@@ -235,7 +236,7 @@ static void cancel(struct prompt *p) {
 
 void prompt_free(struct prompt *p) {
     if (!p) return;
-    if (p->open) cancel(p);
+    prompt_cancel(p);
     for (int i = 0; i < N_KINDS; i++) {
         history_set_history_state(p->history[i]);
         clear_history();
@@ -282,7 +283,7 @@ enum prompt_result prompt_key(struct prompt *p, int key, int next) {
     const bool empty = rl_end == 0;
     if (key == KEY_CTRL('c') || key == KEY_CTRL('g') || (key == KEY_ESCAPE && !is_alt(next)) ||
         (key == KEY_BACKSPACE_ && empty)) {
-        cancel(p);
+        prompt_cancel(p);
         return PROMPT_CANCELLED;
     }
     if (key != KEY_TAB) strbuf_clear(&p->candidates);

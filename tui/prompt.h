@@ -23,6 +23,8 @@ struct prompt *prompt_new(const char *history_path, prompt_complete_fn fn, void 
 void prompt_free(struct prompt *p);
 
 void prompt_open(struct prompt *p, enum prompt_kind kind, const char *initial);
+/* Close the line without a result; nothing when none is open. */
+void prompt_cancel(struct prompt *p);
 bool prompt_is_open(const struct prompt *p);
 enum prompt_kind prompt_kind(const struct prompt *p);
 /* Feed a key (as views name them). next: the key that came right behind it, KEY_CODE_NONE when none did: it tells Alt-x

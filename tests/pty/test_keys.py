@@ -207,6 +207,37 @@ def random_bytes(world, p):
     p.sees("Log, ")
 
 
+@on_game("invalid_bytes")
+def invalid_bytes(world, p):
+    """A byte that is no character is dropped alone, in front of Enter too; one that arrives in parts is put together."""
+    os.write(p.master, b":got\xffo lo\xc3g\r")
+    p.sees("Log, ")
+    os.write(p.master, b"\xe67")
+    p.sees("there is no view 7")
+    os.write(p.master, b":\xc3")
+    p.settle()
+    os.write(p.master, b"\xa9x")
+    p.until(lambda: p.row(29) == ":\u00e9x", "a character in two parts")
+    p.key("Esc")
+
+
+def quits_at_once(name, before):
+    """^\\ writes a checkpoint and leaves, whatever has the keyboard."""
+    def test(world):
+        p = world.game("keys-" + name)
+        try:
+            p.type(before)
+            p.settle(0.2)
+            p.type("\x1c")
+            assert p.wait() == 131
+            p.sane()
+            assert os.listdir(os.path.join(world.path, "keys-" + name, "checkpoints"))
+        finally:
+            p.close()
+    test.__name__ = "test_" + name
+    return test
+
+
 @on_game("pause")
 def pause_and_step(world, p):
     p.type("p")
@@ -645,7 +676,10 @@ def test_start_screen(world):
 
 
 if __name__ == "__main__":
-    ptylib.main([views, help_overlay, set_option, completion, wide_characters, long_line, long_texts, history, no_search, random_bytes,
+    ptylib.main([views, help_overlay, set_option, completion, wide_characters, long_line, long_texts, history, no_search, random_bytes, invalid_bytes,
+                 quits_at_once("abort", "1"), quits_at_once("abort_typing", ":set beta "),
+                 quits_at_once("abort_search", "/"), quits_at_once("abort_help", "?"), quits_at_once("abort_question", "q"),
+                
                  pause_and_step, freeze, beta_keys, checkpoint, files, sizes, redraw, mouse, no_color, cube_colours,
                  plain_locale, hostile_output, labels, redo, typed_votes, yank, filter_command, source, bind, test_rc,
                  test_editor, test_editor_fails, test_people_label, test_ascii_flag, test_start_screen])
