@@ -9,8 +9,10 @@
 #include <cmocka.h>
 
 #include "engine/base/mem.h"
+#include "engine/signature/signature.h"
 #include "tests/support/make_snapshot.h"
 #include "tui/clipboard.h"
+#include "tui/commands.h"
 #include "tui/keys.h"
 #include "views/view.h"
 
@@ -211,6 +213,24 @@ static void the_log_copies_lines(void **state) {
     snapshot_release(s);
 }
 
+/* What a signature advises can be done: the commands that it names are there, and none goes back to a checkpoint. */
+static void advice_can_be_followed(void **state) {
+    (void)state;
+    int n = 0;
+    for (int i = 0; i < N_SIGNATURES; i++) {
+        const char *text = signature_advice((enum signature_id)i);
+        assert_null(strstr(text, "back to"));
+        for (const char *at = text; (at = strstr(at, "(:")); n++) {
+            int n_fit;
+            const char *name = at += 2;
+            const struct ui_command *c = command_find(name, strcspn(name, " ,)"), &n_fit);
+            assert_int_equal(n_fit, 1);
+            assert_int_equal(strlen(c->name), strcspn(name, " ,)"));
+        }
+    }
+    assert_int_equal(n, 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_have_names),
@@ -222,6 +242,7 @@ int main(void) {
         cmocka_unit_test(too_much_for_the_clipboard),
         cmocka_unit_test(views_copy_what_is_selected),
         cmocka_unit_test(the_log_copies_lines),
+        cmocka_unit_test(advice_can_be_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
