@@ -64,11 +64,7 @@ bool app_send_simple(struct app *app, enum command_kind kind, const char *value)
 
 /* ---- what views may ask for ---- */
 
-static bool act_send(void *ctx, const struct command *c) { return app_send(ctx, c); }
-
 static bool act_label(void *ctx, struct label_event *ev) { return app_label(ctx, ev); }
-
-static void act_undo(void *ctx) { app_undo(ctx); }
 
 static void act_message(void *ctx, enum alert_level level, const char *text) { app_say(ctx, level, "%s", text); }
 
@@ -241,12 +237,8 @@ static void set_annotator(struct app *app) {
     const char *user = getenv("USER");
     const struct passwd *pw = user && user[0] ? NULL : getpwuid(getuid());
     snprintf(app->annotator, sizeof app->annotator, "%s", user && user[0] ? user : pw ? pw->pw_name : "person");
-    app->actions = (struct actions){.ctx = app,
-                                    .send = act_send,
-                                    .label = act_label,
-                                    .undo = act_undo,
-                                    .message = act_message,
-                                    .annotator = app->annotator};
+    app->actions =
+        (struct actions){.ctx = app, .label = act_label, .message = act_message, .annotator = app->annotator};
 }
 
 static void views_init(struct app *app) {

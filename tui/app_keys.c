@@ -188,10 +188,6 @@ bool app_view_key(struct app *app, int key) {
     const int r = VIEWS[app->view]->key(app->view_state[app->view], key, s, &app->actions);
     if (r & REACT_PROMPT) app_open_prompt(app, PROMPT_COMMAND, app->actions.prompt_text);
     if (r & REACT_EDITOR) run_editor(app);
-    if (r & REACT_POP) {
-        if (key == 'q') ask_quit(app);
-        return true;
-    }
     return !(r & REACT_UNHANDLED);
 }
 

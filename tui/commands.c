@@ -70,7 +70,7 @@ static void do_step(struct app *app, const char *argument) {
 
 static void do_undo(struct app *app, const char *argument) {
     (void)argument;
-    app->actions.undo(app->actions.ctx);
+    app_undo(app);
 }
 
 static void do_redo(struct app *app, const char *argument) {

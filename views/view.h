@@ -22,17 +22,14 @@ enum reaction {
     REACT_NONE = 0,
     REACT_REDRAW = 1,    /* draw the view again */
     REACT_UNHANDLED = 2, /* the key is not the view's: try the global table */
-    REACT_POP = 4,       /* leave (q, Esc) */
-    REACT_PROMPT = 8,    /* open the ':' line with actions->prompt_text */
-    REACT_EDITOR = 16    /* run $EDITOR on actions->editor_text; result comes back through ops->edited */
+    REACT_PROMPT = 4,    /* open the ':' line with actions->prompt_text */
+    REACT_EDITOR = 8     /* run $EDITOR on actions->editor_text; result comes back through ops->edited */
 };
 
 /* What a view may ask for. Filled in by the interface; tests fill in their own. */
 struct actions {
     void *ctx;
-    bool (*send)(void *ctx, const struct command *c); /* reports refusal on the message line itself */
     bool (*label)(void *ctx, struct label_event *ev); /* durable; shows "saved" or the error */
-    void (*undo)(void *ctx);
     void (*message)(void *ctx, enum alert_level level, const char *text);
     double now; /* monotonic seconds, for dwell times and the 250 ms guard */
     const char *annotator;
