@@ -36,6 +36,7 @@ struct prompt {
     HISTORY_STATE *history[N_KINDS]; /* searches and commands do not mix */
     char history_path[4096];
     prompt_complete_fn complete;
+    prompt_hint_fn hint;
     void *ctx;
     FILE *nowhere; /* where readline may write */
 };
@@ -162,9 +163,10 @@ static void set_up_readline(struct prompt *p) {
     prompt_keys_restrict(end_line);
 }
 
-struct prompt *prompt_new(const char *history_path, prompt_complete_fn fn, void *ctx) {
+struct prompt *prompt_new(const char *history_path, prompt_complete_fn complete_fn, prompt_hint_fn hint, void *ctx) {
     struct prompt *p = mem_small(sizeof *p);
-    p->complete = fn;
+    p->complete = complete_fn;
+    p->hint = hint;
     p->ctx = ctx;
     active = p;
     set_up_readline(p);
@@ -195,11 +197,20 @@ void prompt_open(struct prompt *p, enum prompt_kind kind, const char *initial) {
 
 bool prompt_is_open(const struct prompt *p) { return p->open; }
 enum prompt_kind prompt_kind(const struct prompt *p) { return p->kind; }
-const char *prompt_candidates(const struct prompt *p) { return strbuf_str(&p->candidates); }
 
 const char *prompt_text(const struct prompt *p) {
     if (p->open) return rl_line_buffer ? rl_line_buffer : "";
     return p->accepted ? p->accepted : "";
+}
+
+void prompt_hint(const struct prompt *p, char *out, size_t size) {
+    out[0] = '\0';
+    if (p->candidates.len)
+        snprintf(out, size, "%s", strbuf_str((struct strbuf *)&p->candidates));
+    else if (p->kind == PROMPT_COMMAND && p->hint)
+        p->hint(p->ctx, prompt_text(p), out, size);
+    else if (p->kind != PROMPT_COMMAND)
+        snprintf(out, size, "Enter %s, Esc cancels", p->kind == PROMPT_SEARCH ? "searches" : "filters");
 }
 
 static void remember(struct prompt *p) {

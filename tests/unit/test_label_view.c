@@ -12,7 +12,7 @@
 
 #include "engine/base/mem.h"
 #include "tests/support/make_snapshot.h"
-#include "views/view.h"
+#include "views/views.h"
 
 enum { MAX_EVENTS = 64 };
 
@@ -50,13 +50,12 @@ static void look(struct desk *d) {
     d->view->draw(d->state, canvas_area(&d->canvas), d->s, &d->act);
 }
 
-static int press(struct desk *d, int key) { return d->view->key(d->state, key, d->s, &d->act); }
+static int press(struct desk *d, int key) { return view_press(d->view, d->state, key, d->s, &d->act); }
 
 static void sit_down(struct desk *d, struct snapshot *s, int rows, int cols) {
     *d = (struct desk){.s = s, .act = {.label = take_label, .message = take_message, .annotator = "ann", .now = 50}};
     d->act.ctx = d;
-    for (int i = 0; i < N_VIEWS; i++)
-        if (strcmp(VIEWS[i]->name, "label") == 0) d->view = VIEWS[i];
+    d->view = view_named("label");
     d->state = mem_small(d->view->state_size);
     d->view->init(d->state);
     canvas_init(&d->canvas, rows, cols, GLYPHS_BRAILLE);

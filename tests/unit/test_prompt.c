@@ -35,7 +35,7 @@ static void apart(const char *inputrc, void (*check)(struct prompt *p)) {
     if (pid == 0) {
         for (int sig = 1; sig < NSIG; sig++) signal(sig, SIG_DFL); /* cmocka's handlers are the parent's */
         setenv("INPUTRC", path, 1);
-        struct prompt *p = prompt_new(NULL, some_words, NULL);
+        struct prompt *p = prompt_new(NULL, some_words, NULL, NULL);
         check(p);
         prompt_free(p);
         _exit(0);
