@@ -3,11 +3,12 @@
  * Everything waits in one poll: keys, newer snapshots, signals. Keys are drawn at once; snapshots no more often than 30
  * times a second, and less when a frame is dear, so that the display takes about a hundredth of one core whatever the
  * views draw. */
+#include "tui/app.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,140 +17,26 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
-#include "tui/app_private.h"
+#include "tui/app_draw.h"
+#include "tui/app_keys.h"
+#include "tui/command_files.h"
+#include "tui/command_hints.h"
 #include "tui/commands.h"
+#include "tui/exit_codes.h"
+#include "tui/help_contents.h"
+#include "tui/labels.h"
 #include "tui/safe_text.h"
 #include "tui/signals.h"
-#include "tui/verbs.h"
+#include "views/views.h"
 
 #define FRAME_SECONDS (1.0 / 30.0)
 #define DISPLAY_SHARE 0.01 /* of one core's time, for frames that no key asked for */
 
-void app_say(struct app *app, enum alert_level level, const char *fmt, ...) {
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(app->message, sizeof app->message, fmt, ap);
-    va_end(ap);
-    app->message_level = level;
-    app->dirty = true;
-}
-
-const struct snapshot *app_shown(const struct app *app) { return app->frozen ? app->frozen : app->newest; }
-
-bool app_run_over(const struct app *app) {
-    return !app->session || !app->newest || app->newest->state == RUN_DONE || app->newest->state == RUN_FAILED ||
-           session_ended(app->session);
-}
-
-bool app_send(struct app *app, const struct command *c) {
-    struct err e = {0};
-    if (!app->session) {
-        app_say(app, ALERT_ERROR, "there is no run: start one with :demo or :run CONFIG.json");
-        return false;
-    }
-    const uint64_t id = session_send(app->session, c, &e);
-    if (!id) {
-        app_say(app, ALERT_ERROR, "%s", e.msg);
-        return false;
-    }
-    app->sent_id = id;
-    return true;
-}
-
-bool app_send_simple(struct app *app, enum command_kind kind, const char *value) {
-    struct command c = {.kind = kind};
-    snprintf(c.value, sizeof c.value, "%s", value);
-    return app_send(app, &c);
-}
-
 /* ---- what views may ask for ---- */
-
-static bool act_send(void *ctx, const struct command *c) { return app_send(ctx, c); }
 
 static bool act_label(void *ctx, struct label_event *ev) { return app_label(ctx, ev); }
 
-static void act_undo(void *ctx) { app_undo(ctx); }
-
 static void act_message(void *ctx, enum alert_level level, const char *text) { app_say(ctx, level, "%s", text); }
-
-/* ---- snapshots ---- */
-
-static void show_acknowledgement(struct app *app) {
-    const struct snapshot *s = app->newest;
-    for (int i = 0; i < s->n_acks && app->sent_id; i++) {
-        if (s->ack[i].id != app->sent_id) continue;
-        app->sent_id = 0;
-        app->beta_wanted = 0;
-        if (!app->message[0] || app->message_level != ALERT_ERROR)
-            app_say(app, s->ack[i].applied ? ALERT_INFO : ALERT_WARNING, "%s", s->ack[i].text);
-    }
-}
-
-static void take_snapshot(struct app *app) {
-    const struct snapshot *s = session_snapshot(app->session);
-    if (app->newest && s->version == app->newest->version) {
-        snapshot_release(s);
-        return;
-    }
-    snapshot_release(app->newest);
-    app->newest = s;
-    snprintf(app->run_path, sizeof app->run_path, "%s", s->run_path);
-    show_acknowledgement(app);
-    /* A frozen picture does not change, but its message row may. */
-    if (!app->frozen) app->dirty = true;
-}
-
-bool app_start_session(struct app *app, const struct session_config *c, struct err *e) {
-    signals_block(true);
-    app->session = session_start(c, e);
-    signals_block(false);
-    if (!app->session) return false;
-    take_snapshot(app);
-    return true;
-}
-
-/* ---- leaving ---- */
-
-void app_leave(struct app *app, bool save) {
-    app->question = ASK_NOTHING;
-    if (app_run_over(app)) {
-        app->left = true;
-        return;
-    }
-    app->discard = !save;
-    if (!app_send_simple(app, COMMAND_QUIT, save ? "save" : "discard")) return;
-    app->leaving = true;
-    app_say(app, ALERT_INFO, save ? "writing a checkpoint before leaving (^C: leave without)" : "ending the run");
-}
-
-void app_stop(struct app *app, int sig) {
-    if (!app->stop_signal) app->stop_signal = sig;
-    app->question = ASK_NOTHING;
-    if (app_run_over(app)) {
-        app->left = true;
-        return;
-    }
-    session_interrupt(app->session);
-    app->leaving = true;
-    app_say(app, ALERT_INFO, "writing a checkpoint before leaving (^C: leave without)");
-}
-
-void app_suspend(struct app *app) {
-    terminal_suspend(app->terminal);
-    signals_stop_self();
-    terminal_resume(app->terminal);
-    app_resize(app);
-}
-
-void app_resize(struct app *app) {
-    int rows, cols;
-    terminal_resize(app->terminal);
-    terminal_size(app->terminal, &rows, &cols);
-    app->dirty = true;
-    if (rows == app->canvas.rows && cols == app->canvas.cols) return;
-    canvas_free(&app->canvas);
-    canvas_init(&app->canvas, rows, cols, terminal_glyphs(app->terminal));
-}
 
 /* ---- the loop ---- */
 
@@ -217,6 +104,7 @@ static void draw_frame(struct app *app) {
 
 static void loop(struct app *app) {
     while (!app->left) {
+        if (app->session) command_read_rc(app, command_run); /* once: the start screen may start a run later */
         if (app->leaving && session_ended(app->session)) break;
         int wait = frame_wait(app);
         if (wait == 0 && !app->gone) {
@@ -230,7 +118,7 @@ static void loop(struct app *app) {
         if (poll(fds, 3, wait) < 0 && errno != EINTR) break;
         if (fds[1].revents) take_signals(app);
         if (fds[0].revents) take_keys(app, fds[0].revents);
-        if (fds[2].revents) take_snapshot(app);
+        if (fds[2].revents) app_take_snapshot(app);
     }
 }
 
@@ -240,12 +128,8 @@ static void set_annotator(struct app *app) {
     const char *user = getenv("USER");
     const struct passwd *pw = user && user[0] ? NULL : getpwuid(getuid());
     snprintf(app->annotator, sizeof app->annotator, "%s", user && user[0] ? user : pw ? pw->pw_name : "person");
-    app->actions = (struct actions){.ctx = app,
-                                    .send = act_send,
-                                    .label = act_label,
-                                    .undo = act_undo,
-                                    .message = act_message,
-                                    .annotator = app->annotator};
+    app->actions =
+        (struct actions){.ctx = app, .label = act_label, .message = act_message, .annotator = app->annotator};
 }
 
 static void views_init(struct app *app) {
@@ -283,6 +167,7 @@ static int finish(struct app *app) {
 int app_run(const struct session_config *c, bool ascii) {
     struct err e = {0};
     struct app *app = mem_small(sizeof *app);
+    app->help.contents = help_contents;
     set_annotator(app);
     if (c && !app_start_session(app, c, &e)) {
         free(app);
@@ -299,8 +184,7 @@ int app_run(const struct session_config *c, bool ascii) {
         views_init(app);
         app_resize(app);
         draw_frame(app); /* before anything slower than it */
-        app->prompt = prompt_new(has_history ? history : NULL, command_complete, app);
-        if (app->session) app_read_rc(app);
+        app->prompt = prompt_new(has_history ? history : NULL, command_complete, command_hint, app);
         loop(app);
         terminal_close(app->terminal);
         code = EXIT_DONE;

@@ -1,10 +1,13 @@
-/* One frame of the workbench: header, the active view, hints, message row; the help overlay over the view. */
+/* One frame of the workbench: see app_draw.h. */
+#include "tui/app_draw.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "tui/app_private.h"
-#include "tui/commands.h"
+#include "tui/start.h"
+#include "views/chrome.h"
+#include "views/views.h"
 
 static void draw_title(struct app *app, struct area row) {
     const struct snapshot *s = app_shown(app);
@@ -51,21 +54,15 @@ static void draw_hints_below(struct app *app, struct area all) {
     const int bottom = all.rows - 2;
     struct area row = area_sub(all, bottom, 0, 1, all.cols);
     if (app->prompt && prompt_is_open(app->prompt)) {
-        char hint[2200] = "";
-        if (prompt_candidates(app->prompt)[0])
-            snprintf(hint, sizeof hint, "%s", prompt_candidates(app->prompt));
-        else if (prompt_kind(app->prompt) == PROMPT_COMMAND)
-            command_hint(app->newest, prompt_text(app->prompt), hint, sizeof hint);
-        else
-            snprintf(hint, sizeof hint, "Enter %s, Esc cancels",
-                     prompt_kind(app->prompt) == PROMPT_SEARCH ? "searches" : "filters");
+        char hint[2200];
+        prompt_hint(app->prompt, hint, sizeof hint);
         draw_upwards(all, bottom, ROLE_HINT, hint);
     } else if (app->help.open) {
         area_text(row, 0, 0, row.cols, ROLE_HINT, 0, "/ search  Enter run the selected line  q close");
     } else if (app_shown(app)) {
         draw_hints(row, VIEWS[app->view]);
     } else {
-        area_text(row, 0, 0, row.cols, ROLE_HINT, 0, "? help  d demo  r run a configuration  : command  q quit");
+        start_draw_hints(row);
     }
 }
 

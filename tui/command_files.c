@@ -1,4 +1,6 @@
-/* The ':' commands that read and write files. Everything written replaces its file as a whole or not at all. */
+/* The ':' commands that read and write files: see command_files.h. Everything written replaces its file as a whole or not at all. */
+#include "tui/command_files.h"
+
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,8 +10,7 @@
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
 #include "engine/pref/dpref.h"
-#include "tui/app_private.h"
-#include "tui/commands.h"
+#include "tui/app_draw.h"
 
 #define MAX_SOURCE ((size_t)1 << 20)
 #define MAX_DEPTH 8
@@ -83,7 +84,7 @@ char *command_path(const char *text) {
 /* ---- commands from a file ---- */
 
 /* Run the lines of text (which is cut up); returns how many were run, -1 after an error, which is said. */
-static int run_lines(struct app *app, char *text, const char *path) {
+static int run_lines(struct app *app, char *text, const char *path, line_runner run) {
     int n = 0, number = 0;
     char *rest = text;
     for (char *line = strsep(&rest, "\n"); line && !app->leaving && !app->left; line = strsep(&rest, "\n")) {
@@ -92,7 +93,7 @@ static int run_lines(struct app *app, char *text, const char *path) {
         line += strspn(line, " \t:");
         if (!*line || *line == '#') continue;
         app->message[0] = '\0';
-        command_run(app, line);
+        run(app, line);
         n++;
         if (!app->message[0] || app->message_level != ALERT_ERROR) continue;
         char *why = mem_strdup(app->message);
@@ -103,7 +104,7 @@ static int run_lines(struct app *app, char *text, const char *path) {
     return n;
 }
 
-void command_source(struct app *app, const char *argument) {
+void command_source(struct app *app, const char *argument, line_runner run) {
     struct err e = {0};
     char *text;
     size_t len;
@@ -118,14 +119,14 @@ void command_source(struct app *app, const char *argument) {
         mem_free(text);
     } else {
         app->source_depth++;
-        const int n = run_lines(app, text, argument);
+        const int n = run_lines(app, text, argument, run);
         app->source_depth--;
         if (n >= 0) app_say(app, ALERT_INFO, "%d command%s from %s", n, n == 1 ? "" : "s", argument);
         mem_free(text);
     }
 }
 
-void app_read_rc(struct app *app) {
+void command_read_rc(struct app *app, line_runner run) {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     char path[PATH_MAX];
     int n = -1;
@@ -133,7 +134,8 @@ void app_read_rc(struct app *app) {
         n = snprintf(path, sizeof path, "%s/pbkd/rc", config);
     else if (home && home[0] == '/')
         n = snprintf(path, sizeof path, "%s/.config/pbkd/rc", home);
-    if (app->rc_read || n < 0 || (size_t)n >= sizeof path || !file_exists(path)) return;
+    if (app->rc_read) return;
     app->rc_read = true;
-    command_source(app, path);
+    if (n < 0 || (size_t)n >= sizeof path || !file_exists(path)) return;
+    command_source(app, path, run);
 }

@@ -1,20 +1,30 @@
-/* What helps while a command is typed: completion and the hint line, both from the tables of commands, options and
- * views. */
+/* What helps while a command is typed: see command_hints.h. */
+#include "tui/command_hints.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/mem.h"
 #include "engine/run/snapshot.h"
+#include "tui/app_state.h"
 #include "tui/commands.h"
 #include "tui/keys.h"
-#include "views/view.h"
+#include "tui/option_hint.h"
+#include "views/views.h"
 
 /* Call add for each "a|b|c". */
 static void add_choices(const char *choices, void (*add)(void *to, const char *candidate), void *to) {
     char *copy = mem_strdup(choices), *rest = NULL;
     for (char *word = strtok_r(copy, "|", &rest); word; word = strtok_r(NULL, "|", &rest)) add(to, word);
     free(copy);
+}
+
+static void add_votes(void (*add)(void *to, const char *candidate), void *to) {
+    for (int i = 0; i < N_VIEWS; i++)
+        for (const struct view_key *k = VIEWS[i]->keys; k->key[0]; k++)
+            for (int n = 0; n < VIEW_KEYS_A_ROW && k->key[n]; n++)
+                if (view_key_vote(k, k->key[n])) add(to, view_key_vote(k, k->key[n])->word);
 }
 
 static int words_before(const char *line, int start) {
@@ -66,6 +76,9 @@ bool command_complete(void *ctx, const char *line, int start, const char *word,
     case WORDS_COMMAND:
         for (int i = 0; before == 1 && i < N_UI_COMMANDS; i++) add(to, UI_COMMANDS[i].name);
         break;
+    case WORDS_VOTE:
+        if (before == 1) add_votes(add, to);
+        break;
     case WORDS_FILE: return before == 1;
     case WORDS_ACTION:
         for (int i = 0; before == 2 && i < N_KEYS; i++)
@@ -79,27 +92,7 @@ bool command_complete(void *ctx, const char *line, int start, const char *word,
     return false;
 }
 
-/* "beta 10 (default 10, 0 .. 1e+06), next step, set by a person: weight of ..." */
-static void option_hint(const struct snapshot *s, const struct option_info *o, char *out, size_t size) {
-    char now[200] = "-", start[200] = "-", range[120] = "", def[160] = "";
-    struct options *defaults = mem_small(sizeof *defaults);
-    options_default(defaults);
-    option_format(defaults, o, def, sizeof def);
-    free(defaults);
-    if (s) option_format(&s->options, o, now, sizeof now);
-    if (s) option_format(&s->options_start, o, start, sizeof start);
-    if (o->choices)
-        snprintf(range, sizeof range, ", %s", o->choices);
-    else if (o->type != OPTION_TEXT)
-        snprintf(range, sizeof range, ", %.6g .. %.6g", o->min, o->max);
-    const char *source = !s || strcmp(now, def) == 0 ? ""
-                         : strcmp(now, start) != 0   ? ", changed in this run"
-                                                     : ", from the configuration";
-    snprintf(out, size, "%s %s%s%s (default %s%s)%s; %s: %s", o->name, now, o->unit && o->unit[0] ? " " : "",
-             o->unit ? o->unit : "", def, range, source, option_when_text(o->when), o->help);
-}
-
-void command_hint(const struct snapshot *s, const char *line, char *out, size_t size) {
+void command_hint(void *ctx, const char *line, char *out, size_t size) {
     const char *name = line + strspn(line, " ");
     const size_t n = strcspn(name, " ");
     out[0] = '\0';
@@ -111,9 +104,12 @@ void command_hint(const struct snapshot *s, const char *line, char *out, size_t 
     const struct ui_command *c = command_find(name, n, &n_fit);
     const struct option_info *o = c && n_fit == 1 && c->words == WORDS_OPTION ? second_word_option(line) : NULL;
     if (o) {
-        option_hint(s, o, out, size);
+        const struct app *app = ctx;
+        option_hint(app ? app->newest : NULL, o, out, size);
     } else if (n_fit == 1) {
-        snprintf(out, size, "%s: %s", c->usage, c->help);
+        char usage[128];
+        command_usage(c, usage, sizeof usage);
+        snprintf(out, size, "%s: %s", usage, c->help);
     } else {
         size_t len = 0;
         for (int i = 0; i < N_UI_COMMANDS && len + 1 < size; i++)

@@ -7,19 +7,24 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
-#include "tui/app_private.h"
+#include "tui/actions.h"
+#include "tui/command_files.h"
+#include "tui/keys.h"
+#include "tui/labels.h"
+#include "tui/option_hint.h"
+#include "tui/start.h"
+#include "views/views.h"
 
 /* ---- changing the run ---- */
 
 static void show_option(struct app *app, const char *name) {
     const struct option_info *o = option_find(name);
-    char hint[600], line[200];
+    char hint[600];
     if (!o) {
         app_say(app, ALERT_ERROR, "there is no option \"%s\"", name);
         return;
     }
-    snprintf(line, sizeof line, "set %s ", name);
-    command_hint(app->newest, line, hint, sizeof hint);
+    option_hint(app->newest, o, hint, sizeof hint);
     app_say(app, ALERT_INFO, "%s", hint);
 }
 
@@ -56,12 +61,12 @@ static void do_set(struct app *app, const char *argument) {
 
 static void do_pause(struct app *app, const char *argument) {
     (void)argument;
-    if (app_send_simple(app, COMMAND_PAUSE, "")) app_say(app, ALERT_INFO, "pausing");
+    action_pause(app, true);
 }
 
 static void do_resume(struct app *app, const char *argument) {
     (void)argument;
-    if (app_send_simple(app, COMMAND_RESUME, "")) app_say(app, ALERT_INFO, "going on");
+    action_pause(app, false);
 }
 
 static void do_step(struct app *app, const char *argument) {
@@ -70,7 +75,7 @@ static void do_step(struct app *app, const char *argument) {
 
 static void do_undo(struct app *app, const char *argument) {
     (void)argument;
-    app->actions.undo(app->actions.ctx);
+    app_undo(app);
 }
 
 static void do_redo(struct app *app, const char *argument) {
@@ -78,28 +83,36 @@ static void do_redo(struct app *app, const char *argument) {
     app_redo(app);
 }
 
+/* The key that a vote's word stands for, 0 when the view has none. */
+static int vote_key(const struct view_ops *v, const char *word) {
+    for (const struct view_key *k = v->keys; k->key[0]; k++)
+        for (int i = 0; i < VIEW_KEYS_A_ROW && k->key[i]; i++) {
+            const struct label_vote *vote = view_key_vote(k, k->key[i]);
+            if (vote && strcmp(vote->word, word) == 0) return k->key[i];
+        }
+    return 0;
+}
+
+static bool has_votes(const struct view_ops *v) {
+    for (const struct view_key *k = v->keys; k->key[0]; k++)
+        if (k->vote) return true;
+    return false;
+}
+
 /* Votes as words; what a key does in the Label view, its guards included. */
 static void do_label(struct app *app, const char *argument) {
-    static const struct {
-        const char *word;
-        int key;
-    } VOTES[] = {{"a", 'a'},   {"b", 'b'},   {"much-a", 'A'}, {"much-b", 'B'},
-                 {"tie", 't'}, {"bad", 'x'}, {"skip", 's'},   {"flag", 'f'}};
-    if (strcmp(VIEWS[app->view]->name, "label") != 0) {
+    const int key = vote_key(VIEWS[app->view], argument);
+    if (!has_votes(VIEWS[app->view]))
         app_say(app, ALERT_ERROR, "label votes on the pair that the Label view shows: go there first (2)");
-        return;
-    }
-    for (size_t i = 0; i < sizeof VOTES / sizeof VOTES[0]; i++)
-        if (strcmp(VOTES[i].word, argument) == 0) {
-            app_view_key(app, VOTES[i].key);
-            return;
-        }
-    app_say(app, ALERT_ERROR, "there is no label \"%s\"", argument);
+    else if (key)
+        action_view_key(app, key);
+    else
+        app_say(app, ALERT_ERROR, "there is no label \"%s\"", argument);
 }
 
 static void do_checkpoint(struct app *app, const char *argument) {
     (void)argument;
-    if (app_send_simple(app, COMMAND_CHECKPOINT, "")) app_say(app, ALERT_INFO, "a checkpoint at the next micro-step");
+    action_checkpoint(app);
 }
 
 static void do_gate(struct app *app, const char *argument) { app_send_simple(app, COMMAND_GATE, argument); }
@@ -109,17 +122,17 @@ static void do_gate(struct app *app, const char *argument) { app_send_simple(app
 static void do_goto(struct app *app, const char *argument) {
     for (int i = 0; i < N_VIEWS; i++)
         if (strcmp(VIEWS[i]->name, argument) == 0 || (VIEWS[i]->digit == atoi(argument) && argument[0])) {
-            app_go_to(app, i);
+            action_go_to(app, i);
             return;
         }
     app_say(app, ALERT_ERROR, "there is no view \"%s\"", argument);
 }
 
-static void do_filter(struct app *app, const char *argument) { app_filter(app, argument); }
+static void do_filter(struct app *app, const char *argument) { action_filter(app, argument); }
 
 static void do_yank(struct app *app, const char *argument) {
     (void)argument;
-    app_yank(app);
+    action_yank(app);
 }
 
 static void do_bind(struct app *app, const char *argument) {
@@ -136,19 +149,17 @@ static void do_bind(struct app *app, const char *argument) {
         app_say(app, ALERT_ERROR, "%s", e.msg);
 }
 
-static void do_help(struct app *app, const char *argument) {
-    help_open(&app->help, app->session ? VIEWS[app->view] : NULL, &app->bindings, argument);
-}
+static void do_help(struct app *app, const char *argument) { action_help(app, argument); }
+
+static void do_source(struct app *app, const char *argument) { command_source(app, argument, command_run); }
 
 static void do_quit(struct app *app, const char *argument) {
     if (strcmp(argument, "save") == 0 || strcmp(argument, "discard") == 0)
         app_leave(app, argument[0] == 's');
     else if (argument[0])
         app_say(app, ALERT_ERROR, "quit save writes a checkpoint first, quit discard removes the run");
-    else if (app_run_over(app))
-        app_leave(app, true);
     else
-        app->question = ASK_QUIT;
+        action_ask_quit(app);
 }
 
 static void do_demo(struct app *app, const char *argument) {
@@ -164,8 +175,7 @@ const struct ui_command UI_COMMANDS[] = {
     {"step", "step [N]", "while paused: N micro-steps (1), then pause again", WORDS_NONE, NULL, true, do_step},
     {"undo", "undo", "take back my last label", WORDS_NONE, NULL, true, do_undo},
     {"redo", "redo", "give the label that undo took back again", WORDS_NONE, NULL, true, do_redo},
-    {"label", "label a|b|much-a|much-b|tie|bad|skip|flag", "vote on the pair that the Label view shows", WORDS_CHOICE,
-     "a|b|much-a|much-b|tie|bad|skip|flag", true, do_label},
+    {"label", "label", "vote on the pair that the Label view shows", WORDS_VOTE, NULL, true, do_label},
     {"checkpoint", "checkpoint", "write a checkpoint at the next micro-step", WORDS_NONE, NULL, true, do_checkpoint},
     {"gate", "gate continue|train|stop", "answer when the reward did not reach the gate", WORDS_CHOICE,
      "continue|train|stop", true, do_gate},
@@ -181,7 +191,7 @@ const struct ui_command UI_COMMANDS[] = {
     {"export", "export trl|audit FILE", "write the preference records", WORDS_FORMAT_FILE, "trl|audit", true,
      command_export},
     {"source", "source FILE", "run the commands in a file, one a line, # starts a comment; stops at the first error",
-     WORDS_FILE, NULL, false, command_source},
+     WORDS_FILE, NULL, false, do_source},
     {"demo", "demo", "start the built-in game (from the start screen)", WORDS_NONE, NULL, false, do_demo},
     {"run", "run CONFIG.json", "start a run (from the start screen)", WORDS_FILE, NULL, false, start_config},
     {"help", "help [TEXT]", "help, shown where TEXT occurs", WORDS_COMMAND, NULL, false, do_help},
@@ -202,6 +212,19 @@ const struct ui_command *command_find(const char *name, size_t n, int *n_fit) {
         ++*n_fit;
     }
     return found;
+}
+
+void command_usage(const struct ui_command *c, char *out, size_t size) {
+    const char *before = " ";
+    int len = snprintf(out, size, "%s", c->usage);
+    for (int i = 0; i < N_VIEWS && c->words == WORDS_VOTE; i++)
+        for (const struct view_key *k = VIEWS[i]->keys; k->key[0]; k++)
+            for (int n = 0; n < VIEW_KEYS_A_ROW && k->key[n]; n++) {
+                const struct label_vote *vote = view_key_vote(k, k->key[n]);
+                if (!vote || (size_t)len >= size) continue;
+                len += snprintf(out + len, size - (size_t)len, "%s%s", before, vote->word);
+                before = "|";
+            }
 }
 
 void command_run(struct app *app, const char *line) {

@@ -1,5 +1,7 @@
-/* A text in the person's own editor: written to a private file, edited, read back. The screen is given to the editor
+/* A text in the person's own editor: see editor.h. It is written to a private file, edited, read back. The screen is given to the editor
  * meanwhile; the run goes on. */
+#include "tui/editor.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,7 +12,6 @@
 
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
-#include "tui/app_private.h"
 #include "tui/signals.h"
 
 #define MAX_TEXT ((size_t)1 << 20)

@@ -13,10 +13,10 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/strbuf.h"
+#include "tui/exit_codes.h"
 #include "tui/safe_text.h"
 #include "tui/signals.h"
 #include "tui/terminal.h"
-#include "tui/verbs.h"
 #include "views/format.h"
 
 struct headless {

@@ -7,45 +7,35 @@
 #include <strings.h>
 
 #include "engine/base/mem.h"
-#include "tui/commands.h"
+#include "views/scroll.h"
 
-static void add(struct help *h, const char *label, const char *text, int key, const char *command) {
+void help_add(struct help *h, const char *label, const char *text, int key, const char *command) {
     if (h->n == h->cap) {
         h->cap = h->cap ? 2 * h->cap : 64;
         h->line = mem_grow(h->line, (size_t)h->cap * sizeof *h->line);
     }
-    h->line[h->n++] = (struct help_line){label, text, key, command};
+    h->line[h->n++] = (struct help_line){mem_strdup(label), text, key, command};
+}
+
+static void clear_lines(struct help *h) {
+    for (int i = 0; i < h->n; i++) free(h->line[i].label);
+    free(h->line);
+    h->line = NULL;
+    h->n = h->cap = 0;
 }
 
 void help_open(struct help *h, const struct view_ops *view, const struct key_bindings *b, const char *topic) {
-    h->n = h->selected = h->top = 0;
-    if (view) {
-        add(h, view->title, NULL, 0, NULL);
-        add(h, "", view->help, 0, NULL);
-        for (const struct view_key *k = view->keys; k && k->key; k++) add(h, k->label, k->help, k->key, NULL);
-    }
-    if (b->n) add(h, "Bound in this session", NULL, 0, NULL);
-    for (int i = 0; i < b->n; i++)
-        add(h, b->at[i].label, b->at[i].row ? b->at[i].row->help : "nothing", b->at[i].key, NULL);
-    add(h, "In every view", NULL, 0, NULL);
-    for (int i = 0; i < N_KEYS; i++)
-        add(h, KEYS[i].label, KEYS[i].help, KEYS[i].first == KEYS[i].last ? KEYS[i].first : 0, NULL);
-    add(h, "Moving", NULL, 0, NULL);
-    add(h, "j k arrows", "line by line", 0, NULL);
-    add(h, "g G", "to the start, to the end", 0, NULL);
-    add(h, "^D ^U PgDn PgUp", "by half pages and pages", 0, NULL);
-    add(h, "Views", NULL, 0, NULL);
-    for (int i = 0; i < N_VIEWS; i++) add(h, VIEWS[i]->title, VIEWS[i]->help, '0' + VIEWS[i]->digit, NULL);
-    add(h, "Commands after :", NULL, 0, NULL);
-    for (int i = 0; i < N_UI_COMMANDS; i++) add(h, UI_COMMANDS[i].usage, UI_COMMANDS[i].help, 0, UI_COMMANDS[i].name);
+    clear_lines(h);
+    h->selected = h->top = 0;
+    h->contents(h, view, b);
     snprintf(h->filter, sizeof h->filter, "%s", topic ? topic : "");
     h->typing = false;
     h->open = true;
 }
 
 void help_close(struct help *h) {
-    free(h->line);
-    *h = (struct help){0};
+    clear_lines(h);
+    *h = (struct help){.contents = h->contents};
 }
 
 static bool matches(const struct help *h, const struct help_line *l) {
@@ -156,6 +146,7 @@ enum help_result help_key(struct help *h, int key, struct help_line *line) {
         const struct help_line *l = visible(h, h->selected, &n);
         if (!l || (!l->key && !l->command)) return HELP_STAYS;
         *line = *l;
+        line->label = NULL; /* goes with the overlay */
         help_close(h);
         return line->key ? HELP_RUN_KEY : HELP_RUN_COMMAND;
     }

@@ -1,12 +1,13 @@
 /* Labels on their way to the run: saved, taken back, given again. Taking back works on whatever this annotator labelled
  * last, also in an earlier session; what was taken back here is remembered by its number in run.db, so that it can be
  * given again as a new event with the same contents. A new label ends that memory, as in an editor. */
+#include "tui/labels.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/pref/dpref.h"
-#include "tui/app_private.h"
 
 static bool open_records(const struct app *app, struct db *db, struct err *e) {
     char path[sizeof app->run_path + 8];

@@ -1,4 +1,4 @@
-/* From a checked command line to a run: see launch.h. */
+/* Configurations of runs: see launch.h. */
 #include "tui/launch.h"
 
 #include <limits.h>
@@ -8,39 +8,10 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "tui/app.h"
-#include "tui/headless.h"
-#include "tui/safe_text.h"
-#include "tui/signals.h"
-#include "tui/terminal.h"
-#include "tui/verbs.h"
 
 #ifndef PBKD_PREFIX
 #define PBKD_PREFIX "/usr/local"
 #endif
-
-bool launch_has_screen(const char **why) {
-    *why = NULL;
-    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-        *why = isatty(STDIN_FILENO) ? "standard output is no terminal" : "standard input is no terminal";
-    else if (!terminal_can_draw())
-        *why = "the terminal cannot move its cursor";
-    return *why == NULL;
-}
-
-int launch_run(struct launch *l) {
-    const char *why;
-    signals_install();
-    if (!l->headless && launch_has_screen(&why)) return app_run(&l->session, l->ascii);
-    if (!l->headless) safe_printf(stderr, "pbkd: %s: running as text\n", why);
-    l->session.headless = true;
-    return headless_run(&l->session);
-}
-
-int launch_start_screen(bool ascii) {
-    signals_install();
-    return app_run(NULL, ascii);
-}
 
 /* Folder of the running program, "" when it cannot be told. */
 static void program_folder(char *out, size_t size) {
@@ -54,7 +25,8 @@ static void program_folder(char *out, size_t size) {
     if (slash) *slash = '\0';
 }
 
-bool launch_sample_data(const char *name, char *path, size_t size, struct err *e) {
+/* A file of sample_data/, looked for where launch.h says. */
+static bool find_sample_data(const char *name, char *path, size_t size, struct err *e) {
     char folder[PATH_MAX];
     program_folder(folder, sizeof folder);
     const char *env = getenv("PBKD_DATA");
@@ -96,5 +68,5 @@ bool launch_config(struct launch *l, const char *path, struct err *e) {
 bool launch_demo(struct launch *l, struct err *e) {
     char path[PATH_MAX];
     l->session.title = "demo";
-    return launch_sample_data("arithmetic/online.json", path, sizeof path, e) && launch_config(l, path, e);
+    return find_sample_data("arithmetic/online.json", path, sizeof path, e) && launch_config(l, path, e);
 }

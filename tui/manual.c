@@ -15,7 +15,7 @@
 #include "tui/keys.h"
 #include "tui/manual_facts.h"
 #include "tui/verbs.h"
-#include "views/view.h"
+#include "views/views.h"
 
 void manual_wrap(struct strbuf *b, const char *text, int columns) {
     int at = 0;
@@ -118,7 +118,8 @@ static void views(const struct manual_format *f, struct strbuf *b) {
         f->heading(b, 2, title);
         f->paragraph(b, v->help);
         f->table(b, &t);
-        for (const struct view_key *k = v->keys; k->key; k++) f->row(b, &t, (const char *const[]){k->label, k->help});
+        for (const struct view_key *k = v->keys; k->key[0]; k++)
+            if (k->label) f->row(b, &t, (const char *const[]){k->label, k->help});
         f->end(b);
     }
 }
@@ -131,7 +132,8 @@ static void commands(const struct manual_format *f, struct strbuf *b) {
     f->table(b, &t);
     for (int i = 0; i < N_UI_COMMANDS; i++) {
         char usage[128];
-        snprintf(usage, sizeof usage, ":%s", UI_COMMANDS[i].usage);
+        usage[0] = ':';
+        command_usage(&UI_COMMANDS[i], usage + 1, sizeof usage - 1);
         f->row(b, &t, (const char *const[]){usage, UI_COMMANDS[i].help});
     }
     f->end(b);

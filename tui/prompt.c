@@ -1,7 +1,7 @@
 /* The line on the message row: see prompt.h.
  *
  * Keys are turned into the bytes a terminal would send and queued; readline takes them from the queue through
- * rl_getc_function. Esc alone cancels (unless a person set readline to vi mode, where it is a command of the editor).
+ * rl_getc_function. Esc alone cancels.
  */
 #include "tui/prompt.h"
 
@@ -20,6 +20,7 @@
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
 #include "engine/base/strbuf.h"
+#include "tui/prompt_keys.h"
 #include "views/view.h"
 
 #define HISTORY_LINES 1000
@@ -35,6 +36,7 @@ struct prompt {
     HISTORY_STATE *history[N_KINDS]; /* searches and commands do not mix */
     char history_path[4096];
     prompt_complete_fn complete;
+    prompt_hint_fn hint;
     void *ctx;
     FILE *nowhere; /* where readline may write */
 };
@@ -56,6 +58,12 @@ static void line_done(char *line) {
     free(active->accepted);
     active->accepted = line;
     rl_callback_handler_remove();
+}
+
+static int end_line(int count, int key) {
+    (void)count, (void)key;
+    rl_done = 1;
+    return 0;
 }
 
 static int put_initial(void) {
@@ -152,11 +160,13 @@ static void set_up_readline(struct prompt *p) {
     rl_variable_bind("enable-bracketed-paste", "off");
     rl_variable_bind("show-all-if-ambiguous", "on");
     rl_variable_bind("blink-matching-paren", "off");
+    prompt_keys_restrict(end_line);
 }
 
-struct prompt *prompt_new(const char *history_path, prompt_complete_fn fn, void *ctx) {
+struct prompt *prompt_new(const char *history_path, prompt_complete_fn complete_fn, prompt_hint_fn hint, void *ctx) {
     struct prompt *p = mem_small(sizeof *p);
-    p->complete = fn;
+    p->complete = complete_fn;
+    p->hint = hint;
     p->ctx = ctx;
     active = p;
     set_up_readline(p);
@@ -170,25 +180,6 @@ struct prompt *prompt_new(const char *history_path, prompt_complete_fn fn, void 
     }
     p->history[PROMPT_COMMAND] = history_get_history_state();
     return p;
-}
-
-void prompt_free(struct prompt *p) {
-    if (!p) return;
-    if (p->open) rl_callback_handler_remove();
-    for (int i = 0; i < N_KINDS; i++) {
-        history_set_history_state(p->history[i]);
-        clear_history();
-        free(p->history[i]);
-    }
-    if (p->nowhere) {
-        rl_outstream = stdout;
-        fclose(p->nowhere);
-    }
-    strbuf_free(&p->queue);
-    strbuf_free(&p->candidates);
-    free(p->accepted);
-    free(p);
-    active = NULL;
 }
 
 void prompt_open(struct prompt *p, enum prompt_kind kind, const char *initial) {
@@ -206,11 +197,20 @@ void prompt_open(struct prompt *p, enum prompt_kind kind, const char *initial) {
 
 bool prompt_is_open(const struct prompt *p) { return p->open; }
 enum prompt_kind prompt_kind(const struct prompt *p) { return p->kind; }
-const char *prompt_candidates(const struct prompt *p) { return strbuf_str(&p->candidates); }
 
 const char *prompt_text(const struct prompt *p) {
     if (p->open) return rl_line_buffer ? rl_line_buffer : "";
     return p->accepted ? p->accepted : "";
+}
+
+void prompt_hint(const struct prompt *p, char *out, size_t size) {
+    out[0] = '\0';
+    if (p->candidates.len)
+        snprintf(out, size, "%s", strbuf_str((struct strbuf *)&p->candidates));
+    else if (p->kind == PROMPT_COMMAND && p->hint)
+        p->hint(p->ctx, prompt_text(p), out, size);
+    else if (p->kind != PROMPT_COMMAND)
+        snprintf(out, size, "Enter %s, Esc cancels", p->kind == PROMPT_SEARCH ? "searches" : "filters");
 }
 
 static void remember(struct prompt *p) {
@@ -231,12 +231,37 @@ static void close_line(struct prompt *p) {
     p->history[p->kind] = history_get_history_state();
 }
 
-static void cancel(struct prompt *p) {
-    rl_callback_handler_remove();
-    rl_reset_after_signal(); /* forgets a half-typed key sequence or search */
-    rl_replace_line("", 1);
-    rl_point = rl_end = 0;
+/* End the line as readline ends one that Enter accepts: it then puts back what was edited in the history, and nothing of
+ * the line is left in its globals. */
+void prompt_cancel(struct prompt *p) {
+    if (!p->open) return;
+    rl_callback_sigcleanup(); /* forgets a half-typed key sequence */
+    strbuf_clear(&p->queue);
+    p->queue_at = 0;
+    strbuf_puts(&p->queue, "\007"); /* bound to end_line */
+    while (!p->done && byte_waits()) rl_callback_read_char();
+    free(p->accepted);
+    p->accepted = NULL;
     close_line(p);
+}
+
+void prompt_free(struct prompt *p) {
+    if (!p) return;
+    prompt_cancel(p);
+    for (int i = 0; i < N_KINDS; i++) {
+        history_set_history_state(p->history[i]);
+        clear_history();
+        free(p->history[i]);
+    }
+    if (p->nowhere) {
+        rl_outstream = stdout;
+        fclose(p->nowhere);
+    }
+    strbuf_free(&p->queue);
+    strbuf_free(&p->candidates);
+    free(p->accepted);
+    free(p);
+    active = NULL;
 }
 
 /* The bytes a terminal sends for a key. */
@@ -266,11 +291,10 @@ static bool is_alt(int next) {
 }
 
 enum prompt_result prompt_key(struct prompt *p, int key, int next) {
-    const bool vi = rl_editing_mode == 0;
     const bool empty = rl_end == 0;
-    if (key == KEY_CTRL('c') || key == KEY_CTRL('g') || (key == KEY_ESCAPE && !is_alt(next) && !vi) ||
+    if (key == KEY_CTRL('c') || key == KEY_CTRL('g') || (key == KEY_ESCAPE && !is_alt(next)) ||
         (key == KEY_BACKSPACE_ && empty)) {
-        cancel(p);
+        prompt_cancel(p);
         return PROMPT_CANCELLED;
     }
     if (key != KEY_TAB) strbuf_clear(&p->candidates);
@@ -292,9 +316,12 @@ enum prompt_result prompt_key(struct prompt *p, int key, int next) {
 int prompt_draw(const struct prompt *p, struct area row) {
     static const char *const marks[N_KINDS] = {":", "/", "&"};
     const char *line = rl_line_buffer ? rl_line_buffer : "";
-    int at = 0, start = 0;
+    int at = 0;
     char *before = mem_strndup(line, (size_t)rl_point);
-    /* Scroll by whole characters until the cursor fits. */
+    /* Scroll by whole characters until the cursor fits. What lies further back than the row has bytes cannot be in
+     * sight: a long paste costs no more than a short line. */
+    int start = rl_point > 4 * row.cols ? rl_point - 4 * row.cols : 0;
+    while (((unsigned char)before[start] & 0xC0) == 0x80) start++;
     while (text_cells(before + start) > row.cols - 3 && before[start]) do
             start++;
         while (((unsigned char)before[start] & 0xC0) == 0x80);

@@ -1,20 +1,27 @@
 /* The start screen: what can be done when there is no run yet. Starting one from here replaces it by the views. */
+#include "tui/start.h"
+
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "tui/app_private.h"
 #include "tui/safe_text.h"
 
-static const struct {
+static void demo_key(struct app *app) { start_demo(app); }
+static void run_key(struct app *app) { app_open_prompt(app, PROMPT_COMMAND, "run "); }
+
+/* press NULL: a key of every view, which the row only names. */
+static const struct choice {
     int key;
-    const char *label, *text;
+    const char *label, *hint, *text;
+    void (*press)(struct app *app);
 } CHOICES[] = {
-    {'d', "d", "demo: the built-in game, arithmetic with a small teacher and student"},
-    {'r', "r", "run: start from a configuration file (:run CONFIG.json)"},
-    {'?', "?", "help: every key and command"},
-    {'q', "q", "leave"},
+    {'d', "d", "demo", "demo: the built-in game, arithmetic with a small teacher and student", demo_key},
+    {'r', "r", "run", "run: start from a configuration file (:run CONFIG.json)", run_key},
+    {':', ":", "command", NULL, NULL},
+    {'?', "?", "help", "help: every key and command", NULL},
+    {'q', "q", "quit", "leave", NULL},
 };
 enum { N_CHOICES = sizeof CHOICES / sizeof CHOICES[0] };
 
@@ -62,27 +69,33 @@ void start_draw(struct app *app, struct area a) {
     struct area in = area_box(a, "Start", true);
     area_text(in, row++, 2, in.cols - 2, ROLE_TEXT, 0, "There is no run under runs/ yet.");
     row++;
-    for (int i = 0; i < N_CHOICES; i++, row++) {
+    for (int i = 0; i < N_CHOICES; i++) {
+        if (!CHOICES[i].text) continue;
         area_text(in, row, 4, 4, ROLE_HINT_KEY, ATTR_BOLD, CHOICES[i].label);
-        area_text(in, row, 8, in.cols - 8, ROLE_TEXT, 0, CHOICES[i].text);
+        area_text(in, row++, 8, in.cols - 8, ROLE_TEXT, 0, CHOICES[i].text);
     }
     draw_models(in, row + 1);
 }
 
+void start_draw_hints(struct area a) {
+    int col = 0;
+    for (int i = 0; i < N_CHOICES; i++)
+        col += area_printf(a, 0, col, ROLE_HINT, 0, "%s %s", CHOICES[i].label, CHOICES[i].hint) + 2;
+}
+
 bool start_key(struct app *app, int key) {
-    if (key == 'd')
-        start_demo(app);
-    else if (key == 'r')
-        app_open_prompt(app, PROMPT_COMMAND, "run ");
-    else
-        return false;
-    return true;
+    for (int i = 0; i < N_CHOICES; i++)
+        if (CHOICES[i].key == key && CHOICES[i].press) {
+            CHOICES[i].press(app);
+            return true;
+        }
+    return false;
 }
 
 static void start(struct app *app) {
     struct err e = {0};
     if (app_start_session(app, &app->launch.session, &e))
-        app->view = 0, app_read_rc(app);
+        app->view = 0;
     else
         app_say(app, ALERT_ERROR, "%s", e.msg);
 }

@@ -13,6 +13,7 @@
 #include <term.h>
 
 #include <langinfo.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -62,6 +63,7 @@ struct terminal {
     WINDOW *keys; /* a pad: reading from it does not refresh the screen */
     enum glyphs glyphs;
     bool utf8, mouse, cursor;
+    mbstate_t character; /* bytes of one that has not arrived in full */
     attr_t attr[N_ROLES];
     short pair[N_ROLES];
     struct canvas shown; /* what curses was given last */
@@ -256,15 +258,14 @@ void terminal_show(struct terminal *t, const struct canvas *c, int row, int col)
 
 void terminal_redraw(struct terminal *t) { t->stale = true; }
 
-static int special_key(wint_t k) {
+static int special_key(int k) {
     static const struct {
-        wint_t curses;
-        int key;
+        int curses, key;
     } map[] = {{KEY_UP, KEY_UP_},       {KEY_DOWN, KEY_DOWN_},    {KEY_LEFT, KEY_LEFT_},
                {KEY_RIGHT, KEY_RIGHT_}, {KEY_PPAGE, KEY_PAGE_UP}, {KEY_NPAGE, KEY_PAGE_DOWN},
                {KEY_HOME, KEY_HOME_},   {KEY_END, KEY_END_},      {KEY_BTAB, KEY_BACK_TAB},
                {KEY_ENTER, KEY_ENTER_}, {KEY_DC, KEY_DELETE_},    {KEY_BACKSPACE, KEY_BACKSPACE_}};
-    if (k >= KEY_F(1) && k <= KEY_F(12)) return KEY_F1_ + (int)(k - KEY_F(1));
+    if (k >= KEY_F(1) && k <= KEY_F(12)) return KEY_F1_ + k - KEY_F(1);
     if (k == KEY_MOUSE) {
         MEVENT m;
         if (getmouse(&m) != OK) return KEY_CODE_NONE;
@@ -275,27 +276,39 @@ static int special_key(wint_t k) {
     return KEY_CODE_NONE;
 }
 
+/* The character that a byte ends, 0 when it ends none. A byte that fits nowhere is dropped alone: what came before it
+ * too, but never what follows. (curses' own wget_wch goes on collecting until nothing waits, and drops it all.) */
+static wchar_t take_byte(struct terminal *t, char byte) {
+    wchar_t c = 0;
+    const bool inside = !mbsinit(&t->character);
+    size_t n = mbrtowc(&c, &byte, 1, &t->character);
+    if (n == (size_t)-1) t->character = (mbstate_t){0};
+    if (n == (size_t)-1 && inside) n = mbrtowc(&c, &byte, 1, &t->character);
+    if (n == (size_t)-1) t->character = (mbstate_t){0};
+    return n == 1 ? c : 0;
+}
+
 int terminal_key(struct terminal *t) {
-    wint_t k;
-    for (;;) {
-        const int kind = wget_wch(t->keys, &k);
-        if (kind == ERR) return KEY_CODE_NONE;
-        if (kind == KEY_CODE_YES) {
+    for (int k; (k = wgetch(t->keys)) != ERR;) {
+        if (k > UCHAR_MAX) {
+            t->character = (mbstate_t){0};
             const int key = special_key(k);
             if (key != KEY_CODE_NONE) return key;
             continue; /* a key nobody knows, or the wheel's release */
         }
-        switch (k) {
+        const wchar_t c = take_byte(t, (char)k);
+        switch (c) {
+        case 0: continue;
         case '\t': return KEY_TAB;
         case '\r':
         case '\n': return KEY_ENTER_;
         case 27: return KEY_ESCAPE;
         case 8:
         case 127: return KEY_BACKSPACE_;
-        case 0: continue;
-        default: return (int)k;
+        default: return (int)c;
         }
     }
+    return KEY_CODE_NONE;
 }
 
 void terminal_suspend(struct terminal *t) {

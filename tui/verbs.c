@@ -71,22 +71,6 @@ void verbs_print_help(FILE *out) {
                     "exit status: 0 done, 1 failed, 2 wrong usage, 128 + N ended by signal N\n");
 }
 
-int verb_fail(const struct err *e) {
-    safe_printf(stderr, "pbkd: %s\n", e->msg);
-    return EXIT_FAILED;
-}
-
-int verb_usage(const char *verb, const char *fmt, ...) {
-    char text[sizeof((struct err *)0)->msg];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    safe_printf(stderr, "pbkd: %s\n", text);
-    safe_printf(stderr, "Try `pbkd%s%s --help`.\n", verb[0] ? " " : "", verb);
-    return EXIT_USAGE;
-}
-
 /* `pbkd prefs` and `pbkd prefs --help`: the first word of two-word verbs. */
 static int print_group_help(int argc, char *const *argv) {
     const size_t n = strlen(argv[1]);

@@ -7,11 +7,9 @@
 #include <stdio.h>
 
 #include "tui/args.h"
+#include "tui/exit_codes.h"
 
 #define PBKD_VERSION "0.1.0"
-
-/* Exit codes; a signal gives 128 + its number. */
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct verb {
     const char *name;      /* "run", "prefs stats"; "" is `pbkd` without a verb */
@@ -52,10 +50,6 @@ void verb_print_help(const struct verb *v, FILE *out);
 void verbs_print_help(FILE *out);
 /* Everything after main's set-up; returns the exit code. */
 int verbs_main(int argc, char **argv);
-
-/* `pbkd: message` on standard error; returns the code, so that a verb can `return verb_fail(...)`. */
-int verb_fail(const struct err *e);
-int verb_usage(const char *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Flags that several verbs have, as rows of their tables. */
 /* clang-format off */

@@ -1,13 +1,15 @@
-/* Header and hints around the active view: declared in view.h.
+/* Header and hints around the active view: see chrome.h.
  *
  * The header is a row of parts. When the row is too narrow, parts are left out by rank, the least needed first, so that
  * a small terminal still says what runs, in which state and how large the gap is. */
+#include "views/chrome.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "views/format.h"
-#include "views/view.h"
+#include "views/views.h"
 
 enum { MAX_PARTS = 12, PART_TEXT = 96 };
 
@@ -151,7 +153,7 @@ static void draw_view_names(struct area a, int from, const struct view_ops *acti
 void draw_hints(struct area a, const struct view_ops *v) {
     area_fill(a, 0, 0, a.cols, " ", ROLE_HINT, 0);
     int col = draw_hint(a, 0, "?", "help");
-    for (const struct view_key *k = v ? v->keys : NULL; k && k->key; k++)
+    for (const struct view_key *k = v ? v->keys : NULL; k && k->key[0]; k++)
         if (k->short_help) col += draw_hint(a, col, k->label, k->short_help);
     draw_view_names(a, col, v);
 }

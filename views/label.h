@@ -38,7 +38,7 @@ struct label_view {
     enum label_edit edit;
     /* the previous vote */
     enum decision decision;
-    double strength;
+    const char *said; /* in words; static */
     int64_t seq;
     char *written; /* the text of a DECISION_EDIT, owned */
     bool undone;   /* it was taken back since */

@@ -105,19 +105,7 @@ static void draw_question(struct label_view *v, struct area a, const struct acti
 
 static void add_decision(struct styled *t, const struct label_view *v) {
     const struct labelled_pair *p = &v->previous;
-    switch (v->decision) {
-    case DECISION_A:
-    case DECISION_B:
-        styled_printf(t, ROLE_TEXT, 0, "you preferred %c%s", v->decision == DECISION_A ? 'A' : 'B',
-                      v->strength > 1 ? " by far" : "");
-        break;
-    case DECISION_TIE: styled_add(t, ROLE_TEXT, 0, "a tie"); break;
-    case DECISION_BAD: styled_add(t, ROLE_TEXT, 0, "both bad, the pair no longer trains"); break;
-    case DECISION_FLAG: styled_add(t, ROLE_TEXT, 0, "flagged, the pair no longer trains"); break;
-    case DECISION_SKIP: styled_add(t, ROLE_TEXT, 0, "skipped"); break;
-    case DECISION_EDIT: styled_add(t, ROLE_TEXT, 0, "your answer is the preferred one"); break;
-    default: break;
-    }
+    styled_add(t, ROLE_TEXT, 0, v->said);
     styled_add(t, ROLE_TEXT, 0, "; A was the ");
     styled_add(t, p->left ? ROLE_STUDENT : ROLE_TEACHER, ATTR_BOLD, p->name[p->left]);
     styled_add(t, ROLE_TEXT, 0, ", B the ");

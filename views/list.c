@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "views/view.h"
+#include "views/scroll.h"
 
 bool list_key(int key, int *selected, int page, int n) {
     return scroll_key(key, selected, page, n + page - 1); /* the last place of the selection is row n-1 */

@@ -44,10 +44,6 @@ extern const struct reward_panel REWARD_PANELS[N_REWARD_PANELS];
 /* reward_panels.c */
 /* Note how tall a panel's text is and what is seen of it; returns the first line to draw. */
 int reward_scroll(struct reward_view *v, int panel, int page, int lines);
-void reward_draw_figures(struct area a, const struct snapshot *s, struct reward_view *v);
-void reward_draw_reliability(struct area a, const struct snapshot *s, struct reward_view *v);
-void reward_draw_margins(struct area a, const struct snapshot *s, struct reward_view *v);
-void reward_draw_accuracy(struct area a, const struct snapshot *s, struct reward_view *v);
 
 /* reward_lists.c */
 void reward_draw_uncertain(struct area a, const struct snapshot *s, struct reward_view *v);

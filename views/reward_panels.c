@@ -102,7 +102,7 @@ static void add_baselines(struct figures *t, const struct diagnostics *d) {
     snprintf(f->short_value, sizeof f->short_value, "corr. %s", format_number(d->length_correlation).s);
 }
 
-void reward_draw_figures(struct area a, const struct snapshot *s, struct reward_view *v) {
+static void draw_figures(struct area a, const struct snapshot *s, struct reward_view *v) {
     const struct diagnostics *d = &s->reward->figures;
     struct figures t = {.n = 0};
     add_accuracies(&t, s);
@@ -170,7 +170,7 @@ static void explain(struct area a) {
     }
 }
 
-void reward_draw_reliability(struct area a, const struct snapshot *s, struct reward_view *v) {
+static void draw_reliability(struct area a, const struct snapshot *s, struct reward_view *v) {
     (void)v;
     const struct diagnostics *d = &s->reward->figures;
     const int group = a.rows > 1 ? (DIAG_BINS + a.rows - 2) / (a.rows - 1) : DIAG_BINS;
@@ -244,7 +244,7 @@ static void draw_histogram(struct area a, const struct diagnostics *d, int split
     draw_margin_axis(a, 1 + rows, left, width, d->margin_max, d->n_beyond[split] > 0);
 }
 
-void reward_draw_margins(struct area a, const struct snapshot *s, struct reward_view *v) {
+static void draw_margins(struct area a, const struct snapshot *s, struct reward_view *v) {
     (void)v;
     const struct diagnostics *d = &s->reward->figures;
     const int half = a.rows / 2;
@@ -294,7 +294,7 @@ static void draw_share(struct area a, int row, int col, struct diag_tally t) {
     area_printf(a, row, col + 6, ROLE_DIM, 0, "%5s", format_count(t.n).s);
 }
 
-void reward_draw_accuracy(struct area a, const struct snapshot *s, struct reward_view *v) {
+static void draw_accuracy(struct area a, const struct snapshot *s, struct reward_view *v) {
     struct accuracy_line line[MAX_LINES];
     const int n = accuracy_lines(&s->reward->figures, line), head = a.rows >= 3;
     const int name = a.cols - 2 * SHARE_COLS >= 12 ? a.cols - 2 * SHARE_COLS : a.cols - SHARE_COLS;
@@ -312,10 +312,10 @@ void reward_draw_accuracy(struct area a, const struct snapshot *s, struct reward
 }
 
 const struct reward_panel REWARD_PANELS[N_REWARD_PANELS] = {
-    [REWARD_FIGURES] = {"The fitted reward", reward_draw_figures},
-    [REWARD_RELIABILITY] = {"Reliability: as right as sure?", reward_draw_reliability},
-    [REWARD_MARGINS] = {"Margins: better - worse answer", reward_draw_margins},
-    [REWARD_ACCURACY] = {"Ranked right", reward_draw_accuracy},
+    [REWARD_FIGURES] = {"The fitted reward", draw_figures},
+    [REWARD_RELIABILITY] = {"Reliability: as right as sure?", draw_reliability},
+    [REWARD_MARGINS] = {"Margins: better - worse answer", draw_margins},
+    [REWARD_ACCURACY] = {"Ranked right", draw_accuracy},
     [REWARD_UNCERTAIN] = {"Least sure of", reward_draw_uncertain},
     [REWARD_DISPUTED] = {"Most disputed: reward against label", reward_draw_disputed},
     [REWARD_PAIR] = {"Selected pair", reward_draw_pair},

@@ -1,9 +1,6 @@
 /* What a view is: a const table of functions over its own state. A view draws a snapshot on an area and turns keys into
  * reactions; it never touches the terminal, never calls another view, and changes the run only through the actions it
- * is handed.
- *
- * The list VIEWS is the only place that knows all views: digits, help, hints, `:goto` completion and the manual come
- * from it. */
+ * is handed. Its keys are a table: what a key does, the hint line, help and the manual come from one row. */
 #ifndef PBKD_VIEWS_VIEW_H
 #define PBKD_VIEWS_VIEW_H
 
@@ -22,17 +19,14 @@ enum reaction {
     REACT_NONE = 0,
     REACT_REDRAW = 1,    /* draw the view again */
     REACT_UNHANDLED = 2, /* the key is not the view's: try the global table */
-    REACT_POP = 4,       /* leave (q, Esc) */
-    REACT_PROMPT = 8,    /* open the ':' line with actions->prompt_text */
-    REACT_EDITOR = 16    /* run $EDITOR on actions->editor_text; result comes back through ops->edited */
+    REACT_PROMPT = 4,    /* open the ':' line with actions->prompt_text */
+    REACT_EDITOR = 8     /* run $EDITOR on actions->editor_text; result comes back through ops->edited */
 };
 
 /* What a view may ask for. Filled in by the interface; tests fill in their own. */
 struct actions {
     void *ctx;
-    bool (*send)(void *ctx, const struct command *c); /* reports refusal on the message line itself */
     bool (*label)(void *ctx, struct label_event *ev); /* durable; shows "saved" or the error */
-    void (*undo)(void *ctx);
     void (*message)(void *ctx, enum alert_level level, const char *text);
     double now; /* monotonic seconds, for dwell times and the 250 ms guard */
     const char *annotator;
@@ -40,11 +34,23 @@ struct actions {
     char *editor_text; /* malloc'ed */
 };
 
-struct view_key { /* a row of the view's key table: hints, help and the manual come from it */
-    int key;
-    const char *label;      /* "a / b" */
-    const char *short_help; /* hint line, one or two words; NULL: not in the hint line */
+/* A vote of the Label view: what `:label` calls it and what it stores. */
+struct label_vote {
+    const char *word;
+    enum decision decision;
+    double strength;
+    const char *said; /* "you preferred A", of the pair before */
+};
+
+enum { VIEW_KEYS_A_ROW = 4 };
+struct view_key {             /* a row of the view's key table */
+    int key[VIEW_KEYS_A_ROW]; /* what they share is the row; unused ones are 0. Enter in the help presses the first */
+    const char *label;        /* "a / b"; NULL: in no hint line, help or manual */
+    const char *short_help;   /* hint line, one or two words; NULL: not in the hint line */
     const char *help;
+    /* Returns reactions. NULL: a key of every view or a movement, which the row only explains. */
+    int (*press)(void *state, int key, const struct snapshot *s, struct actions *act);
+    const struct label_vote *vote; /* of the row's first, second ... key; NULL: not a vote */
 };
 
 struct view_ops {
@@ -54,7 +60,8 @@ struct view_ops {
     void (*init)(void *state);
     void (*destroy)(void *state);
     void (*draw)(void *state, struct area a, const struct snapshot *s, const struct actions *act);
-    int (*key)(void *state, int key, const struct snapshot *s, struct actions *act); /* returns reactions */
+    /* The keys that the table leaves, movements mostly; returns reactions. NULL: none. */
+    int (*other_key)(void *state, int key, const struct snapshot *s, struct actions *act);
     void (*edited)(void *state, const char *text, const struct snapshot *s, struct actions *act); /* may be NULL */
     /* Give the view its search text (`/`); NULL function: the view has no search. */
     void (*search)(void *state, const char *text);
@@ -62,17 +69,14 @@ struct view_ops {
     /* The selected thing as text for the clipboard (caller frees; NULL: nothing is selected); what says what it is
      * ("pair 12: prompt and both answers"). NULL function: the view selects nothing. */
     char *(*copy)(void *state, const struct snapshot *s, char *what, size_t size);
-    const struct view_key *keys; /* ends with key 0 */
+    const struct view_key *keys; /* ends with a row without keys */
 };
 
-extern const struct view_ops *const VIEWS[];
-extern const int N_VIEWS;
-
-/* Shared chrome (header, hints), drawn by the interface around the active view. */
-void draw_header(struct area a, const struct snapshot *s, bool frozen);
-void draw_hints(struct area a, const struct view_ops *v);
-
-/* Movement keys shared by every scrolling view: j k arrows, g G, ^D ^U, PgUp PgDn; returns true when it was one. */
-bool scroll_key(int key, int *top, int page, int n);
+/* The row of a key, NULL when the table has none. */
+const struct view_key *view_key_find(const struct view_ops *v, int key);
+/* What a key does in a view; returns reactions. */
+int view_press(const struct view_ops *v, void *state, int key, const struct snapshot *s, struct actions *act);
+/* The vote behind a key of a row, NULL when it is none. */
+const struct label_vote *view_key_vote(const struct view_key *k, int key);
 
 #endif

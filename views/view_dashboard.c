@@ -4,7 +4,8 @@
 #include "views/dashboard.h"
 #include "views/layout.h"
 #include "views/pair_text.h"
-#include "views/views.h"
+#include "views/scroll.h"
+#include "views/view.h"
 
 /* The first that fits. With an exact inner maximum the curve over beta has its place as well, where there is room. */
 /* clang-format off */
@@ -86,28 +87,49 @@ static void pan(struct dashboard *d, const struct snapshot *s, int direction) {
     if (d->end >= s->tick) d->end = -1; /* at the tail: follow it again */
 }
 
-static int key(void *state, int key, const struct snapshot *s, struct actions *act) {
-    (void)act;
+/* ---- keys ---- */
+
+static int focus_panel(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)s, (void)act;
     struct dashboard *d = state;
-    switch (key) {
-    case KEY_TAB: d->focus = (d->focus + 1) % N_PANELS; return REACT_REDRAW;
-    case KEY_BACK_TAB: d->focus = (d->focus + N_PANELS - 1) % N_PANELS; return REACT_REDRAW;
-    case KEY_ENTER_: d->full = !d->full; return REACT_REDRAW;
-    case KEY_ESCAPE:
-    case 'q':
-        if (!d->full) return REACT_UNHANDLED;
-        d->full = false;
-        return REACT_REDRAW;
-    case '+':
-    case '=': zoom(d, s, true); return REACT_REDRAW;
-    case '-': zoom(d, s, false); return REACT_REDRAW;
-    case '0': d->span = 0, d->end = -1; return REACT_REDRAW;
-    case 'h':
-    case KEY_LEFT_: pan(d, s, -1); return REACT_REDRAW;
-    case 'l':
-    case KEY_RIGHT_: pan(d, s, 1); return REACT_REDRAW;
-    default: return scroll_key(key, &d->pair_top, 4, 10000) ? REACT_REDRAW : REACT_UNHANDLED;
-    }
+    d->focus = (d->focus + (key == KEY_TAB ? 1 : N_PANELS - 1)) % N_PANELS;
+    return REACT_REDRAW;
+}
+
+static int toggle_full(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)key, (void)s, (void)act;
+    struct dashboard *d = state;
+    d->full = !d->full;
+    return REACT_REDRAW;
+}
+
+static int leave_full(void *state, int key, const struct snapshot *s, struct actions *act) {
+    return ((struct dashboard *)state)->full ? toggle_full(state, key, s, act) : REACT_UNHANDLED;
+}
+
+static int zoom_key(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)act;
+    zoom(state, s, key != '-');
+    return REACT_REDRAW;
+}
+
+static int pan_key(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)act;
+    pan(state, s, key == 'l' || key == KEY_RIGHT_ ? 1 : -1);
+    return REACT_REDRAW;
+}
+
+static int show_all(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)key, (void)s, (void)act;
+    struct dashboard *d = state;
+    d->span = 0;
+    d->end = -1;
+    return REACT_REDRAW;
+}
+
+static int other_key(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)s, (void)act;
+    return scroll_key(key, &((struct dashboard *)state)->pair_top, 4, 10000) ? REACT_REDRAW : REACT_UNHANDLED;
 }
 
 static char *copy(void *state, const struct snapshot *s, char *what, size_t size) {
@@ -116,14 +138,15 @@ static char *copy(void *state, const struct snapshot *s, char *what, size_t size
 }
 
 static const struct view_key KEYS_DASHBOARD[] = {
-    {KEY_ENTER_, "Enter", "enlarge", "show the focused panel alone, or all again"},
-    {KEY_TAB, "Tab", "next panel", "focus the next panel; S-Tab the one before"},
-    {'+', "+ -", "zoom", "show fewer or more ticks"},
-    {'h', "h l", "pan", "move the shown ticks back or forth (arrows too)"},
-    {'0', "0", "all", "show all ticks and follow the run"},
-    {'j', "j k", NULL, "scroll the newest pair"},
-    {'y', "y", NULL, "copy the newest pair: prompt and both answers"},
-    {0, NULL, NULL, NULL},
+    {{KEY_ENTER_}, "Enter", "enlarge", "show the focused panel alone, or all again", toggle_full, NULL},
+    {{KEY_ESCAPE, 'q'}, NULL, NULL, NULL, leave_full, NULL},
+    {{KEY_TAB, KEY_BACK_TAB}, "Tab", "next panel", "focus the next panel; S-Tab the one before", focus_panel, NULL},
+    {{'+', '=', '-'}, "+ -", "zoom", "show fewer or more ticks", zoom_key, NULL},
+    {{'h', KEY_LEFT_, 'l', KEY_RIGHT_}, "h l", "pan", "move the shown ticks back or forth (arrows too)", pan_key, NULL},
+    {{'0'}, "0", "all", "show all ticks and follow the run", show_all, NULL},
+    {{'j'}, "j k", NULL, "scroll the newest pair", NULL, NULL},
+    {{'y'}, "y", NULL, "copy the newest pair: prompt and both answers", NULL, NULL},
+    {{0}, NULL, NULL, NULL, NULL, NULL},
 };
 
 const struct view_ops VIEW_DASHBOARD = {
@@ -137,7 +160,7 @@ const struct view_ops VIEW_DASHBOARD = {
     .state_size = sizeof(struct dashboard),
     .init = init,
     .draw = draw,
-    .key = key,
+    .other_key = other_key,
     .copy = copy,
     .keys = KEYS_DASHBOARD,
 };

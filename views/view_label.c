@@ -14,7 +14,8 @@
 #include "engine/base/strbuf.h"
 #include "views/label.h"
 #include "views/pair_text.h"
-#include "views/views.h"
+#include "views/scroll.h"
+#include "views/view.h"
 
 #define GUARD_SECONDS 0.25  /* after a new pair */
 #define REPEAT_SECONDS 0.75 /* a held key comes again sooner than this, a second thought does not */
@@ -172,7 +173,6 @@ static void finish_pair(struct label_view *v, const struct snapshot *s, const st
     v->pair = (struct labelled_pair){.id = 0};
     drop_pair(v);
     v->decision = ev->decision;
-    v->strength = ev->strength;
     v->seq = ev->seq;
     free(v->written);
     v->written = ev->decision == DECISION_EDIT ? mem_strdup(ev->text) : NULL;
@@ -180,12 +180,14 @@ static void finish_pair(struct label_view *v, const struct snapshot *s, const st
     update(v, s);
 }
 
-static void vote(struct label_view *v, const struct snapshot *s, struct actions *act, enum decision d, double strength,
+static void vote(struct label_view *v, const struct snapshot *s, struct actions *act, const struct label_vote *wanted,
                  char *text) {
-    struct label_event ev = make_event(v, act, d, strength);
+    const enum decision d = wanted->decision;
+    struct label_event ev = make_event(v, act, d, wanted->strength);
     ev.text = text;
     if (!act->label(act->ctx, &ev)) return; /* the reason is on the message row; the pair stays */
     if (d != DECISION_SKIP && d != DECISION_FLAG) count_vote(v, d, act->now);
+    v->said = wanted->said;
     finish_pair(v, s, &ev);
 }
 
@@ -200,21 +202,6 @@ static bool may_vote(struct label_view *v, int key, struct actions *act) {
     else if (repeated)
         act->message(act->ctx, ALERT_INFO, "ignored: the key was held down");
     return !early && !repeated;
-}
-
-static const struct vote_key {
-    int key;
-    enum decision decision;
-    double strength;
-} VOTES[] = {
-    {'a', DECISION_A, 1},   {'b', DECISION_B, 1},   {'A', DECISION_A, 2},    {'B', DECISION_B, 2},
-    {'t', DECISION_TIE, 1}, {'x', DECISION_BAD, 1}, {'s', DECISION_SKIP, 1}, {'f', DECISION_FLAG, 1},
-};
-
-static const struct vote_key *find_vote(int key) {
-    for (size_t i = 0; i < sizeof VOTES / sizeof *VOTES; i++)
-        if (VOTES[i].key == key) return &VOTES[i];
-    return NULL;
 }
 
 /* ---- writing ---- */
@@ -248,7 +235,8 @@ static void edited(void *state, const char *text, const struct snapshot *s, stru
     if (!*written) {
         act->message(act->ctx, ALERT_INFO, "nothing was written, nothing is saved");
     } else if (what == EDIT_ANSWER) {
-        vote(v, s, act, DECISION_EDIT, 1, written);
+        static const struct label_vote own = {"edit", DECISION_EDIT, 1, "your answer is the preferred one"};
+        vote(v, s, act, &own, written);
     } else {
         struct label_event ev = make_event(v, act, DECISION_NOTE, 1);
         ev.text = written;
@@ -280,48 +268,121 @@ static void draw(void *state, struct area a, const struct snapshot *s, const str
     if (v->pair.id && !v->reveal && v->shown_at < 0) v->shown_at = act->now;
 }
 
-static int scroll(struct label_view *v, int key) {
-    if (key == 'J' || key == 'K') {
-        for (int i = PANE_A; i <= PANE_B; i++) scroll_key(key == 'J' ? 'j' : 'k', &v->top[i], v->page[i], v->lines[i]);
-        return REACT_REDRAW;
-    }
+/* ---- keys ---- */
+
+extern const struct view_ops VIEW_LABEL; /* its table knows what a key votes */
+
+/* Back from the pair before; the pair that waits is known already. */
+static int end_reveal(struct label_view *v, const struct actions *act) {
+    v->reveal = false;
+    v->shown_at = v->shown_at < 0 ? v->shown_at : act->now - GUARD_SECONDS;
+    return REACT_REDRAW;
+}
+
+static int vote_key(void *state, int key, const struct snapshot *s, struct actions *act) {
+    struct label_view *v = state;
+    if (v->reveal) return REACT_NONE; /* votes wait until the pair is on the screen again */
+    if (!v->pair.id) return REACT_UNHANDLED;
+    const struct label_vote *wanted = view_key_vote(view_key_find(&VIEW_LABEL, key), key);
+    if (may_vote(v, key, act)) vote(v, s, act, wanted, NULL);
+    return REACT_REDRAW;
+}
+
+static int reveal_key(void *state, int key, const struct snapshot *s, struct actions *act) {
+    struct label_view *v = state;
+    (void)key, (void)s;
+    if (v->reveal) return end_reveal(v, act);
+    if (v->previous.id)
+        v->reveal = true;
+    else
+        act->message(act->ctx, ALERT_INFO, "no pair was labelled yet");
+    return REACT_REDRAW;
+}
+
+static int leave_reveal(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)key, (void)s;
+    return ((struct label_view *)state)->reveal ? end_reveal(state, act) : REACT_UNHANDLED;
+}
+
+static int toggle_diff(void *state, int key, const struct snapshot *s, struct actions *act) {
+    struct label_view *v = state;
+    (void)key, (void)s, (void)act;
+    if (v->reveal) return REACT_UNHANDLED;
+    v->diff = !v->diff;
+    return REACT_REDRAW;
+}
+
+static int focus_pane(void *state, int key, const struct snapshot *s, struct actions *act) {
+    struct label_view *v = state;
+    (void)s, (void)act;
+    if (v->reveal) return REACT_UNHANDLED;
+    v->focus = (v->focus + (key == KEY_TAB ? 1 : N_PANES - 1)) % N_PANES;
+    return REACT_REDRAW;
+}
+
+static int write_key(void *state, int key, const struct snapshot *s, struct actions *act) {
+    struct label_view *v = state;
+    (void)s;
+    if (v->reveal || !v->pair.id) return REACT_UNHANDLED;
+    return open_editor(v, act, key == 'e' ? EDIT_ANSWER : EDIT_NOTE);
+}
+
+static int scroll_both(void *state, int key, const struct snapshot *s, struct actions *act) {
+    struct label_view *v = state;
+    (void)s, (void)act;
+    if (v->reveal || !v->pair.id) return REACT_UNHANDLED;
+    for (int i = PANE_A; i <= PANE_B; i++) scroll_key(key == 'J' ? 'j' : 'k', &v->top[i], v->page[i], v->lines[i]);
+    return REACT_REDRAW;
+}
+
+static int other_key(void *state, int key, const struct snapshot *s, struct actions *act) {
+    struct label_view *v = state;
+    (void)s, (void)act;
+    if (v->reveal || !v->pair.id) return REACT_UNHANDLED;
     return scroll_key(key, &v->top[v->focus], v->page[v->focus], v->lines[v->focus]) ? REACT_REDRAW : REACT_UNHANDLED;
 }
 
-/* Keys that need a pair. */
-static int pair_key(struct label_view *v, int key, const struct snapshot *s, struct actions *act) {
-    const struct vote_key *vote_key = find_vote(key);
-    if (vote_key) {
-        if (may_vote(v, key, act)) vote(v, s, act, vote_key->decision, vote_key->strength, NULL);
-        return REACT_REDRAW;
-    }
-    if (key == 'e') return open_editor(v, act, EDIT_ANSWER);
-    if (key == 'n') return open_editor(v, act, EDIT_NOTE);
-    return scroll(v, key);
-}
-
-static int key(void *state, int key, const struct snapshot *s, struct actions *act) {
-    struct label_view *v = state;
-    if (v->reveal) { /* votes wait until the pair is on the screen again */
-        if (find_vote(key) && key != 'r') return REACT_NONE;
-        if (key != 'r' && key != 'q' && key != KEY_ESCAPE && key != KEY_ENTER_) return REACT_UNHANDLED;
-        v->reveal = false;
-        v->shown_at = v->shown_at < 0 ? v->shown_at : act->now - GUARD_SECONDS;
-        return REACT_REDRAW;
-    }
-    switch (key) {
-    case 'r':
-        if (v->previous.id)
-            v->reveal = true;
-        else
-            act->message(act->ctx, ALERT_INFO, "no pair was labelled yet");
-        return REACT_REDRAW;
-    case 'v': v->diff = !v->diff; return REACT_REDRAW;
-    case KEY_TAB: v->focus = (v->focus + 1) % N_PANES; return REACT_REDRAW;
-    case KEY_BACK_TAB: v->focus = (v->focus + N_PANES - 1) % N_PANES; return REACT_REDRAW;
-    default: return v->pair.id ? pair_key(v, key, s, act) : REACT_UNHANDLED;
-    }
-}
+#define VOTES(...)                                                                                                     \
+    (const struct label_vote[]) { __VA_ARGS__ }
+static const struct view_key KEYS_LABEL[] = {
+    {{'a'}, "a", "A better", "A is better", vote_key, VOTES({"a", DECISION_A, 1, "you preferred A"})},
+    {{'b'}, "b", "B better", "B is better", vote_key, VOTES({"b", DECISION_B, 1, "you preferred B"})},
+    {{'A', 'B'},
+     "A B",
+     "much",
+     "A (or B) is much better: counts twice",
+     vote_key,
+     VOTES({"much-a", DECISION_A, 2, "you preferred A by far"}, {"much-b", DECISION_B, 2, "you preferred B by far"})},
+    {{'t'}, "t", "tie", "both are equally good", vote_key, VOTES({"tie", DECISION_TIE, 1, "a tie"})},
+    {{'x'},
+     "x",
+     "both bad",
+     "both are bad: the pair is taken out of training",
+     vote_key,
+     VOTES({"bad", DECISION_BAD, 1, "both bad, the pair no longer trains"})},
+    {{'s'},
+     "s",
+     "skip",
+     "no opinion; the pair is not asked again",
+     vote_key,
+     VOTES({"skip", DECISION_SKIP, 1, "skipped"})},
+    {{'v'}, "v", "diff", "mark the words that the other answer has not, or not", toggle_diff, NULL},
+    {{'r'}, "r", "reveal", "show the previous pair with the names of its writers", reveal_key, NULL},
+    {{KEY_ESCAPE, 'q', KEY_ENTER_}, NULL, NULL, NULL, leave_reveal, NULL},
+    {{'J', 'K'}, "J K", "scroll", "scroll both answers; j k the focused one", scroll_both, NULL},
+    {{'e'}, "e", "write", "write a better answer in $EDITOR; it becomes the preferred one", write_key, NULL},
+    {{'n'}, "n", "note", "write a note on this pair in $EDITOR", write_key, NULL},
+    {{'f'},
+     "f",
+     "flag",
+     "flag the pair as broken: it is taken out of training",
+     vote_key,
+     VOTES({"flag", DECISION_FLAG, 1, "flagged, the pair no longer trains"})},
+    {{KEY_TAB, KEY_BACK_TAB}, "Tab", "pane", "focus the next pane; S-Tab the one before", focus_pane, NULL},
+    {{'y'}, "y", NULL, "copy the pair: prompt, A and B", NULL, NULL},
+    {{0}, NULL, NULL, NULL, NULL, NULL},
+};
+#undef VOTES
 
 /* What is on the screen, with the names that it shows there. */
 static char *copy(void *state, const struct snapshot *s, char *what, size_t size) {
@@ -340,24 +401,6 @@ static char *copy(void *state, const struct snapshot *s, char *what, size_t size
     return strbuf_take(&b);
 }
 
-static const struct view_key KEYS_LABEL[] = {
-    {'a', "a", "A better", "A is better"},
-    {'b', "b", "B better", "B is better"},
-    {'A', "A B", "much", "A (or B) is much better: counts twice"},
-    {'t', "t", "tie", "both are equally good"},
-    {'x', "x", "both bad", "both are bad: the pair is taken out of training"},
-    {'s', "s", "skip", "no opinion; the pair is not asked again"},
-    {'v', "v", "diff", "mark the words that the other answer has not, or not"},
-    {'r', "r", "reveal", "show the previous pair with the names of its writers"},
-    {'J', "J K", "scroll", "scroll both answers; j k the focused one"},
-    {'e', "e", "write", "write a better answer in $EDITOR; it becomes the preferred one"},
-    {'n', "n", "note", "write a note on this pair in $EDITOR"},
-    {'f', "f", "flag", "flag the pair as broken: it is taken out of training"},
-    {KEY_TAB, "Tab", "pane", "focus the next pane; S-Tab the one before"},
-    {'y', "y", NULL, "copy the pair: prompt, A and B"},
-    {0, NULL, NULL, NULL},
-};
-
 const struct view_ops VIEW_LABEL = {
     .digit = 2,
     .name = "label",
@@ -368,7 +411,7 @@ const struct view_ops VIEW_LABEL = {
     .init = init,
     .destroy = destroy,
     .draw = draw,
-    .key = key,
+    .other_key = other_key,
     .edited = edited,
     .copy = copy,
     .keys = KEYS_LABEL,

@@ -4,7 +4,8 @@
 
 #include "engine/base/strbuf.h"
 #include "views/list.h"
-#include "views/views.h"
+#include "views/scroll.h"
+#include "views/view.h"
 
 struct log_view {
     int top, page; /* line at the top; rows of the screen */
@@ -95,14 +96,17 @@ static void draw(void *state, struct area a, const struct snapshot *s, const str
                   s->n_log ? "no line passes the filter: & and Enter shows all" : "nothing has happened yet");
 }
 
-static int key(void *state, int key, const struct snapshot *s, struct actions *act) {
+static int search_on(void *state, int key, const struct snapshot *s, struct actions *act) {
     struct log_view *v = state;
     (void)s;
-    if (key == 'n' || key == 'N') {
-        if (!v->search[0]) act->message(act->ctx, ALERT_INFO, "nothing to search for yet: / first");
-        v->jump = key == 'n' ? 1 : -1;
-        return REACT_REDRAW;
-    }
+    if (!v->search[0]) act->message(act->ctx, ALERT_INFO, "nothing to search for yet: / first");
+    v->jump = key == 'n' ? 1 : -1;
+    return REACT_REDRAW;
+}
+
+static int other_key(void *state, int key, const struct snapshot *s, struct actions *act) {
+    struct log_view *v = state;
+    (void)s, (void)act;
     if (!scroll_key(key, &v->top, v->page, v->last + v->page)) return REACT_UNHANDLED;
     v->scrolled = v->top < v->last;
     if (!v->scrolled) v->found = -1;
@@ -139,12 +143,13 @@ static void filter(void *state, const char *text) {
 }
 
 static const struct view_key KEYS_LOG[] = {
-    {'G', "G", "newest", "go to the newest line and follow"},
-    {'/', "/", "search", "search; n next, N previous match"},
-    {'&', "&", "filter", "show only lines with a text"},
-    {'y', "y", NULL, "copy the line that a search found, or the lines on the screen"},
-    {'g', "g", "oldest", "go to the oldest line kept"},
-    {0, NULL, NULL, NULL},
+    {{'G'}, "G", "newest", "go to the newest line and follow", NULL, NULL},
+    {{'/'}, "/", "search", "search; n next, N previous match", NULL, NULL},
+    {{'n', 'N'}, NULL, NULL, NULL, search_on, NULL},
+    {{'&'}, "&", "filter", "show only lines with a text", NULL, NULL},
+    {{'y'}, "y", NULL, "copy the line that a search found, or the lines on the screen", NULL, NULL},
+    {{'g'}, "g", "oldest", "go to the oldest line kept", NULL, NULL},
+    {{0}, NULL, NULL, NULL, NULL, NULL},
 };
 
 const struct view_ops VIEW_LOG = {
@@ -155,7 +160,7 @@ const struct view_ops VIEW_LOG = {
     .state_size = sizeof(struct log_view),
     .init = init,
     .draw = draw,
-    .key = key,
+    .other_key = other_key,
     .copy = copy,
     .search = search,
     .filter = filter,

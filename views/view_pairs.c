@@ -7,8 +7,9 @@
 #include "views/format.h"
 #include "views/list.h"
 #include "views/pair_text.h"
+#include "views/scroll.h"
 #include "views/token_text.h"
-#include "views/views.h"
+#include "views/view.h"
 #include "views/word_diff.h"
 
 struct pairs_view {
@@ -204,25 +205,38 @@ static void draw(void *state, struct area a, const struct snapshot *s, const str
     }
 }
 
-static int key(void *state, int key, const struct snapshot *s, struct actions *act) {
+/* ---- keys ---- */
+
+static int toggle_full(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)key, (void)s, (void)act;
+    struct pairs_view *v = state;
+    v->full = !v->full;
+    return REACT_REDRAW;
+}
+
+static int leave_full(void *state, int key, const struct snapshot *s, struct actions *act) {
+    return ((struct pairs_view *)state)->full ? toggle_full(state, key, s, act) : REACT_UNHANDLED;
+}
+
+static int scroll_pair(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)s, (void)act;
+    struct pairs_view *v = state;
+    v->detail_top += key == 'J' ? 1 : -(v->detail_top > 0);
+    return REACT_REDRAW;
+}
+
+static int search_on(void *state, int key, const struct snapshot *s, struct actions *act) {
     struct pairs_view *v = state;
     collect(v, s);
-    switch (key) {
-    case KEY_ENTER_: v->full = !v->full; return REACT_REDRAW;
-    case 'J': v->detail_top++; return REACT_REDRAW;
-    case 'K': v->detail_top -= v->detail_top > 0; return REACT_REDRAW;
-    case KEY_ESCAPE:
-    case 'q':
-        if (!v->full) return REACT_UNHANDLED;
-        v->full = false;
-        return REACT_REDRAW;
-    case 'n':
-    case 'N':
-        if (!v->search[0]) act->message(act->ctx, ALERT_INFO, "nothing to search for yet: / first");
-        find_next(v, s, key == 'n' ? 1 : -1);
-        return REACT_REDRAW;
-    default: break;
-    }
+    if (!v->search[0]) act->message(act->ctx, ALERT_INFO, "nothing to search for yet: / first");
+    find_next(v, s, key == 'n' ? 1 : -1);
+    return REACT_REDRAW;
+}
+
+static int other_key(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)act;
+    struct pairs_view *v = state;
+    collect(v, s);
     if (v->full)
         return scroll_key(key, &v->detail_top, v->detail_page, v->detail_lines) ? REACT_REDRAW : REACT_UNHANDLED;
     int row = selected_row(v, s);
@@ -252,14 +266,16 @@ static void filter(void *state, const char *text) {
 }
 
 static const struct view_key KEYS_PAIRS[] = {
-    {KEY_ENTER_, "Enter", "full screen", "show the selected pair alone, or the list again"},
-    {'J', "J K", "scroll pair", "scroll the selected pair"},
-    {'g', "g", "newest", "select the newest pair and stay with the newest"},
-    {'2', "2", "label", "go to the Label view"},
-    {'y', "y", NULL, "copy the selected pair: prompt and both answers"},
-    {'/', "/", "search", "search prompts and answers; n next, N previous"},
-    {'&', "&", "filter", "show only pairs with a text in prompt, answers or label source"},
-    {0, NULL, NULL, NULL},
+    {{KEY_ENTER_}, "Enter", "full screen", "show the selected pair alone, or the list again", toggle_full, NULL},
+    {{KEY_ESCAPE, 'q'}, NULL, NULL, NULL, leave_full, NULL},
+    {{'J', 'K'}, "J K", "scroll pair", "scroll the selected pair", scroll_pair, NULL},
+    {{'g'}, "g", "newest", "select the newest pair and stay with the newest", NULL, NULL},
+    {{'2'}, "2", "label", "go to the Label view", NULL, NULL},
+    {{'y'}, "y", NULL, "copy the selected pair: prompt and both answers", NULL, NULL},
+    {{'/'}, "/", "search", "search prompts and answers; n next, N previous", NULL, NULL},
+    {{'n', 'N'}, NULL, NULL, NULL, search_on, NULL},
+    {{'&'}, "&", "filter", "show only pairs with a text in prompt, answers or label source", NULL, NULL},
+    {{0}, NULL, NULL, NULL, NULL, NULL},
 };
 
 const struct view_ops VIEW_PAIRS = {
@@ -270,7 +286,7 @@ const struct view_ops VIEW_PAIRS = {
             "tokens speak for an answer in the reward's eyes, underlined ones against it (white-box: A_Q).",
     .state_size = sizeof(struct pairs_view),
     .draw = draw,
-    .key = key,
+    .other_key = other_key,
     .copy = copy,
     .search = search,
     .filter = filter,

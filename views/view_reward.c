@@ -7,8 +7,9 @@
 #include "views/layout.h"
 #include "views/pair_text.h"
 #include "views/reward.h"
+#include "views/scroll.h"
 #include "views/styled.h"
-#include "views/views.h"
+#include "views/view.h"
 
 /* The first that fits. */
 /* clang-format off */
@@ -106,7 +107,9 @@ static void draw(void *state, struct area a, const struct snapshot *s, const str
 
 /* ---- keys ---- */
 
-static int toggle_full(struct reward_view *v, const struct snapshot *s) {
+static int toggle_full(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)key, (void)act;
+    struct reward_view *v = state;
     if (v->full) {
         v->full = false;
         v->focus = v->back;
@@ -120,8 +123,14 @@ static int toggle_full(struct reward_view *v, const struct snapshot *s) {
     return REACT_REDRAW;
 }
 
-static int cycle(struct reward_view *v, int by) {
-    v->focus = (v->shown + by + N_REWARD_PANELS) % N_REWARD_PANELS;
+static int leave_full(void *state, int key, const struct snapshot *s, struct actions *act) {
+    return ((struct reward_view *)state)->full ? toggle_full(state, key, s, act) : REACT_UNHANDLED;
+}
+
+static int focus_panel(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)s, (void)act;
+    struct reward_view *v = state;
+    v->focus = (v->shown + (key == KEY_TAB ? 1 : N_REWARD_PANELS - 1)) % N_REWARD_PANELS;
     return REACT_REDRAW;
 }
 
@@ -130,23 +139,20 @@ static int scroll(struct reward_view *v, int panel, int key) {
     return done ? REACT_REDRAW : REACT_UNHANDLED;
 }
 
-static int key(void *state, int key, const struct snapshot *s, struct actions *act) {
+static int scroll_pair(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)s, (void)act;
+    return scroll(state, REWARD_PAIR, key == 'J' ? 'j' : 'k');
+}
+
+static int other_pair(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)act;
+    reward_list_step(state, s, key == 'l' || key == KEY_RIGHT_ ? 1 : -1);
+    return REACT_REDRAW;
+}
+
+static int other_key(void *state, int key, const struct snapshot *s, struct actions *act) {
     (void)act;
     struct reward_view *v = state;
-    switch (key) {
-    case KEY_TAB: return cycle(v, 1);
-    case KEY_BACK_TAB: return cycle(v, -1);
-    case KEY_ENTER_: return toggle_full(v, s);
-    case KEY_ESCAPE:
-    case 'q': return v->full ? toggle_full(v, s) : REACT_UNHANDLED;
-    case 'J': return scroll(v, REWARD_PAIR, 'j');
-    case 'K': return scroll(v, REWARD_PAIR, 'k');
-    case 'h':
-    case KEY_LEFT_:
-    case 'l':
-    case KEY_RIGHT_: reward_list_step(v, s, key == 'l' || key == KEY_RIGHT_ ? 1 : -1); return REACT_REDRAW;
-    default: break;
-    }
     if (is_list(v->shown))
         return reward_list_key(v, s, v->shown - REWARD_UNCERTAIN, key) ? REACT_REDRAW : REACT_UNHANDLED;
     return scroll(v, v->shown, key);
@@ -158,13 +164,24 @@ static char *copy(void *state, const struct snapshot *s, char *what, size_t size
 }
 
 static const struct view_key KEYS_REWARD[] = {
-    {KEY_ENTER_, "Enter", "open", "show the selected pair, or the focused panel, alone; Enter or Esc goes back"},
-    {KEY_TAB, "Tab", "next panel", "focus the next panel; S-Tab the one before"},
-    {'j', "j k", "select", "select a pair of the focused list, or scroll the focused panel"},
-    {'h', "h l", "other pair", "the pair before or after in the list (arrows too), also while one is open"},
-    {'J', "J K", NULL, "scroll the selected pair"},
-    {'y', "y", NULL, "copy the selected pair: prompt and both answers"},
-    {0, NULL, NULL, NULL},
+    {{KEY_ENTER_},
+     "Enter",
+     "open",
+     "show the selected pair, or the focused panel, alone; Enter or Esc goes back",
+     toggle_full,
+     NULL},
+    {{KEY_ESCAPE, 'q'}, NULL, NULL, NULL, leave_full, NULL},
+    {{KEY_TAB, KEY_BACK_TAB}, "Tab", "next panel", "focus the next panel; S-Tab the one before", focus_panel, NULL},
+    {{'j'}, "j k", "select", "select a pair of the focused list, or scroll the focused panel", NULL, NULL},
+    {{'h', KEY_LEFT_, 'l', KEY_RIGHT_},
+     "h l",
+     "other pair",
+     "the pair before or after in the list (arrows too), also while one is open",
+     other_pair,
+     NULL},
+    {{'J', 'K'}, "J K", NULL, "scroll the selected pair", scroll_pair, NULL},
+    {{'y'}, "y", NULL, "copy the selected pair: prompt and both answers", NULL, NULL},
+    {{0}, NULL, NULL, NULL, NULL, NULL},
 };
 
 const struct view_ops VIEW_REWARD = {
@@ -177,7 +194,7 @@ const struct view_ops VIEW_REWARD = {
     .state_size = sizeof(struct reward_view),
     .init = init,
     .draw = draw,
-    .key = key,
+    .other_key = other_key,
     .copy = copy,
     .keys = KEYS_REWARD,
 };

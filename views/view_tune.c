@@ -8,7 +8,7 @@
 #include "engine/base/strbuf.h"
 #include "views/list.h"
 #include "views/styled.h"
-#include "views/views.h"
+#include "views/view.h"
 
 struct tune_view {
     int selected, top, page; /* rows of the list, group headings included */
@@ -249,24 +249,28 @@ static void find_next(struct tune_view *v, int direction) {
     }
 }
 
-static int key(void *state, int key, const struct snapshot *s, struct actions *act) {
-    struct tune_view *v = state;
-    (void)s;
-    if (key == 'n' || key == 'N') {
-        find_next(v, key == 'n' ? 1 : -1);
+static int search_on(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)s, (void)act;
+    find_next(state, key == 'n' ? 1 : -1);
+    return REACT_REDRAW;
+}
+
+static int edit_option(void *state, int key, const struct snapshot *s, struct actions *act) {
+    (void)key, (void)s;
+    const struct option_info *o = selected_option(state);
+    if (!o) return REACT_NONE;
+    if (o->when == OPTION_START) {
+        act->message(act->ctx, ALERT_WARNING,
+                     "this option is fixed when a run starts: give it in the config of a new run");
         return REACT_REDRAW;
     }
-    if (key == KEY_ENTER_) {
-        const struct option_info *o = selected_option(v);
-        if (!o) return REACT_NONE;
-        if (o->when == OPTION_START) {
-            act->message(act->ctx, ALERT_WARNING,
-                         "this option is fixed when a run starts: give it in the config of a new run");
-            return REACT_REDRAW;
-        }
-        snprintf(act->prompt_text, sizeof act->prompt_text, "set %s ", o->name);
-        return REACT_PROMPT | REACT_REDRAW;
-    }
+    snprintf(act->prompt_text, sizeof act->prompt_text, "set %s ", o->name);
+    return REACT_PROMPT | REACT_REDRAW;
+}
+
+static int other_key(void *state, int key, const struct snapshot *s, struct actions *act) {
+    struct tune_view *v = state;
+    (void)s, (void)act;
     const int before = v->selected;
     if (!list_key(key, &v->selected, v->page, v->n)) return REACT_UNHANDLED;
     /* Headings are passed over. */
@@ -303,12 +307,13 @@ static void filter(void *state, const char *text) {
 }
 
 static const struct view_key KEYS_TUNE[] = {
-    {KEY_ENTER_, "Enter", "edit", "open the command line with set NAME for the selected option"},
-    {'[', "[ ]", "beta", "beta divided or multiplied by 1.25 (works everywhere)"},
-    {'y', "y", NULL, "copy the selected option as NAME=VALUE, which --set takes"},
-    {'/', "/", "search", "search option names; n next, N previous"},
-    {'&', "&", "filter", "show only options whose name or help has a text"},
-    {0, NULL, NULL, NULL},
+    {{KEY_ENTER_}, "Enter", "edit", "open the command line with set NAME for the selected option", edit_option, NULL},
+    {{'['}, "[ ]", "beta", "beta divided or multiplied by 1.25 (works everywhere)", NULL, NULL},
+    {{'y'}, "y", NULL, "copy the selected option as NAME=VALUE, which --set takes", NULL, NULL},
+    {{'/'}, "/", "search", "search option names; n next, N previous", NULL, NULL},
+    {{'n', 'N'}, NULL, NULL, NULL, search_on, NULL},
+    {{'&'}, "&", "filter", "show only options whose name or help has a text", NULL, NULL},
+    {{0}, NULL, NULL, NULL, NULL, NULL},
 };
 
 const struct view_ops VIEW_TUNE = {
@@ -321,7 +326,7 @@ const struct view_ops VIEW_TUNE = {
     .init = init,
     .destroy = destroy,
     .draw = draw,
-    .key = key,
+    .other_key = other_key,
     .copy = copy,
     .search = search,
     .filter = filter,

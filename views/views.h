@@ -1,9 +1,13 @@
-/* The views, each in its own file; only views.c includes this beside them. */
+/* The list of views: digits, help, hints, `:goto` completion and the manual come from it. */
 #ifndef PBKD_VIEWS_VIEWS_H
 #define PBKD_VIEWS_VIEWS_H
 
 #include "views/view.h"
 
-extern const struct view_ops VIEW_DASHBOARD, VIEW_LABEL, VIEW_PAIRS, VIEW_REWARD, VIEW_TUNE, VIEW_LOG;
+extern const struct view_ops *const VIEWS[];
+extern const int N_VIEWS;
+
+/* By the name that `:goto` takes; NULL when there is none. */
+const struct view_ops *view_named(const char *name);
 
 #endif

@@ -64,7 +64,7 @@
     X(SIGNATURE_PLATEAU, "plateau", ALERT_WARNING, "The gap to the teacher has stopped falling although it can still be measured.",                \
       "Bring new pairs (prompts.per_iteration, samples_per_prompt), or let the game move more (game.rounds, game.policy_lr; dpo: dpo.lr).")                     \
     X(SIGNATURE_DIVERGENCE, "divergence", ALERT_ERROR, "The game is running away: a gap, the KL divergence or a gradient norm keeps growing.",     \
-      "Lower game.policy_lr and game.reward_lr (sft: sft.lr, dpo: dpo.lr), raise game.kl; go back to a checkpoint from before if accuracy fell.")               \
+      "Lower game.policy_lr and game.reward_lr (sft: sft.lr, dpo: dpo.lr), raise game.kl; if accuracy fell for good, start again with them (:write-config FILE, quit, pbkd run FILE).")\
     X(SIGNATURE_REWARD_LAGS, "reward cannot track the student", ALERT_WARNING,                                                                     \
       "The reward judges the newest pairs worse than it judged earlier ones: the student writes what it has not learnt to judge.",                 \
       "Raise reward.steps and prompts.per_iteration, or lower game.policy_lr (dpo: dpo.lr) and game.policy_steps, so that the student moves less per refit.")    \
@@ -78,7 +78,7 @@
       "The true reward lies outside the confidence set: the worst case no longer bounds the true gap.",                                            \
       "Raise zeta, set label.flip to the labels' real error rate, or collect more pairs (prompts.per_iteration).")                                 \
     X(SIGNATURE_COLLAPSE, "entropy collapse", ALERT_ERROR, "The student says one thing only: its answers have lost their variety.",                \
-      "Lower game.policy_lr (dpo: dpo.lr), raise game.kl or game.sft, and go back to a checkpoint from before the fall.")                                        \
+      "Lower game.policy_lr (dpo: dpo.lr), raise game.kl or game.sft; if the variety stays lost, start again with them (:write-config FILE, quit, pbkd run FILE).")\
     X(SIGNATURE_TRUNCATION, "truncation", ALERT_WARNING, "Many answers are cut at max_new_tokens before they end.",                                \
       "Raise max_new_tokens in a new run, or teach the student to stop: game.sft, or game.truncation_penalty with game.descent=sampled.")          \
     X(SIGNATURE_ZERO_GROUPS, "zero-deviation groups", ALERT_INFO, "Most groups of samples have equal rewards and give no gradient.",               \
@@ -88,7 +88,7 @@
     X(SIGNATURE_Q_UNSTABLE, "white-box Q unstable", ALERT_WARNING, "Q runs into its bound or jumps between iterations.",                           \
       "Lower game.reward_lr and game.reward_steps, raise beta, and fit Q longer to the preferences first (reward.steps).")                         \
     X(SIGNATURE_NON_FINITE, "non-finite values", ALERT_ERROR, "A figure came out infinite or not a number; the step is undone and the run pauses.", \
-      "Lower game.policy_lr (dpo: dpo.lr), game.reward_lr, reward.lr and sft.lr, then continue; if it comes back, go back to an earlier checkpoint.")
+      "Lower game.policy_lr (dpo: dpo.lr), game.reward_lr, reward.lr and sft.lr, then continue; if it comes back, start again with them (:write-config FILE, quit, pbkd run FILE).")
 /* clang-format on */
 
 enum signature_id {

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import random
 import re
 
 import ptylib
@@ -177,6 +178,64 @@ def history(world, p):
         assert second.wait() == 0
     finally:
         second.close()
+
+
+@on_game("no_search")
+def no_search(world, p):
+    """readline's searches and sequences after ^X do nothing in any prompt."""
+    for prompt in ":/&":
+        p.type(prompt + "a\x12b\x18>\x13c\x18d")
+        p.until(lambda: p.row(29).startswith(prompt + "ab>cd"), "a plain line behind %s" % prompt)
+        p.key("Esc")
+        p.until(lambda: not p.row(29).startswith(prompt), "the prompt %s closed" % prompt)
+
+
+@on_game("random_bytes")
+def random_bytes(world, p):
+    """Whatever is typed at a prompt. Without letters (they might spell quit) and the keys that leave or stop."""
+    draw = random.Random(1)
+    control = [c for c in range(1, 32) if c not in (3, 26, 28)]
+    for _ in range(60):
+        text = bytes(draw.choice(control) if draw.random() < 0.6 else draw.randrange(33, 64) for _ in range(40))
+        os.write(p.master, b":" + text)
+        p.settle(0.02)
+        assert p.process.poll() is None, "the program ended after %r" % text
+    for _ in range(4):  # out of a prompt, a panel shown alone, the help
+        p.key("Esc")
+        p.settle(0.1)
+    p.type(":goto log\r")
+    p.sees("Log, ")
+
+
+@on_game("invalid_bytes")
+def invalid_bytes(world, p):
+    """A byte that is no character is dropped alone, in front of Enter too; one that arrives in parts is put together."""
+    os.write(p.master, b":got\xffo lo\xc3g\r")
+    p.sees("Log, ")
+    os.write(p.master, b"\xe67")
+    p.sees("there is no view 7")
+    os.write(p.master, b":\xc3")
+    p.settle()
+    os.write(p.master, b"\xa9x")
+    p.until(lambda: p.row(29) == ":\u00e9x", "a character in two parts")
+    p.key("Esc")
+
+
+def quits_at_once(name, before):
+    """^\\ writes a checkpoint and leaves, whatever has the keyboard."""
+    def test(world):
+        p = world.game("keys-" + name)
+        try:
+            p.type(before)
+            p.settle(0.2)
+            p.type("\x1c")
+            assert p.wait() == 131
+            p.sane()
+            assert os.listdir(os.path.join(world.path, "keys-" + name, "checkpoints"))
+        finally:
+            p.close()
+    test.__name__ = "test_" + name
+    return test
 
 
 @on_game("pause")
@@ -617,7 +676,10 @@ def test_start_screen(world):
 
 
 if __name__ == "__main__":
-    ptylib.main([views, help_overlay, set_option, completion, wide_characters, long_line, long_texts, history,
+    ptylib.main([views, help_overlay, set_option, completion, wide_characters, long_line, long_texts, history, no_search, random_bytes, invalid_bytes,
+                 quits_at_once("abort", "1"), quits_at_once("abort_typing", ":set beta "),
+                 quits_at_once("abort_search", "/"), quits_at_once("abort_help", "?"), quits_at_once("abort_question", "q"),
+                
                  pause_and_step, freeze, beta_keys, checkpoint, files, sizes, redraw, mouse, no_color, cube_colours,
                  plain_locale, hostile_output, labels, redo, typed_votes, yank, filter_command, source, bind, test_rc,
                  test_editor, test_editor_fails, test_people_label, test_ascii_flag, test_start_screen])

@@ -15,7 +15,8 @@
 #include "tests/support/make_snapshot.h"
 #include "views/pair_text.h"
 #include "views/chart.h"
-#include "views/view.h"
+#include "views/chrome.h"
+#include "views/views.h"
 
 static bool accept_label(void *ctx, struct label_event *ev) {
     (void)ctx;
@@ -66,7 +67,7 @@ static char *take_shot(const struct shot *shot) {
     draw_screen(&c, v, state, s, &act, shot->frozen);
     for (const char *k = shot->keys; k && *k; k++) {
         act.now += 1;
-        v->key(state, *k == '\r' ? KEY_ENTER_ : *k == '\t' ? KEY_TAB : *k, s, &act);
+        view_press(v, state, *k == '\r' ? KEY_ENTER_ : *k == '\t' ? KEY_TAB : *k, s, &act);
         draw_screen(&c, v, state, s, &act, shot->frozen);
     }
     char *text = canvas_dump(&c, shot->roles);
@@ -133,7 +134,7 @@ static void test_any_size_any_key(void **state) {
                     struct canvas c;
                     canvas_init(&c, rows, cols, (enum glyphs)((rows + cols) % 3));
                     act.now += 1;
-                    v->key(view, keys[(rows * 7 + cols) % (int)(sizeof keys / sizeof *keys)], s, &act);
+                    view_press(v, view, keys[(rows * 7 + cols) % (int)(sizeof keys / sizeof *keys)], s, &act);
                     canvas_clear(&c);
                     v->draw(view, canvas_area(&c), s, &act);
                     draw_hints(canvas_area(&c), v);
@@ -275,7 +276,7 @@ static void test_label_taken_back(void **state) {
     }
     assert_true(asked < s->n_shown);
     act.now = 2;
-    v->key(view, 'a', s, &act);
+    view_press(v, view, 'a', s, &act);
     for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
         s->pair[asked].event = STEPS[i].event;
         canvas_clear(&c);

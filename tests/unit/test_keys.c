@@ -9,10 +9,13 @@
 #include <cmocka.h>
 
 #include "engine/base/mem.h"
+#include "engine/signature/signature.h"
 #include "tests/support/make_snapshot.h"
 #include "tui/clipboard.h"
+#include "tui/commands.h"
+#include "tui/key_names.h"
 #include "tui/keys.h"
-#include "views/view.h"
+#include "views/views.h"
 
 static void keys_have_names(void **state) {
     (void)state;
@@ -43,18 +46,18 @@ static void bindings_go_before_the_table(void **state) {
     (void)state;
     struct key_bindings b = {0};
     struct err e = {0};
-    assert_int_equal(key_find_bound(&b, 'p')->action, ACTION_PAUSE);
+    assert_string_equal(key_find_bound(&b, 'p')->name, "pause");
     assert_null(key_find_bound(&b, KEY_F1_ + 1));
     assert_true(key_bind(&b, "F2", "pause", &e));
     assert_true(key_bind(&b, "p", "undo", &e));
-    assert_int_equal(key_find_bound(&b, KEY_F1_ + 1)->action, ACTION_PAUSE);
-    assert_int_equal(key_find_bound(&b, 'p')->action, ACTION_UNDO);
-    assert_int_equal(key_find('p')->action, ACTION_PAUSE);
+    assert_string_equal(key_find_bound(&b, KEY_F1_ + 1)->name, "pause");
+    assert_string_equal(key_find_bound(&b, 'p')->name, "undo");
+    assert_string_equal(key_find('p')->name, "pause");
     assert_true(key_bind(&b, "p", "none", &e));
     assert_null(key_find_bound(&b, 'p'));
     assert_int_equal(b.n, 2); /* a second binding of a key takes the place of the first */
     assert_true(key_bind(&b, "p", "default", &e));
-    assert_int_equal(key_find_bound(&b, 'p')->action, ACTION_PAUSE);
+    assert_string_equal(key_find_bound(&b, 'p')->name, "pause");
     assert_int_equal(b.n, 1);
     assert_string_equal(b.at[0].label, "F2");
 }
@@ -99,7 +102,7 @@ static void bindings_are_bounded(void **state) {
 static void actions_have_names(void **state) {
     (void)state;
     for (int i = 0; i < N_KEYS; i++) {
-        assert_int_equal(KEYS[i].name == NULL, KEYS[i].action == ACTION_VIEW);
+        assert_int_equal(KEYS[i].name == NULL, KEYS[i].first == '1');
         for (int k = 0; k < i && KEYS[i].name; k++)
             if (KEYS[k].name) assert_string_not_equal(KEYS[i].name, KEYS[k].name);
     }
@@ -146,9 +149,7 @@ static void too_much_for_the_clipboard(void **state) {
 
 /* What `y` takes from a view after some keys; caller frees. */
 static char *copied(const char *view, struct snapshot *s, const char *keys, const char *search, char what[80]) {
-    const struct view_ops *v = NULL;
-    for (int i = 0; i < N_VIEWS; i++)
-        if (strcmp(VIEWS[i]->name, view) == 0) v = VIEWS[i];
+    const struct view_ops *v = view_named(view);
     assert_non_null(v);
     struct actions act = {.annotator = "me", .now = 1};
     struct canvas c;
@@ -158,7 +159,7 @@ static char *copied(const char *view, struct snapshot *s, const char *keys, cons
     v->draw(state, canvas_area(&c), s, &act);
     if (search) v->search(state, search);
     v->draw(state, canvas_area(&c), s, &act);
-    for (; *keys; keys++) v->key(state, *keys, s, &act);
+    for (; *keys; keys++) view_press(v, state, *keys, s, &act);
     char *text = v->copy(state, s, what, 80);
     if (v->destroy) v->destroy(state);
     free(state);
@@ -211,6 +212,24 @@ static void the_log_copies_lines(void **state) {
     snapshot_release(s);
 }
 
+/* What a signature advises can be done: the commands that it names are there, and none goes back to a checkpoint. */
+static void advice_can_be_followed(void **state) {
+    (void)state;
+    int n = 0;
+    for (int i = 0; i < N_SIGNATURES; i++) {
+        const char *text = signature_advice((enum signature_id)i);
+        assert_null(strstr(text, "back to"));
+        for (const char *at = text; (at = strstr(at, "(:")); n++) {
+            int n_fit;
+            const char *name = at += 2;
+            const struct ui_command *c = command_find(name, strcspn(name, " ,)"), &n_fit);
+            assert_int_equal(n_fit, 1);
+            assert_int_equal(strlen(c->name), strcspn(name, " ,)"));
+        }
+    }
+    assert_int_equal(n, 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_have_names),
@@ -222,6 +241,7 @@ int main(void) {
         cmocka_unit_test(too_much_for_the_clipboard),
         cmocka_unit_test(views_copy_what_is_selected),
         cmocka_unit_test(the_log_copies_lines),
+        cmocka_unit_test(advice_can_be_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

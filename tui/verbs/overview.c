@@ -20,8 +20,8 @@
 #include "engine/option/option.h"
 #include "engine/pref/dpref.h"
 #include "engine/run/rundir.h"
-#include "tui/launch.h"
 #include "tui/safe_text.h"
+#include "tui/verbs/overview.h"
 #include "views/format.h"
 
 #define LOG_ROWS 5

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "engine/run/rundir.h"
-#include "tui/launch.h"
+#include "tui/run_game.h"
+#include "tui/start.h"
 #include "tui/safe_text.h"
 #include "tui/verbs.h"
+#include "tui/verbs/overview.h"
 
 /* clang-format off */
 #define HEADLESS_ARG {"--headless", NULL, ARG_FLAG, 0, 0, NULL, \

@@ -1,12 +1,10 @@
-/* The workbench's state and the calls its files share: app.c (loop), app_draw.c (frames), app_keys.c (what keys do),
- * commands.c (what typed commands do), command_files.c (those that read and write files), labels.c (saved, taken back,
- * given again), start.c (the start screen). */
-#ifndef PBKD_TUI_APP_PRIVATE_H
-#define PBKD_TUI_APP_PRIVATE_H
+/* The workbench's state, and what every file of it may do with it: say something, send a command, open the typed line,
+ * leave. Everything that keys, commands and frames do lies above and includes this; nothing here calls it. */
+#ifndef PBKD_TUI_APP_STATE_H
+#define PBKD_TUI_APP_STATE_H
 
-#include "tui/app.h"
 #include "tui/help.h"
-#include "tui/keys.h"
+#include "tui/key_row.h"
 #include "tui/launch.h"
 #include "tui/prompt.h"
 #include "tui/terminal.h"
@@ -60,35 +58,15 @@ const struct snapshot *app_shown(const struct app *app);
 /* Send a command; a refusal is said. Returns whether it was taken. */
 bool app_send(struct app *app, const struct command *c);
 bool app_send_simple(struct app *app, enum command_kind kind, const char *value);
-/* Save a label (seq and time are filled in), take the newest back, give again what was taken back; each says what came
- * of it. */
-bool app_label(struct app *app, struct label_event *ev);
-void app_undo(struct app *app);
-void app_redo(struct app *app);
-void app_go_to(struct app *app, int view);
-void app_filter(struct app *app, const char *text);
-void app_yank(struct app *app);
-/* Offer a key to the active view (or the start screen); returns whether it took it. */
-bool app_view_key(struct app *app, int key);
-/* Run $XDG_CONFIG_HOME/pbkd/rc (~/.config/pbkd/rc) where there is one; once, when there is a run. */
-void app_read_rc(struct app *app);
 void app_open_prompt(struct app *app, enum prompt_kind kind, const char *initial);
+
+bool app_start_session(struct app *app, const struct session_config *c, struct err *e);
+void app_take_snapshot(struct app *app); /* a newer one, if there is one */
+bool app_run_over(const struct app *app);
 /* Start leaving: save = checkpoint first. Without a session, or when the run is over, the loop ends at once. */
 void app_leave(struct app *app, bool save);
 void app_stop(struct app *app, int sig); /* checkpoint and exit 128 + sig */
 void app_suspend(struct app *app);
-bool app_run_over(const struct app *app);
-bool app_start_session(struct app *app, const struct session_config *c, struct err *e);
 void app_resize(struct app *app);
-
-void app_draw(struct app *app);
-void app_key(struct app *app, int key, int next); /* next: the key that came right behind, or KEY_CODE_NONE */
-/* Run $VISUAL or $EDITOR on a text; *text (malloced) is replaced. */
-bool app_edit(struct app *app, char **text, struct err *e);
-
-void start_draw(struct app *app, struct area a);
-bool start_key(struct app *app, int key); /* false: not one of its keys */
-void start_demo(struct app *app);
-void start_config(struct app *app, const char *path);
 
 #endif
