@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/game/gate_answer.h"
 #include "engine/game/options_check.h"
 #include "engine/run/session_private.h"
 
@@ -61,8 +62,11 @@ bool commands_replay_label(struct session *s, const struct journal_entry *j, boo
     return db_commit(&s->rd.db, e) && game_show_pairs(&s->game, n_pairs, e);
 }
 
-static void apply_gate(struct session *s, const char *word) {
-    s->game.st.gate_answer = strcmp(word, "continue") == 0 ? 1 : strcmp(word, "train") == 0 ? 2 : 3;
+static bool apply_gate(struct session *s, const char *word, struct err *e) {
+    enum gate_answer a;
+    if (!gate_answer_parse(word, &a, e)) return false;
+    s->game.st.gate_answer = a;
+    return true;
 }
 
 /* Entries of an earlier session whose tick has come. */
@@ -79,7 +83,7 @@ bool commands_replay_due(struct session *s, struct err *e) {
         } else if (strcmp(j->kind, "label") == 0) {
             if (!commands_replay_label(s, j, false, e)) return false;
         } else if (strcmp(j->kind, "gate") == 0) {
-            apply_gate(s, j->payload);
+            if (!apply_gate(s, j->payload, e)) return err_wrap(e, "journal %lld", (long long)j->seq);
         }
         if (j->seq > s->last_journal_seq) s->last_journal_seq = j->seq;
     }
@@ -157,8 +161,7 @@ static bool apply(struct session *s, const struct queued_command *q, struct err 
         break;
     case COMMAND_LABEL: return apply_label_command(s, q, e);
     case COMMAND_GATE:
-        apply_gate(s, c->value);
-        if (!journal(s, "gate", c->value, e)) return false;
+        if (!apply_gate(s, c->value, e) || !journal(s, "gate", c->value, e)) return false;
         break;
     case COMMAND_QUIT:
         s->quit = true;

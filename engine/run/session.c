@@ -10,6 +10,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
+#include "engine/game/gate_answer.h"
 #include "engine/game/options_check.h"
 #include "engine/run/session_private.h"
 
@@ -104,9 +105,8 @@ static bool validate(struct session *s, const struct command *c, struct err *e) 
     if (c->kind == COMMAND_SET) return validate_set(s, c, e);
     if (c->kind == COMMAND_QUIT && strcmp(c->value, "save") != 0 && strcmp(c->value, "discard") != 0)
         return err_set(e, "quit: expected save or discard, found \"%s\"", c->value);
-    if (c->kind == COMMAND_GATE && strcmp(c->value, "continue") != 0 && strcmp(c->value, "train") != 0 &&
-        strcmp(c->value, "stop") != 0)
-        return err_set(e, "gate: expected continue, train or stop, found \"%s\"", c->value);
+    enum gate_answer answer;
+    if (c->kind == COMMAND_GATE) return gate_answer_parse(c->value, &answer, e);
     if (c->kind == COMMAND_STEP && c->value[0]) {
         char *end;
         const long n = strtol(c->value, &end, 10);
