@@ -147,7 +147,8 @@ bool label_event_last(struct db *db, const char *annotator, int64_t *seq, struct
 
 /* Apply an event to the pairs in memory: A/B/tie (o = 1, 0 or 1/2 in terms of y0, seen through `left`), bad/flag (pair
  * inactive), skip and note (no change), undo (back to the label before; of an edit: its pairs are withdrawn). The
- * strength is the event's; 2 also doubles the weight. human_flip and human_weight come from the options. Events whose
+ * strength is the event's; 2 also doubles the weight. Events of a pair count in the order in which they were given: one
+ * that is applied after a newer one changes nothing. human_flip and human_weight come from the options. Events whose
  * pair does not exist (yet) are an error. DECISION_EDIT changes no pair and makes none here (the game tokenises:
  * engine/game/edit.h). */
 bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double human_flip, double human_weight,

@@ -288,7 +288,8 @@ static bool restore_marks(struct session *s, int64_t tick, struct err *e) {
     if (!journal_load(&s->rd, -1, &all, e)) return false;
     for (int i = 0; i < all.n && all.entry[i].tick < tick; i++) {
         char what[80];
-        const bool label = strcmp(all.entry[i].kind, "label") == 0; /* its payload is for machines */
+        const bool label = strcmp(all.entry[i].kind, JOURNAL_LABEL) == 0; /* its payload is for machines */
+        if (!journal_took_effect(&all.entry[i])) continue;
         snprintf(what, sizeof what, "%s%s%.60s", all.entry[i].kind, label ? "" : " ",
                  label ? "" : all.entry[i].payload);
         add_mark(s->draft, all.entry[i].tick, what);
