@@ -211,6 +211,12 @@ static struct shown_tokens show_tokens(const struct tokenizer *tok, const char *
     return t;
 }
 
+static int64_t vote_on(struct session *s, const struct pref_pair *p) {
+    int64_t seq;
+    struct err ignored; /* the pair is asked again: better than none */
+    return label_event_vote(&s->rd.db, p->id, p->pair_hash, &seq, &ignored) ? seq : 0;
+}
+
 void publisher_pair(struct session *s, const struct judged_pair *j) {
     struct snapshot *d = s->draft;
     const struct pref_pair *p = j->pair;
@@ -236,6 +242,7 @@ void publisher_pair(struct session *s, const struct judged_pair *j) {
                             .source = p->source,
                             .o = p->o,
                             .event = p->event,
+                            .vote = vote_on(s, p),
                             .edit = p->edit,
                             .by0 = p->by0,
                             .by1 = p->by1,
@@ -250,6 +257,7 @@ void publisher_label(struct session *s, int64_t pair_id) {
         q->source = p->source;
         q->o = p->o;
         q->event = p->event;
+        q->vote = vote_on(s, p);
         q->dropped = p->event && !p->active;
     }
 }

@@ -202,8 +202,93 @@ static void labels_survive_kills(void **state) {
     trained("kills", hash);
 }
 
+/* What the Label view goes by: nobody is asked again about a pair that was dealt with in an earlier session. */
+static int64_t vote_shown(struct session *s, int64_t pair_id) {
+    int64_t seq = -1;
+    const struct snapshot *n = session_snapshot(s);
+    for (int i = 0; i < n->n_shown; i++)
+        if (n->pair[i].id == pair_id) seq = n->pair[i].vote;
+    snapshot_release(n);
+    return seq;
+}
+
+static int64_t wanted;
+static bool shows_wanted(const struct snapshot *n) {
+    for (int i = 0; i < n->n_shown; i++)
+        if (n->pair[i].id == wanted) return true;
+    return false;
+}
+
+/* The vote changes as soon as the engine has looked at run.db. */
+static int64_t vote_after(struct session *s, int64_t pair_id, int64_t before) {
+    for (int i = 0; i < 4000 && vote_shown(s, pair_id) == before; i++) usleep(5000);
+    return vote_shown(s, pair_id);
+}
+
+static struct session *resume_at_wanted(const char *name) {
+    const struct options o = tiny_options("");
+    struct session *s = tiny_start(name, &o, true, false);
+    tiny_pause(s);
+    tiny_step_until(s, shows_wanted);
+    return s;
+}
+
+static void a_resumed_run_shows_what_was_dealt_with(void **state) {
+    (void)state;
+    struct err e = {0};
+    char message[200];
+    struct label_event ev = stopped_run("dealt", false), note = ev;
+    ev.decision = DECISION_SKIP;
+    note.decision = DECISION_NOTE;
+    wanted = ev.pair_id;
+    commit("dealt", &ev);
+    commit("dealt", &note);
+    struct session *s = resume_at_wanted("dealt");
+    assert_int_equal(vote_shown(s, wanted), ev.seq);
+    for (int i = 0; i < 2; i++) /* the note, the skip */
+        if (!session_undo(s, "tester", message, &e)) fail_msg("%s", e.msg);
+    assert_int_equal(vote_after(s, wanted, ev.seq), 0);
+    if (!session_redo(s, message, &e)) fail_msg("%s", e.msg);
+    const int64_t again = vote_after(s, wanted, 0);
+    assert_true(again > ev.seq);
+    tiny_send(s, COMMAND_QUIT, "", "save");
+    tiny_finish(s, NULL);
+    tiny_exec("dealt", "DELETE FROM checkpoint"); /* its pairs are made again, the journal's labels come later */
+    s = resume_at_wanted("dealt");
+    assert_int_equal(vote_shown(s, wanted), again);
+    session_interrupt(s);
+    tiny_finish(s, NULL);
+}
+
+/* Redo gives back, newest first, what was undone; a new label ends its memory. */
+static void redo_gives_back_what_was_undone(void **state) {
+    (void)state;
+    const struct options o = tiny_options("iterations=1000");
+    struct err e = {0};
+    char message[200];
+    struct session *s = tiny_start("redo", &o, false, false);
+    assert_false(session_redo(s, message, &e));
+    assert_non_null(strstr(e.msg, "nothing to give again"));
+    struct label_event first = vote(s, "redo");
+    first.text = "why";
+    assert_true(session_label(s, &first, &e));
+    struct label_event second = vote(s, "redo");
+    assert_true(session_label(s, &second, &e));
+    assert_true(session_undo(s, "tester", message, &e) && session_undo(s, "tester", message, &e));
+    assert_false(session_undo(s, "tester", message, &e));
+    if (!session_redo(s, message, &e)) fail_msg("%s", e.msg);
+    assert_non_null(strstr(message, "(B) given again as #5"));
+    assert_int_equal(tiny_count("redo", "SELECT count(*) FROM label_event a JOIN label_event b ON a.pair_id=b.pair_id "
+                                        "AND a.text=b.text AND a.decision=b.decision WHERE a.seq=1 AND b.seq=5"),
+                     1);
+    struct label_event third = vote(s, "redo");
+    assert_true(session_label(s, &third, &e));
+    assert_false(session_redo(s, message, &e));
+    tiny_finish_next(s, NULL);
+}
+
 /* A pair that never comes (somebody changed the file): said once, and the run goes on without. */
-static void a_label_of_no_pair_is_refused(void **state) {
+static void a_label_of_no_pair_is_given_up(void **state) {
     (void)state;
     const struct options o = tiny_options("iterations=1");
     tiny_play("nowhere", &o, false, NULL);
@@ -223,7 +308,9 @@ int main(void) {
         cmocka_unit_test(a_label_trains_when_the_queue_is_full),
         cmocka_unit_test(a_label_given_after_the_end_trains),
         cmocka_unit_test(labels_survive_kills),
-        cmocka_unit_test(a_label_of_no_pair_is_refused),
+        cmocka_unit_test(a_resumed_run_shows_what_was_dealt_with),
+        cmocka_unit_test(redo_gives_back_what_was_undone),
+        cmocka_unit_test(a_label_of_no_pair_is_given_up),
     };
     return cmocka_run_group_tests(tests, tiny_folder, tiny_remove);
 }
