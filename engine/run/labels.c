@@ -27,7 +27,8 @@ static bool apply(struct session *s, const struct label_event *ev, double flip, 
     publisher_label(s, ev->pair_id);
     int first;
     const int n = ev->decision == DECISION_UNDO ? dpref_find_edit(&s->game.corpus.dpref, ev->undo_of, &first) : 0;
-    for (int i = 0; i < n; i++) publisher_label(s, s->game.corpus.dpref.pair[first + i].id); /* withdrawn with the answer */
+    for (int i = 0; i < n; i++)
+        publisher_label(s, s->game.corpus.dpref.pair[first + i].id); /* withdrawn with the answer */
     return true;
 }
 
