@@ -96,8 +96,8 @@ static bool request_overrides(struct session *s, struct err *e) {
 
 bool commands_process(struct session *s, struct err *e) {
     struct queued_command q;
-    bool any = s->n_overrides > 0 || s->n_pending > 0;
-    if (!labels_take(s, &any, e) || !settings_apply_due(s, e) || !request_overrides(s, e)) return false;
+    bool any = s->n_overrides > 0;
+    if (!labels_take(s, &any, e) || !settings_apply_due(s, &any, e) || !request_overrides(s, e)) return false;
     while (!s->quit && take(s, &q)) {
         if (!apply(s, &q, e)) return false;
         any = true;
@@ -106,8 +106,8 @@ bool commands_process(struct session *s, struct err *e) {
     return true;
 }
 
-/* Sleep until a command or a label comes or the interrupt flag is set (looked at ten times a second, since a signal handler cannot
- * signal a condition). */
+/* Sleep until a command or a label comes or the interrupt flag is set (looked at ten times a second, since a signal
+ * handler cannot signal a condition). */
 void commands_wait(struct session *s) {
     pthread_mutex_lock(&s->mutex);
     if (s->count == 0 && !atomic_load(&s->labels_given) && !atomic_load(&s->interrupt)) {

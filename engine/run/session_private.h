@@ -96,7 +96,7 @@ bool session_journal(struct session *s, const char *kind, const char *payload, s
 /* settings.c: a setting takes effect now or waits; those that waited take effect when they may. `again`: what the
  * journal says happened before the checkpoint whose options are in force. */
 bool settings_request(struct session *s, const struct queued_command *set, struct err *e);
-bool settings_apply_due(struct session *s, struct err *e);
+bool settings_apply_due(struct session *s, bool *any, struct err *e);
 bool settings_replay(struct session *s, const struct journal_entry *j, bool again, struct err *e);
 
 /* labels.c: labels that are on disk take effect, once the run is where they were given; *any: some did. `again`: the

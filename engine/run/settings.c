@@ -85,7 +85,7 @@ bool settings_request(struct session *s, const struct queued_command *q, struct 
     return session_journal(s, JOURNAL_SET_ASKED, payload, e);
 }
 
-bool settings_apply_due(struct session *s, struct err *e) {
+bool settings_apply_due(struct session *s, bool *any, struct err *e) {
     for (int i = 0; i < s->n_pending;) {
         const struct queued_command q = s->pending[i];
         if (!may_change(s, option_find(q.c.name))) {
@@ -94,6 +94,7 @@ bool settings_apply_due(struct session *s, struct err *e) {
         }
         remove_pending(s, i);
         if (!apply(s, &q, true, e)) return false;
+        *any = true;
     }
     return true;
 }

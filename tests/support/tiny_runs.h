@@ -41,8 +41,8 @@ void tiny_play_fails(const char *name, const struct options *o, const char *word
 /* Start without a screen, in a process that dies by SIGKILL once the run has come to the tick. */
 void tiny_kill(const char *name, const struct options *o, int tick);
 
-/* Wait until a snapshot is so, or shows this state; false: the run ended otherwise, stood still for two minutes, or went
- * on for ten. */
+/* Wait until a snapshot is so, or shows this state; false: the run ended otherwise, stood still for two minutes, or
+ * went on for ten. */
 bool tiny_wait(struct session *s, bool (*holds)(const struct snapshot *));
 bool tiny_wait_state(struct session *s, enum run_state state);
 void tiny_send(struct session *s, enum command_kind kind, const char *name, const char *value);
