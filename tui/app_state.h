@@ -10,7 +10,6 @@
 #include "tui/terminal.h"
 
 #define MAX_VIEWS 16
-#define MAX_UNDONE 64
 
 enum app_question { ASK_NOTHING, ASK_QUIT, ASK_INTERRUPT };
 
@@ -43,8 +42,6 @@ struct app {
     bool rc_read;
     double drawn_at, draw_cost; /* seconds */
     char annotator[64];
-    int64_t undone[MAX_UNDONE]; /* labels taken back, newest last, by their number */
-    size_t n_undone;
     char run_path[1024];
     /* a run that the start screen asked for: session_config borrows from here */
     struct launch launch;

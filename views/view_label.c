@@ -65,14 +65,17 @@ static struct finished *find_finished(const struct label_view *v, int64_t id) {
     return NULL;
 }
 
+/* What a person said about the pair, in this session or an earlier one, in force yet or not; 0 nothing. */
+static int64_t said(const struct shown_pair *p) { return p->vote ? p->vote : p->event; }
+
 /* The pair of the previous vote as the run has it now. A written answer decides nothing about its pair: there the pairs
  * that were made of it tell. */
 static void refresh_previous(struct label_view *v, const struct shown_pair *p) {
     if (v->decision == DECISION_EDIT && p->edit == v->seq) {
         v->undone = p->dropped;
-    } else if (v->decision != DECISION_EDIT && p->id == v->previous.id && p->event) {
+    } else if (v->decision != DECISION_EDIT && p->id == v->previous.id && said(p)) {
         v->undone = false;
-        v->seq = p->event; /* another one when it was given again */
+        v->seq = said(p); /* another one when it was given again */
     }
 }
 
@@ -82,7 +85,7 @@ static void refresh_finished(struct label_view *v, const struct snapshot *s) {
         struct finished *f = find_finished(v, s->pair[i].id);
         refresh_previous(v, &s->pair[i]);
         if (!f) continue;
-        if (s->pair[i].event) {
+        if (said(&s->pair[i])) {
             f->event_seen = true;
         } else if (f->event_seen) {
             v->undone |= f->id == v->previous.id;
@@ -92,7 +95,7 @@ static void refresh_finished(struct label_view *v, const struct snapshot *s) {
 }
 
 static bool can_be_asked(const struct label_view *v, const struct shown_pair *p) {
-    return !p->event && !find_finished(v, p->id) && strcmp(p->teacher, p->student) != 0;
+    return !said(p) && !find_finished(v, p->id) && strcmp(p->teacher, p->student) != 0;
 }
 
 /* Pairs come newest first; those that wait for a person go before those with an automatic label. */

@@ -23,7 +23,7 @@
     INT(policy_step)       /* descent steps in this iteration */                                             \
     INT(sft_step)          /* cross-entropy steps so far */                                                  \
     INT(gate_tries)        /* extra fits because the gate was not reached */                                 \
-    INT(gate_answer)       /* a person's answer: 0 none, 1 continue, 2 train, 3 stop */                      \
+    INT(gate_answer)       /* enum gate_answer: a person's answer */                                        \
     INT(groups) INT(zero_groups) /* groups of samples of this iteration, and those with equal rewards, which give no gradient */ \
     INT(sampled) INT(truncated) /* responses, and how many were cut */                                      \
     INT(identical)         /* answers identical to the teacher output, which make no pair */                 \

@@ -363,7 +363,8 @@ static bool apply_undo(struct dpref *d, const struct label_event *ev, struct pre
         return true;
     }
     sqlite3_stmt *events = db_prepare(d->db, e, EVENTS_IN_FORCE, "iii", (int64_t)0, (int64_t)0, (int64_t)0);
-    const bool ok = events && read_automatic(d->db, p, e) && label_fold_all(d->db, events, ev->seq, p, flip, weight, e);
+    const int64_t last = ev->seq > p->event ? ev->seq : p->event; /* a newer one may be in force */
+    const bool ok = events && read_automatic(d->db, p, e) && label_fold_all(d->db, events, last, p, flip, weight, e);
     sqlite3_finalize(events);
     return ok;
 }
@@ -378,7 +379,7 @@ bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double hum
     struct pref_pair changed = *p;
     if (ev->decision == DECISION_UNDO) {
         if (!apply_undo(d, ev, &changed, human_flip, human_weight, e)) return false;
-    } else {
+    } else if (ev->seq > p->event) { /* one that comes late changes nothing */
         label_fold(&changed, ev, human_flip, human_weight);
     }
     count(d, p, -1);

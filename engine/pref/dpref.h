@@ -145,9 +145,14 @@ bool label_event_read(struct db *db, int64_t seq, struct label_event *ev, struct
 /* Newest seq not undone and not itself an undo, made by this annotator; 0 when none. */
 bool label_event_last(struct db *db, const char *annotator, int64_t *seq, struct err *e);
 
+/* Newest seq by which a person dealt with this pair, be it by a skip or a written answer (a note is none), and that was
+ * not taken back; 0 when none. Whether training uses it yet or not. */
+bool label_event_vote(struct db *db, int64_t pair_id, uint64_t pair_hash, int64_t *seq, struct err *e);
+
 /* Apply an event to the pairs in memory: A/B/tie (o = 1, 0 or 1/2 in terms of y0, seen through `left`), bad/flag (pair
  * inactive), skip and note (no change), undo (back to the label before; of an edit: its pairs are withdrawn). The
- * strength is the event's; 2 also doubles the weight. human_flip and human_weight come from the options. Events whose
+ * strength is the event's; 2 also doubles the weight. Events of a pair count in the order in which they were given: one
+ * that is applied after a newer one changes nothing. human_flip and human_weight come from the options. Events whose
  * pair does not exist (yet) are an error. DECISION_EDIT changes no pair and makes none here (the game tokenises:
  * engine/game/edit.h). */
 bool dpref_apply_event(struct dpref *d, const struct label_event *ev, double human_flip, double human_weight,

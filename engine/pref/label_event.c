@@ -81,6 +81,13 @@ bool label_event_last(struct db *db, const char *annotator, int64_t *seq, struct
                       "s", annotator);
 }
 
+bool label_event_vote(struct db *db, int64_t pair_id, uint64_t pair_hash, int64_t *seq, struct err *e) {
+    return db_get_int(db, e, seq, 0,
+                      "SELECT max(e.seq) FROM label_event e WHERE e.pair_id=? AND e.pair_hash=? AND e.decision NOT IN "
+                      "('undo','note') AND " EVENT_NOT_UNDONE,
+                      "ii", pair_id, (int64_t)pair_hash);
+}
+
 /* ---- writing ---- */
 
 /* An undo takes pair and hash from the event that it takes back; that must be there, no undo itself, and not taken back

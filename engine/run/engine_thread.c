@@ -121,7 +121,7 @@ static enum loop one_step(struct session *s, struct err *e) {
     case GAME_OK:
         if (s->steps_left > 0) s->steps_left--;
         if (s->draft->state != RUN_RUNNING && !s->paused) publisher_state(s, RUN_RUNNING, "%s", "");
-        publish(s, false);
+        publish(s, s->paused); /* nothing follows a single step that would show it */
         if (!own_files_held(s->rd.path, s->rd.lock_fd, e) || !flush_metrics(s, e)) return LOOP_FAIL;
         if (s->game.watch.found_not_finite && !s->headless)
             return stop_and_look(s, "a figure is not finite: see the log (9), then resume");

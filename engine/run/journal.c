@@ -55,6 +55,13 @@ void journal_list_free(struct journal_list *l) {
     *l = (struct journal_list){0};
 }
 
+bool journal_took_effect(const struct journal_entry *j) {
+    static const char *const OTHERS[] = {JOURNAL_SET_ASKED, JOURNAL_SET_REFUSED, JOURNAL_LABEL_LOST};
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++)
+        if (strcmp(j->kind, OTHERS[i]) == 0) return false;
+    return true;
+}
+
 /* ---- metrics ---- */
 
 bool metric_add(struct rundir *r, int64_t tick, int iteration, const char *name, double value, struct err *e) {

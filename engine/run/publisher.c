@@ -222,6 +222,12 @@ static struct shown_tokens show_tokens(const struct tokenizer *tok, const char *
     return t;
 }
 
+static int64_t vote_on(struct session *s, const struct pref_pair *p) {
+    int64_t seq;
+    struct err ignored; /* the pair is asked again: better than none */
+    return label_event_vote(&s->rd.db, p->id, p->pair_hash, &seq, &ignored) ? seq : 0;
+}
+
 void publisher_pair(struct session *s, const struct judged_pair *j) {
     struct snapshot *d = s->draft;
     const struct pref_pair *p = j->pair;
@@ -247,6 +253,7 @@ void publisher_pair(struct session *s, const struct judged_pair *j) {
                             .source = p->source,
                             .o = p->o,
                             .event = p->event,
+                            .vote = vote_on(s, p),
                             .edit = p->edit,
                             .by0 = p->by0,
                             .by1 = p->by1,
@@ -261,6 +268,7 @@ void publisher_label(struct session *s, int64_t pair_id) {
         q->source = p->source;
         q->o = p->o;
         q->event = p->event;
+        q->vote = vote_on(s, p);
         q->dropped = p->event && !p->active;
     }
 }
@@ -299,7 +307,8 @@ static bool restore_marks(struct session *s, int64_t tick, struct err *e) {
     if (!journal_load(&s->rd, -1, &all, e)) return false;
     for (int i = 0; i < all.n && all.entry[i].tick < tick; i++) {
         char what[80];
-        const bool label = strcmp(all.entry[i].kind, "label") == 0; /* its payload is for machines */
+        const bool label = strcmp(all.entry[i].kind, JOURNAL_LABEL) == 0; /* its payload is for machines */
+        if (!journal_took_effect(&all.entry[i])) continue;
         snprintf(what, sizeof what, "%s%s%.60s", all.entry[i].kind, label ? "" : " ",
                  label ? "" : all.entry[i].payload);
         add_mark(s->draft, all.entry[i].tick, what);

@@ -44,15 +44,15 @@ bool session_save_student(struct session *s, struct err *e) {
     return model_save(s->game.players.student.model, s->game.players.tok, path, QUANT_F32, e);
 }
 
-/* Labels that were in force at the checkpoint: those journalled before it. */
-static bool reapply_labels(struct session *s, int64_t tick, int64_t seq, struct err *e) {
+/* What was journalled before the checkpoint and is not in it: labels in force, and settings that wait. */
+static bool reapply(struct session *s, int64_t tick, int64_t seq, struct err *e) {
     struct journal_list all;
     if (!journal_load(&s->rd, -1, &all, e)) return false;
     bool ok = true;
     for (int i = 0; ok && i < all.n; i++) {
         const struct journal_entry *j = &all.entry[i];
-        if (strcmp(j->kind, "label") != 0 || j->tick > tick || (j->tick == tick && j->seq > seq)) continue;
-        ok = commands_replay_label(s, j, true, e);
+        if (j->tick > tick || (j->tick == tick && j->seq > seq)) continue;
+        ok = strcmp(j->kind, JOURNAL_LABEL) == 0 ? labels_replay(s, j, true, e) : settings_replay(s, j, true, e);
     }
     journal_list_free(&all);
     return ok;
@@ -78,7 +78,7 @@ static bool restore_from(struct session *s, const char *folder, const char *stat
     cJSON_free(game);
     cJSON_Delete(root);
     s->last_journal_seq = (int64_t)seq;
-    return ok && reapply_labels(s, tick, (int64_t)seq, e) && load_replay(s, tick, (int64_t)seq, e);
+    return ok && reapply(s, tick, (int64_t)seq, e) && load_replay(s, tick, (int64_t)seq, e);
 }
 
 static bool redraw_metric(void *ctx, int64_t tick, int iteration, const char *name, double value) {

@@ -35,11 +35,17 @@ bool rundir_remove(const char *path, struct err *e);
 /* Newest run under `root` that holds a run.db; false with an empty message when there is none. */
 bool rundir_newest(const char *root, char *path, size_t size, struct err *e);
 
-/* ---- journal: every command and label with the tick at which it took effect ---- */
+/* ---- journal: what people did that shapes the run, with the tick at which it took effect ---- */
+#define JOURNAL_SET "set"                 /* NAME=VALUE is in force from here */
+#define JOURNAL_SET_ASKED "set-asked"     /* it was asked for here and waits; followed by one of the two others: */
+#define JOURNAL_SET_REFUSED "set-refused" /* it did not fit any more when its turn came */
+#define JOURNAL_LABEL "label"             /* SEQ FLIP WEIGHT: a label event counts from here */
+#define JOURNAL_LABEL_LOST "label-lost"   /* SEQ: the pair that it is about is gone, so it can never count */
+#define JOURNAL_GATE "gate"               /* the answer at the gate */
 struct journal_entry {
     int64_t seq, tick;
-    char kind[24]; /* command name: "set", "label", "gate", "pause", ... */
-    char *payload; /* "beta=12", event seq, ...; owned by the list */
+    char kind[24];
+    char *payload; /* owned by the list */
 };
 struct journal_list {
     struct journal_entry *entry;
@@ -49,6 +55,8 @@ bool journal_add(struct rundir *r, int64_t tick, const char *kind, const char *p
 /* Entries with tick > after, in order. */
 bool journal_load(struct rundir *r, int64_t after, struct journal_list *l, struct err *e);
 void journal_list_free(struct journal_list *l);
+/* Whether the entry changed the run at its tick: not what was asked for or refused. */
+bool journal_took_effect(const struct journal_entry *j);
 
 /* ---- metrics: (tick, iteration, name, value); non-finite values are stored as NULL ---- */
 bool metric_add(struct rundir *r, int64_t tick, int iteration, const char *name, double value, struct err *e);

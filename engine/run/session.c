@@ -8,6 +8,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
+#include "engine/game/gate_answer.h"
 #include "engine/game/options_check.h"
 #include "engine/run/own_files.h"
 #include "engine/run/session_private.h"
@@ -18,9 +19,9 @@ const struct command_info COMMANDS[N_COMMANDS] = {
 #undef X
 };
 
-/* Overrides of a resumed run are acts of a person like any other: checked now, journalled when they take effect. The
- * number of threads shapes nothing in a run, so it changes at once. */
-static bool take_overrides(struct session *s, const struct session_config *c, struct err *e) {
+/* Overrides of a resumed run are acts of a person like any other: checked now (in `with`, a copy), journalled when they
+ * take effect. The number of threads shapes nothing in a run, so it changes at once. */
+static bool take_overrides(struct session *s, const struct session_config *c, struct options *with, struct err *e) {
     s->override = mem_small((size_t)c->n_overrides * sizeof *s->override);
     for (int i = 0; i < c->n_overrides; i++) {
         struct command *o = &s->override[s->n_overrides];
@@ -28,16 +29,27 @@ static bool take_overrides(struct session *s, const struct session_config *c, st
         const char *value;
         if (!option_split(c->overrides[i], o->name, sizeof o->name, &value, e)) return false;
         const struct option_info *info = option_find(o->name);
-        if (info) option_format(&s->options, info, before, sizeof before);
-        if (!option_set(&s->options, o->name, value, e)) return false;
-        option_format(&s->options, info, after, sizeof after);
+        if (info) option_format(with, info, before, sizeof before);
+        if (!option_set(with, o->name, value, e)) return false;
+        option_format(with, info, after, sizeof after);
         snprintf(o->value, sizeof o->value, "%s", value);
         if (info->when != OPTION_START)
             s->n_overrides++;
         else if (strcmp(before, after) != 0 && strcmp(o->name, "threads") != 0)
             return err_set(e, "--resume: %s is fixed when a run starts (%s)", o->name, before);
     }
+    s->options.threads = with->threads;
     return true;
+}
+
+/* `with`: the options as they will be with the overrides. */
+static bool check_run(struct session *s, const struct session_config *c, struct options *with, struct err *e) {
+    *with = s->options;
+    if (c->resume && !take_overrides(s, c, with, e)) return false;
+    if (!options_check(with, e)) return false;
+    if (c->headless && options_need_person(with))
+        return err_set(e, "labeller: human needs the workbench; a headless run has nobody to ask");
+    return options_full_paths(&s->options, e); /* a run can be resumed from any folder */
 }
 
 static bool open_run(struct session *s, const struct session_config *c, struct err *e) {
@@ -46,12 +58,10 @@ static bool open_run(struct session *s, const struct session_config *c, struct e
         if (!c->run_dir) return err_set(e, "--resume needs --run-dir");
         if (!rundir_open(&s->rd, c->run_dir, &s->options, e)) return false;
     }
-    if (c->resume && !take_overrides(s, c, e)) return false;
-    /* a run can be resumed from any folder */
-    if (!options_check(&s->options, e) || !options_full_paths(&s->options, e)) return false;
-    if (c->headless && options_need_person(&s->options))
-        return err_set(e, "labeller: human needs the workbench; a headless run has nobody to ask");
-    return c->resume || rundir_create(&s->rd, c->run_dir, &s->options, c->title, e);
+    struct options *with = mem_small(sizeof *with);
+    const bool ok = check_run(s, c, with, e);
+    free(with);
+    return ok && (c->resume || rundir_create(&s->rd, c->run_dir, &s->options, c->title, e));
 }
 
 struct session *session_start(const struct session_config *c, struct err *e) {
@@ -60,6 +70,7 @@ struct session *session_start(const struct session_config *c, struct err *e) {
     s->news = s->orders = WAKE_NONE;
     s->headless = c->headless;
     s->resume = c->resume;
+    atomic_init(&s->labels_given, true); /* those of an earlier session that its journal does not know */
     snprintf(s->title, sizeof s->title, "%s", c->title ? c->title : "");
     pthread_mutex_init(&s->mutex, NULL);
     char name[4200];
@@ -103,9 +114,8 @@ static bool validate(struct session *s, const struct command *c, struct err *e) 
     if (c->kind == COMMAND_SET) return validate_set(s, c, e);
     if (c->kind == COMMAND_QUIT && strcmp(c->value, "save") != 0 && strcmp(c->value, "discard") != 0)
         return err_set(e, "quit: expected save or discard, found \"%s\"", c->value);
-    if (c->kind == COMMAND_GATE && strcmp(c->value, "continue") != 0 && strcmp(c->value, "train") != 0 &&
-        strcmp(c->value, "stop") != 0)
-        return err_set(e, "gate: expected continue, train or stop, found \"%s\"", c->value);
+    enum gate_answer answer;
+    if (c->kind == COMMAND_GATE) return gate_answer_parse(c->value, &answer, e);
     if (c->kind == COMMAND_STEP && c->value[0]) {
         char *end;
         const long n = strtol(c->value, &end, 10);
@@ -136,41 +146,6 @@ uint64_t session_send(struct session *s, const struct command *c, struct err *e)
     wake_set(&s->orders);
     if (!id) err_set(e, "%d commands wait already; try again in a moment", QUEUE_LENGTH);
     return id;
-}
-
-bool session_label(struct session *s, struct label_event *ev, struct err *e) {
-    if (!own_files_held(s->rd.path, s->rd.lock_fd, e) || !label_event_commit(&s->label_db, ev, e)) return false;
-    struct command c = {.kind = COMMAND_LABEL};
-    snprintf(c.value, sizeof c.value, "%lld", (long long)ev->seq);
-    struct err ignored; /* the label is on disk; a run that has ended has no more use for it */
-    session_send(s, &c, &ignored);
-    return true;
-}
-
-bool session_undo(struct session *s, const char *annotator, char message[200], struct err *e) {
-    int64_t seq, used;
-    struct label_event old;
-    if (!label_event_last(&s->label_db, annotator, &seq, e)) return false;
-    if (seq == 0) return err_set(e, "nothing to undo");
-    if (!label_event_read(&s->label_db, seq, &old, e)) return false;
-    struct label_event ev = {.pair_id = old.pair_id,
-                             .pair_hash = old.pair_hash,
-                             .left = old.left,
-                             .decision = DECISION_UNDO,
-                             .undo_of = seq};
-    snprintf(ev.annotator, sizeof ev.annotator, "%s", annotator);
-    snprintf(ev.sampler, sizeof ev.sampler, "undo");
-    free(old.text);
-    if (!db_get_int(&s->label_db, e, &used, -1,
-                    "SELECT tick FROM journal WHERE kind='label' AND CAST(payload AS INTEGER)=?", "i", seq) ||
-        !session_label(s, &ev, e))
-        return false;
-    if (used < 0)
-        snprintf(message, 200, "label #%lld withdrawn; training had not used it", (long long)seq);
-    else
-        snprintf(message, 200, "label #%lld retracted; training has used it since tick %lld", (long long)seq,
-                 (long long)used);
-    return true;
 }
 
 const struct snapshot *session_snapshot(struct session *s) {
@@ -204,6 +179,8 @@ void session_finish(struct session *s, bool *ok, char **json, struct err *e) {
     snapshot_release(s->current);
     free(s->metric);
     free(s->override);
+    free(s->pending);
+    free(s->label);
     wake_free(&s->news);
     wake_free(&s->orders);
     pthread_mutex_destroy(&s->mutex);

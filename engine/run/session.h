@@ -30,7 +30,6 @@ struct session_config {
     X(COMMAND_RESUME, "resume", "", "go on")                                                                           \
     X(COMMAND_STEP, "step", "[N]", "while paused: run N micro-steps (1), then pause again")                            \
     X(COMMAND_CHECKPOINT, "checkpoint", "", "write a checkpoint at the next micro-step")                               \
-    X(COMMAND_LABEL, "label", "EVENT", "use a label that is already on disk (sent by session_label)")                  \
     X(COMMAND_GATE, "gate", "continue|train|stop", "answer when the reward did not reach the gate")                    \
     X(COMMAND_QUIT, "quit", "save|discard", "end the run; save writes a checkpoint first")
 
@@ -48,7 +47,7 @@ extern const struct command_info COMMANDS[N_COMMANDS];
 struct command {
     enum command_kind kind;
     char name[64];               /* SET: option */
-    char value[OPTION_TEXT_MAX]; /* SET: value; STEP: count; GATE, QUIT: word; LABEL: event seq */
+    char value[OPTION_TEXT_MAX]; /* SET: value; STEP: count; GATE, QUIT: word */
 };
 
 /* Check the configuration, make or open the run folder, start the engine thread (models load there, with progress).
@@ -57,11 +56,13 @@ struct session *session_start(const struct session_config *c, struct err *e);
 /* Queue a command. It is validated at once (option name, type, bounds, whether it can change now): 0 and e filled when
  * it is refused; else its id, which appears in snapshot.ack with the tick at which it took effect. */
 uint64_t session_send(struct session *s, const struct command *c, struct err *e);
-/* Commit a label durably on the interface's own connection, then tell the engine. true = on disk. ev->seq and time are
- * filled in. */
+/* Commit a label durably on the interface's own connection. true = it is on disk and will train: from the next safe
+ * point on or, when the run is over or dies before that, once it goes on. ev->seq and time are filled in. */
 bool session_label(struct session *s, struct label_event *ev, struct err *e);
 /* Take back the newest label of this annotator. *message says what was undone and whether training had used it. */
 bool session_undo(struct session *s, const char *annotator, char message[200], struct err *e);
+/* Give what session_undo took back last again, as a new label. session_label ends what it remembers. */
+bool session_redo(struct session *s, char message[200], struct err *e);
 /* The newest snapshot, never NULL, never blocks; release it. */
 const struct snapshot *session_snapshot(struct session *s);
 /* A descriptor that becomes readable when a newer snapshot exists (poll it beside the keyboard); session_snapshot

@@ -1,4 +1,5 @@
-/* Both sides of the door, for session.c (interface side), engine_thread.c (engine side) and publisher.c (snapshots). */
+/* Both sides of the door, for session.c and session_label.c (interface side), engine_thread.c, commands.c, settings.c,
+ * labels.c and resume.c (engine side), and publisher.c (snapshots). */
 #ifndef PBKD_RUN_SESSION_PRIVATE_H
 #define PBKD_RUN_SESSION_PRIVATE_H
 
@@ -12,6 +13,7 @@
 #include "engine/run/snapshot_private.h"
 
 #define QUEUE_LENGTH 256
+#define UNDO_MEMORY 64
 
 struct queued_command {
     uint64_t id;
@@ -33,6 +35,9 @@ struct session {
     struct db label_db; /* the interface's durable connection */
     struct wake news;   /* the interface is to look at a new snapshot */
     struct wake orders; /* the engine is to look at its commands and the interrupt */
+    /* the interface's own: labels taken back, newest last, by their number */
+    int64_t undone[UNDO_MEMORY];
+    size_t n_undone;
     pthread_t thread;
 
     /* shared, under the mutex */
@@ -45,6 +50,7 @@ struct session {
     /* shared, atomic */
     atomic_int interrupt, urgent; /* urgent: queued commands that end a long micro-step early */
     atomic_bool ended;
+    atomic_bool labels_given; /* run.db may hold label events that the engine has not looked at */
 
     /* the engine's own until it has ended */
     struct options options, options_start;
@@ -54,10 +60,12 @@ struct session {
     struct journal_list replay; /* entries of an earlier session that are still ahead */
     int replay_at;
     int64_t last_journal_seq;
-    struct queued_command deferred[32]; /* options that change at the next iteration */
-    int n_deferred;
-    /* `--resume --set`: sent as commands once the journal of the earlier session is replayed */
-    struct command *override;
+    struct queued_command *pending; /* settings that wait, in the order in which they were asked for */
+    int n_pending;
+    int64_t *label; /* label events that wait, by number */
+    int n_labels;
+    int64_t label_seen, label_pair; /* the highest event looked at, and the highest pair that one was about */
+    struct command *override;       /* `--resume --set` */
     int n_overrides;
     struct snapshot *draft;
     struct series *series; /* [N_SERIES] */
@@ -83,8 +91,20 @@ void session_log(void *session, enum alert_level level, const char *text);
 bool commands_process(struct session *s, struct err *e);    /* everything that waits in the queue */
 void commands_wait(struct session *s);                      /* until a command comes or the interrupt is set */
 bool commands_replay_due(struct session *s, struct err *e); /* entries of an earlier session whose tick has come */
-/* One label of an earlier session; `again`: its pairs exist already (see game_apply_label). */
-bool commands_replay_label(struct session *s, const struct journal_entry *j, bool again, struct err *e);
+bool commands_caught_up(const struct session *s);           /* everything of an earlier session has come back */
+bool session_journal(struct session *s, const char *kind, const char *payload, struct err *e); /* at this tick */
+
+/* settings.c: a setting takes effect now or waits; those that waited take effect when they may. `again`: what the
+ * journal says happened before the checkpoint whose options are in force. */
+bool settings_request(struct session *s, const struct queued_command *set, struct err *e);
+bool settings_apply_due(struct session *s, bool *any, struct err *e);
+bool settings_replay(struct session *s, const struct journal_entry *j, bool again, struct err *e);
+
+/* labels.c: labels that are on disk take effect, once the run is where they were given; *any: some did. `again`: the
+ * label's pairs exist already (see game_apply_label). */
+bool labels_take(struct session *s, bool *any, struct err *e);
+bool labels_wait(const struct session *s);
+bool labels_replay(struct session *s, const struct journal_entry *j, bool again, struct err *e);
 
 /* resume.c */
 bool session_write_checkpoint(struct session *s, struct err *e);

@@ -47,6 +47,8 @@ struct shown_pair { /* a pair as a person sees it */
     enum label_source source;
     double o;
     int64_t event; /* label in force, 0 automatic */
+    /* newest act by which a person dealt with it, in force yet or not, be it a skip (label_event_vote); 0 none */
+    int64_t vote;
     /* label whose written answer stands as `teacher`, beside one of the two that were there before; 0 none */
     int64_t edit;
     bool dropped; /* out of training: both answers bad, flagged, or a written answer that was taken back */

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/db.h"
 #include "engine/base/file.h"
 #include "engine/base/strbuf.h"
@@ -235,16 +236,24 @@ void tiny_kill(const char *name, const struct options *o, int tick) {
 
 /* ---- a run that goes on ---- */
 
+enum { STANDS_LIMIT = 120, WAIT_LIMIT = 600 /* seconds */ };
+
+/* Whether the run had ended is asked before its snapshot is taken: the last one is published before the end. */
 static bool waited(struct session *s, bool (*holds)(const struct snapshot *), enum run_state state) {
-    for (int i = 0; i < 3000; i++) {
+    const double began = clock_seconds();
+    double moved = began;
+    int64_t tick = -1;
+    for (;;) {
+        const bool ended = session_ended(s);
         const struct snapshot *n = session_snapshot(s);
         const bool yes = holds ? holds(n) : n->state == state;
+        const double now = clock_seconds();
+        if (n->tick != tick) moved = now;
+        tick = n->tick;
         snapshot_release(n);
-        if (yes) return true;
-        if (session_ended(s) && i > 2) return false;
-        usleep(20000);
+        if (yes || ended || now - moved > STANDS_LIMIT || now - began > WAIT_LIMIT) return yes;
+        usleep(5000);
     }
-    return false;
 }
 
 bool tiny_wait(struct session *s, bool (*holds)(const struct snapshot *)) { return waited(s, holds, RUN_FAILED); }
@@ -262,6 +271,36 @@ static uint64_t try_send(struct session *s, enum command_kind what, const char *
 void tiny_send(struct session *s, enum command_kind what, const char *name, const char *value) {
     struct err e = {0};
     if (!try_send(s, what, name, value, &e)) fail_msg("%s", e.msg);
+}
+
+void tiny_pause(struct session *s) {
+    tiny_send(s, COMMAND_PAUSE, "", "");
+    assert_true(tiny_wait_state(s, RUN_PAUSED));
+}
+
+/* Taken and made: STEP is acknowledged before its micro-step, the pause comes behind it. */
+static void step(struct session *s) {
+    const struct snapshot *n = session_snapshot(s);
+    const int64_t before = n->tick;
+    snapshot_release(n);
+    tiny_send(s, COMMAND_STEP, "", "1");
+    for (bool made = false; !made; usleep(1000)) {
+        assert_true(tiny_wait_state(s, RUN_PAUSED));
+        n = session_snapshot(s);
+        made = n->tick == before + 1 && n->state == RUN_PAUSED;
+        snapshot_release(n);
+    }
+}
+
+void tiny_step_until(struct session *s, bool (*holds)(const struct snapshot *)) {
+    for (int i = 0; i < 1000; i++) {
+        const struct snapshot *n = session_snapshot(s);
+        const bool yes = holds(n);
+        snapshot_release(n);
+        if (yes) return;
+        step(s);
+    }
+    fail_msg("1000 micro-steps did not get there");
 }
 
 void tiny_set_fails(struct session *s, const char *name, const char *value, const char *words) {

@@ -41,10 +41,15 @@ void tiny_play_fails(const char *name, const struct options *o, const char *word
 /* Start without a screen, in a process that dies by SIGKILL once the run has come to the tick. */
 void tiny_kill(const char *name, const struct options *o, int tick);
 
-/* Wait until a snapshot is so, or shows this state; false: the run ended, or a minute has passed (a count of waits). */
+/* Wait until a snapshot is so, or shows this state; false: the run ended otherwise, stood still for two minutes, or
+ * went on for ten. */
 bool tiny_wait(struct session *s, bool (*holds)(const struct snapshot *));
 bool tiny_wait_state(struct session *s, enum run_state state);
 void tiny_send(struct session *s, enum command_kind kind, const char *name, const char *value);
+/* Hold a run that was just started before its first micro-step; then go on by single micro-steps until one leaves it
+ * so: a busy machine cannot run past it. */
+void tiny_pause(struct session *s);
+void tiny_step_until(struct session *s, bool (*holds)(const struct snapshot *));
 /* The setting is refused with words that hold these. */
 void tiny_set_fails(struct session *s, const char *name, const char *value, const char *words);
 /* What "tester" says about a pair that was shown. */
@@ -56,6 +61,9 @@ int64_t tiny_count(const char *name, const char *sql); /* the same of integers; 
 /* All rows, a line each, columns ended by a space, "-" for NULL; caller frees. */
 char *tiny_rows(const char *name, const char *sql);
 void tiny_exec(const char *name, const char *sql);
+/* For tiny_exec: as if nobody had ever labelled. */
+#define TINY_FORGET_LABELS                                                                                             \
+    "DROP TRIGGER label_event_no_delete; DELETE FROM label_event; DELETE FROM journal WHERE kind LIKE 'label%';"
 /* Means of a metric over the first and the last ten of its values. */
 void tiny_first_and_last(const char *name, const char *metric, double *first, double *last);
 

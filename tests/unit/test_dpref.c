@@ -288,6 +288,29 @@ static void undo_goes_back_through_the_labels_before(void **state) {
     assert_int_equal(f->d.n_by_source[SOURCE_NONE], 0);
 }
 
+/* Events of a pair count in the order in which they were given, whatever the order in which they come into force. */
+static void a_late_event_changes_nothing(void **state) {
+    struct dpref_fixture *f = *state;
+    struct dpref late;
+    struct err e;
+    add_pairs(f, 2, SOURCE_TEACHER);
+    vote(f, 1, DECISION_A, 0, 1, 0, 5);                   /* 1 */
+    const int64_t b = vote(f, 1, DECISION_B, 0, 1, 0, 5); /* 2 */
+    vote(f, 2, DECISION_A, 0, 1, 0, 5);                   /* 3 */
+    vote(f, 2, DECISION_UNDO, 0, 1, 3, 5);                /* 4 */
+    const int64_t tie = vote(f, 2, DECISION_TIE, 0, 1, 0, 5);
+    static const int64_t ORDER[] = {2, 1, 3, 5, 4};
+    must(dpref_load(&late, &f->db, &e), &e);
+    for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER; i++) {
+        struct label_event ev;
+        must(label_event_read(&f->db, ORDER[i], &ev, &e) && dpref_apply_event(&late, &ev, DPREF_FLIP, 5, &e), &e);
+        free(ev.text);
+    }
+    for (int i = 0; i < 2; i++) assert_same_pair(&late.pair[i], &f->d.pair[i]);
+    assert_true(late.pair[0].event == b && late.pair[1].event == tie);
+    dpref_free(&late);
+}
+
 /* Load and replay, as a resume does, gives the same labels as living through the events. */
 static void replay_of_the_events_gives_the_same_labels(void **state) {
     struct dpref_fixture *f = *state;
@@ -575,6 +598,7 @@ int main(void) {
         TEST(nothing_can_be_changed_or_deleted),
         TEST(votes_set_the_label_as_seen_through_the_sides),
         TEST(undo_goes_back_through_the_labels_before),
+        TEST(a_late_event_changes_nothing),
         TEST(replay_of_the_events_gives_the_same_labels),
         TEST(events_that_make_no_sense_are_refused),
         TEST(undo_finds_the_newest_act_of_its_own_annotator),

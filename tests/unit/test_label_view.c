@@ -239,6 +239,31 @@ static void test_an_undone_pair_is_asked_again(void **state) {
     get_up(&d);
 }
 
+/* A skip, or a label of an earlier session that is not in force yet, has no event that counts. */
+static void test_what_a_person_dealt_with_is_not_asked(void **state) {
+    (void)state;
+    struct desk d;
+    struct snapshot *s = few_pairs(2);
+    s->pair[0].vote = 3;
+    s->pair[1].vote = 4;
+    sit_down(&d, s, 24, 80);
+    vote(&d, 'a');
+    assert_int_equal(d.n_events, 0);
+    d.s->pair[1].vote = 0; /* undone */
+    look(&d);
+    vote(&d, 's');
+    assert_int_equal(d.n_events, 1);
+    assert_int_equal(d.event[0].pair_id, 1);
+    d.s->pair[1].vote = 100;
+    look(&d);
+    d.s->pair[1].vote = 0;
+    look(&d);
+    vote(&d, 'b');
+    assert_int_equal(d.n_events, 2);
+    assert_int_equal(d.event[1].pair_id, 1);
+    get_up(&d);
+}
+
 static void test_a_refused_label_keeps_the_pair(void **state) {
     (void)state;
     struct desk d;
@@ -406,6 +431,7 @@ int main(void) {
         cmocka_unit_test(test_auto_repeat_votes_once),
         cmocka_unit_test(test_identical_and_labelled_pairs_are_not_asked),
         cmocka_unit_test(test_an_undone_pair_is_asked_again),
+        cmocka_unit_test(test_what_a_person_dealt_with_is_not_asked),
         cmocka_unit_test(test_a_refused_label_keeps_the_pair),
         cmocka_unit_test(test_pair_outlives_its_snapshot),
         cmocka_unit_test(test_seen_grows_with_scrolling),

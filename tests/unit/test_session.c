@@ -213,39 +213,6 @@ static void settings_that_do_not_fit_are_refused(void **state) {
     tiny_finish(s, NULL);
 }
 
-static bool plays(const struct snapshot *n) {
-    return n->iteration == 1 && (n->phase == PHASE_ASCENT || n->phase == PHASE_DESCENT);
-}
-static bool second_plays(const struct snapshot *n) {
-    return n->iteration >= 2 && (n->phase == PHASE_ASCENT || n->phase == PHASE_DESCENT);
-}
-
-/* Two that wait for the next iteration and do not fit each other: the first holds, the second is refused when its turn
- * comes. */
-static void settings_that_wait_are_checked_again(void **state) {
-    (void)state;
-    struct options o = tiny_options("iterations=1000 game.rounds=50");
-    struct session *s = tiny_start("waiting", &o, false, false);
-    assert_true(tiny_wait(s, plays));
-    tiny_send(s, COMMAND_PAUSE, "", "");
-    assert_true(tiny_wait_state(s, RUN_PAUSED));
-    tiny_send(s, COMMAND_SET, "temperature", "0.7");
-    tiny_send(s, COMMAND_SET, "game.descent", "sampled");
-    tiny_send(s, COMMAND_SET, "game.rounds", "2");
-    tiny_send(s, COMMAND_RESUME, "", "");
-    assert_true(tiny_wait(s, second_plays));
-    const struct snapshot *n = session_snapshot(s);
-    assert_true(n->options.temperature == 0.7 && n->options.game_descent == DESCENT_EXACT);
-    bool told = false;
-    for (int i = 0; i < n->n_acks; i++)
-        told = told || (!n->ack[i].applied && strstr(n->ack[i].text, "game.descent=sampled") &&
-                        strstr(n->ack[i].text, "temperature"));
-    assert_true(told);
-    snapshot_release(n);
-    tiny_finish_next(s, NULL);
-    assert_true(tiny_number("waiting", "SELECT count(*) FROM journal WHERE payload LIKE 'game.descent%'") == 0);
-}
-
 static void failed_start_leaves_nothing(void **state) {
     (void)state;
     struct options o = tiny_options("");
@@ -339,7 +306,7 @@ static void a_label_moves_the_confidence_set(void **state) {
     tiny_exec("head", "DELETE FROM checkpoint");
     tiny_play("head", &o, true, b);
     assert_string_equal(a, b);
-    tiny_exec("head", "DELETE FROM checkpoint; DELETE FROM journal WHERE kind='label'");
+    tiny_exec("head", "DELETE FROM checkpoint; " TINY_FORGET_LABELS);
     tiny_play("head", &o, true, b);
     assert_string_not_equal(a, b);
 }
@@ -397,7 +364,6 @@ int main(void) {
         cmocka_unit_test(resumed_run_shows_its_reward),
         cmocka_unit_test(run_resumes_from_another_folder),
         cmocka_unit_test(settings_that_do_not_fit_are_refused),
-        cmocka_unit_test(settings_that_wait_are_checked_again),
         cmocka_unit_test(overrides_of_a_resumed_run_hold),
         cmocka_unit_test(a_run_of_an_older_version_is_refused),
         cmocka_unit_test(a_person_moves_automatic_beta),

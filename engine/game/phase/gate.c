@@ -5,6 +5,7 @@
 
 #include "engine/game/adversary/adversaries.h"
 #include "engine/game/algorithm.h"
+#include "engine/game/gate_answer.h"
 #include "engine/game/phase/phases.h"
 #include "engine/game/tell.h"
 
@@ -17,7 +18,6 @@ double phase_gate_done(const struct game *g) {
 
 enum game_result phase_gate_step(struct game *g, bool *finished, struct err *e) {
     struct game_state *st = &g->st;
-    enum { ANSWER_NONE, ANSWER_CONTINUE, ANSWER_TRAIN, ANSWER_STOP };
     const double accuracy = st->rm_heldout;
     if (isnan(accuracy) || accuracy >= g->o->reward_gate) {
         if (isnan(accuracy))
