@@ -69,7 +69,7 @@ static void add_figures(struct header *h, const struct snapshot *s) {
     }
     const double accuracy = newest(s, SERIES_RM_HELDOUT);
     if (isfinite(accuracy)) snprintf(add_part(h, 4)->text, PART_TEXT, "RM acc %s", format_percent(accuracy).s);
-    if (s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0)
+    if (s->pending_option == OPTION_ID_beta)
         snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g → %s", s->beta, s->pending_value);
     else
         snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g", s->beta);

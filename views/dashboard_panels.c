@@ -236,7 +236,7 @@ static void add_constraint(struct figures *t, const struct snapshot *s) {
     snprintf(f->value, sizeof f->value, "%s of zeta %.6g nats/pair", format_number(s->slack).s, s->zeta);
     snprintf(f->short_value, sizeof f->short_value, "%s of %.6g", format_number(s->slack).s, s->zeta);
     f = figures_add(t, "beta", "beta");
-    const bool pending = s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0;
+    const bool pending = s->pending_option == OPTION_ID_beta;
     snprintf(f->value, sizeof f->value, "%.6g%s%s%s", s->beta, pending ? " → " : "", pending ? s->pending_value : "",
              pending ? " at the next step" : "");
     snprintf(f->short_value, sizeof f->short_value, "%.6g%s%s", s->beta, pending ? " → " : "",

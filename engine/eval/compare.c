@@ -187,7 +187,7 @@ void compare_free(struct compare *c) {
 
 bool compare_differs(const struct compare *c, const struct option_info *info) {
     char first[OPTION_TEXT_MAX], other[OPTION_TEXT_MAX];
-    if (strcmp(info->name, "threads") == 0) return false;
+    if (info->when == OPTION_MACHINE) return false;
     option_format(&c->run[0].options, info, first, sizeof first);
     for (int i = 1; i < c->n; i++) {
         option_format(&c->run[i].options, info, other, sizeof other);

@@ -18,8 +18,8 @@ const struct command_info COMMANDS[N_COMMANDS] = {
 #undef X
 };
 
-/* Overrides of a resumed run are acts of a person like any other: checked now, journalled when they take effect. The
- * number of threads shapes nothing in a run, so it changes at once. */
+/* Overrides of a resumed run are acts of a person like any other: checked now, journalled when they take effect. What
+ * shapes nothing in a run, the number of threads, changes at once. */
 static bool take_overrides(struct session *s, const struct session_config *c, struct err *e) {
     s->override = mem_small((size_t)c->n_overrides * sizeof *s->override);
     for (int i = 0; i < c->n_overrides; i++) {
@@ -32,9 +32,9 @@ static bool take_overrides(struct session *s, const struct session_config *c, st
         if (!option_set(&s->options, o->name, value, e)) return false;
         option_format(&s->options, info, after, sizeof after);
         snprintf(o->value, sizeof o->value, "%s", value);
-        if (info->when != OPTION_START)
+        if (!option_is_fixed(info))
             s->n_overrides++;
-        else if (strcmp(before, after) != 0 && strcmp(o->name, "threads") != 0)
+        else if (strcmp(before, after) != 0 && info->when != OPTION_MACHINE)
             return err_set(e, "--resume: %s is fixed when a run starts (%s)", o->name, before);
     }
     return true;
@@ -91,7 +91,7 @@ struct session *session_start(const struct session_config *c, struct err *e) {
 /* A new value has to fit its own bounds and the other options in force. */
 static bool validate_set(struct session *s, const struct command *c, struct err *e) {
     const struct option_info *info = option_find(c->name);
-    if (info && info->when == OPTION_START) return err_set(e, "%s: is fixed when a run starts", c->name);
+    if (info && option_is_fixed(info)) return err_set(e, "%s: is fixed when a run starts", c->name);
     const struct snapshot *now = session_snapshot(s);
     const bool ok = options_check_set(&now->options, c->name, c->value, e);
     snapshot_release(now);
