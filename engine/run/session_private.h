@@ -21,7 +21,7 @@ struct queued_command {
 struct metric_row { /* collected during a micro-step, written in one short transaction after it */
     int64_t tick;
     int iteration;
-    enum series_id id;
+    enum metric_id id;
     double value;
 };
 
@@ -60,9 +60,9 @@ struct session {
     struct command *override;
     int n_overrides;
     struct snapshot *draft;
-    struct series *series; /* [N_SERIES] */
-    bool series_changed[N_SERIES];
-    struct series_block *block[N_SERIES];
+    struct series *series; /* [N_METRICS] */
+    bool series_changed[N_METRICS];
+    struct series_block *block[N_METRICS];
     struct reward_block *report;    /* of the newest measurement; NULL before */
     double phase_seconds[N_PHASES]; /* of this session: where the time went, for the record and the eta only */
     int64_t phase_steps[N_PHASES];  /* micro-steps of this session */
@@ -101,7 +101,7 @@ void publisher_free(struct session *s);
 void publish(struct session *s, bool now); /* at most 15 times a second unless now */
 void publisher_state(struct session *s, enum run_state state, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void publisher_series(struct session *s, enum series_id id, int64_t tick, double value);
+void publisher_series(struct session *s, enum metric_id id, int64_t tick, double value);
 void publisher_log(struct session *s, enum alert_level level, const char *text);
 void publisher_pair(struct session *s, const struct judged_pair *p);
 void publisher_label(struct session *s, int64_t pair_id);

@@ -43,23 +43,31 @@ static const char *figure_name(const char *const *name, int n, double figure) {
     return figure >= 0 && figure < n ? name[(int)figure] : "a figure";
 }
 
+#define X(id, key) key,
+#define METRIC(id, name, unit, help, value, result, curves, watch) watch
+#define NOT_WATCHED
+
 const char *signature_evaluation_name(double figure) {
-    static const char *const NAMES[] = {
-#define X(id, name) name,
-        SIGNATURE_EVALUATION_TABLE(X)
-#undef X
-    };
+    static const char *const NAMES[] = {"tick", "iteration",
+#define EVAL(id, key) key,
+#define STEP(id, key)
+#include "engine/metric/metrics.def"
+#undef EVAL
+#undef STEP
+                                        SIGNATURE_EVALUATION_TABLE(X)};
     return figure_name(NAMES, N_EVAL_FIGURES, figure);
 }
 
 const char *signature_step_name(double figure) {
-    static const char *const NAMES[] = {
-#define X(id, name) name,
-        SIGNATURE_STEP_TABLE(X)
-#undef X
-    };
+    static const char *const NAMES[] = {"tick", "iteration",
+#define EVAL(id, key)
+#define STEP(id, key) key,
+#include "engine/metric/metrics.def"
+                                        SIGNATURE_STEP_TABLE(X)};
     return figure_name(NAMES, N_STEP_FIGURES, figure);
 }
+#undef X
+#undef METRIC
 
 /* ---- the history ---- */
 
