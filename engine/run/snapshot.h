@@ -69,7 +69,7 @@ struct log_line {
     char text[200];
 };
 
-struct shown_alert {           /* a failure signature that stands (engine/game/signature.h) */
+struct shown_alert {           /* a failure signature that stands (engine/signature/signature.h) */
     const char *name, *advice; /* static text */
     enum alert_level level;
     int64_t since_tick;

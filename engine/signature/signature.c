@@ -26,7 +26,7 @@ static const struct {
     const char *name;
     enum signature_id signature;
     enum signature_row row;
-    enum verdict (*look)(const struct signature_history *h, double v[SIGNATURE_VALUES]);
+    enum detection (*look)(const struct signature_history *h, double v[SIGNATURE_VALUES]);
 } DETECTORS[N_DETECTORS] = {
 #define X(name, signature, row, ...) {#name, signature, row, signature_detect_##name},
     DETECTOR_TABLE(X)
@@ -121,8 +121,8 @@ static void write_text(int detector, const double *v, char *text, size_t size) {
 /* Bring the alert of detector d up to date with the newest row. Returns whether it was raised or cleared by this. */
 static bool update(const struct signature_history *h, int d, struct signature_alert *a) {
     double v[SIGNATURE_VALUES] = {0};
-    const enum verdict verdict = DETECTORS[d].look(h, v);
-    if (verdict == VERDICT_RAISE) {
+    const enum detection found = DETECTORS[d].look(h, v);
+    if (found == DETECTION_RAISE) {
         a->clear = 0;
         memcpy(a->value, v, sizeof a->value);
         if (a->active != 0) return false;
@@ -132,8 +132,8 @@ static bool update(const struct signature_history *h, int d, struct signature_al
         a->since_iteration = step ? step_figure(h, 0, STEP_ITERATION) : evaluation_figure(h, 0, EVAL_ITERATION);
         return true;
     }
-    if (verdict == VERDICT_BETWEEN) a->clear = 0;
-    if (verdict == VERDICT_BETWEEN || a->active == 0) return false;
+    if (found == DETECTION_BETWEEN) a->clear = 0;
+    if (found == DETECTION_BETWEEN || a->active == 0) return false;
     a->clear += 1;
     if (a->clear < (DETECTORS[d].row == ROW_STEP ? CLEAR_STEPS : CLEAR_EVALUATIONS)) return false;
     a->active = a->clear = 0;

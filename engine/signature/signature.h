@@ -12,44 +12,32 @@
  *
  * WHO FEEDS WHAT
  *
- * A step row is pushed after every micro-step of ascent and of what trains the student: descent, distillation, dpo, or
- * cross-entropy under algorithm sft (watch.c); then signature_check is called:
- *   STEP_TICK, STEP_ITERATION    game_state tick, iteration
- *   STEP_GAP_DESCENT             ascend(): `before`, as METRIC_GAP_DESCENT
- *   STEP_GAP_ASCENT              ascend(): `after`, as METRIC_GAP_ASCENT
- *   STEP_GRADIENT_REWARD         ascend(): `norm` of reward_step
- *   STEP_STUDENT_REWARD          exact_gradient(): terms.value; descend_sampled(): `mean`; as METRIC_STUDENT_REWARD
- *   STEP_ENTROPY                 exact_gradient(): terms.entropy / rows, as METRIC_ENTROPY; not known to sampled descent
- *   STEP_KL                      exact_gradient(): terms.kl / rows where game.kl > 0, as METRIC_KL
- *   STEP_GRADIENT_STUDENT        game_student_step(): the norm that adamw_step reports (of the last epoch)
- * A step that reward_step or adamw_step refused, because its norm is not finite, is pushed too: with that norm, before
- * the run pauses. Other steps are not pushed: the gradients of the reward fit and of the first training of a raw
- * student are of another size.
+ * The game does (engine/game/watch.h). A step row is pushed after every micro-step of ascent and of what trains the
+ * student: descent, distillation, dpo, or cross-entropy under algorithm sft. An evaluation row is pushed when the
+ * evaluation of an iteration is complete; the one before the first iteration pushes nothing, because an iteration is
+ * what the detectors compare. After either, signature_check is called.
  *
- * An evaluation row is pushed at the end of evaluate_step (evaluate.c), when it has finished, then signature_check is
- * called. evaluate_start_step pushes nothing: an iteration is what the detectors compare.
- *   EVAL_TICK, EVAL_ITERATION    game_state tick, iteration
- *   EVAL_GAP_WORST, _LO, _HI     publish_gaps(): worst
- *   EVAL_GAP_FITTED, _LO, _HI    publish_gaps(): fitted
- *   EVAL_GAP_HELD, _LO, _HI      the same under r_held, the reward that is fitted on the other half of D_pref and never played against
- *   EVAL_GAP_TRUE, _LO, _HI      publish_gaps(): teacher accuracy - student accuracy, where a checker exists
- *   EVAL_STUDENT_REWARD_HELD     gap_chunk(): mean of r_held over the samples of all gap prompts
- *   EVAL_RM_NEWEST               sample_step(): game_state rm_newest
- *   EVAL_RM_HELDOUT, _LENGTH     measure_fit(): game_state rm_heldout, rm_length (accuracy of preferring the longer answer)
- *   EVAL_LENGTH_CORRELATION      measure_fit(): stats_correlation of the reward with the token count, over both answers of the pairs it evaluates
- *   EVAL_ENTROPY                 gap_chunk(): - mean of gen_output.log_prob over all tokens of all samples
- *   EVAL_KL                      gap_chunk(): mean of log_prob - that of the reference over the same tokens, where it is computed
- *   EVAL_TRUNCATED               gap_chunk(): share of samples with gen_output.truncated
- *   EVAL_IDENTICAL               gap_chunk(): share of prompts whose K >= 2 samples are all the same tokens and not the teacher's (those are learnt)
- *   EVAL_ZERO_GROUPS             leave_one_out(): zero groups / groups over this iteration's descent steps; not known to exact descent
- *   EVAL_SLACK                   game_state slack: L - L_hat
- *   EVAL_BETA, EVAL_ZETA         options beta, zeta as in force (with automatic beta: its last value)
+ * A row begins with its tick and iteration. Figures that are metrics have EVAL or STEP in their rows of metrics.def,
+ * which say what they are. The others:
+ *   STEP_GRADIENT_REWARD         norm of the gradient of the ascent
+ *   STEP_GRADIENT_STUDENT        norm of the gradient of the student, of the last epoch
+ *   EVAL_STUDENT_REWARD_HELD     mean of r_held over the samples of all gap prompts
+ *   EVAL_ENTROPY                 - mean log-probability of all tokens of these samples
+ *   EVAL_KL                      mean of their log-probability - that of the reference, at temperature 1
+ *   EVAL_TRUNCATED               share of these samples that were cut
+ *   EVAL_IDENTICAL               share of the prompts whose K >= 2 samples are all the same tokens and not the teacher's
+ *                                (those are learnt)
+ *   EVAL_ZERO_GROUPS             zero groups / groups over the iteration's descent steps; not known to exact descent
  *   EVAL_BETA_FLOOR              the lowest beta that automatic control may set; unknown where a person sets beta
- *   EVAL_TRUTH_EXCESS            L(r*) - L_hat - zeta on the pairs of L_hat, r* the oracle's reward at the scale that fits them best
- *   EVAL_Q_NORM                  white-box: root mean square of A_Q = q_target - v_expert (moment_measure) over the tokens of both players'
- *                                answers to the gap prompts, divided by reward.bound */
-#ifndef PBKD_GAME_SIGNATURE_H
-#define PBKD_GAME_SIGNATURE_H
+ *   EVAL_Q_NORM                  white-box: root mean square of A_Q over the tokens of both players' answers to the gap
+ *                                prompts, divided by reward.bound
+ * Slack, beta and zeta are known where preferences hold an adversary.
+ *
+ * A step whose gradient was refused, because its norm is not finite, is pushed too: with that norm, before the run
+ * pauses. Other steps are not pushed: the gradients of the reward fit and of the first training of a raw student are of
+ * another size. */
+#ifndef PBKD_SIGNATURE_SIGNATURE_H
+#define PBKD_SIGNATURE_SIGNATURE_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
