@@ -194,7 +194,8 @@ void session_finish(struct session *s, bool *ok, char **json, struct err *e) {
     pthread_join(s->thread, NULL);
     if (ok) *ok = !s->failed;
     if (s->failed && e) *e = s->failure;
-    if (json) *json = result_json(s);
+    if (json && !(*json = result_json(s)) && s->game_is_open && ok && *ok)
+        *ok = err_set(e, "out of memory for the result of the run");
     if (s->game_is_open) game_close(&s->game);
     db_close(&s->label_db);
     rundir_close(&s->rd);

@@ -92,7 +92,8 @@ bool session_save_student(struct session *s, struct err *e);
 /* Open the game at its start or, when resuming, at the newest checkpoint. */
 bool session_open_game(struct session *s, const struct game_observer *see, struct err *e);
 
-/* result.c: the one-line JSON object that a run ends with; NULL when no game was opened. Caller frees. */
+/* result.c: the one-line JSON object that a run ends with; NULL when no game was opened or memory ran out.
+ * Caller frees. */
 char *result_json(const struct session *s);
 
 /* publisher.c: the draft of the next snapshot, and publication */

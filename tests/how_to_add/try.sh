@@ -16,13 +16,16 @@ fail() {
 
 rm -rf "$copy"
 mkdir -p "$copy"
-for part in Makefile MANUAL.md README.md LICENSE .clang-format engine views tui tests sample_data scripts; do
-    if [ -e "$root/$part" ]; then cp -R "$root/$part" "$copy/"; fi
+for part in "$root"/* "$root"/.clang-format; do
+    case ${part##*/} in
+    build | models | runs | pbkd) ;;
+    *) cp -R "$part" "$copy/" ;;
+    esac
 done
 cd "$copy"
 patch -s -p1 <"$root/tests/how_to_add/metric.diff" || fail "metric.diff does not fit the sources any more"
 grep -rlF "$name" engine views tui | grep -qvx engine/metric/metrics.def && fail "$name must stand in its row alone"
-make -s VARIANT=debug ${CC:+CC="$CC"} build/debug/tests/unit/test_metric build/debug/tests/unit/test_manual
+make -s -j2 VARIANT=debug ${CC:+CC="$CC"} build/debug/tests/unit/test_metric build/debug/tests/unit/test_manual
 ADDED_METRIC=$name build/debug/tests/unit/test_metric || fail "a row does not reach all that it names"
 UPDATE_MANUAL=1 build/debug/tests/unit/test_manual >/dev/null 2>&1 || true
 grep -qF "| \`$name\` |" MANUAL.md || fail "the manual's table has no $name"
