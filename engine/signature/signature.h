@@ -12,7 +12,7 @@
  *
  * WHO FEEDS WHAT
  *
- * The game does (engine/game/watch.h). A step row is pushed after every micro-step of ascent and of what trains the
+ * The game does (engine/game/figures.h). A step row is pushed after every micro-step of ascent and of what trains the
  * student: descent, distillation, dpo, or cross-entropy under algorithm sft. An evaluation row is pushed when the
  * evaluation of an iteration is complete; the one before the first iteration pushes nothing, because an iteration is
  * what the detectors compare. After either, signature_check is called.
