@@ -155,7 +155,7 @@ static void phases_text(struct strbuf *b, const struct options *o) {
 static void algorithms(const struct manual_format *f, struct strbuf *b) {
     static const struct manual_table t = {
         3, {{"algorithm", true}, {"what trains the student", false}, {"phases of an iteration", false}}, 1};
-    const struct option_info *info = option_find("algorithm");
+    const struct option_info *info = &OPTIONS[OPTION_ID_algorithm];
     struct options o;
     options_default(&o);
     f->heading(b, 1, "Algorithms");
