@@ -93,6 +93,10 @@ static void enum_constants_match_the_choices(void **state) {
 #define OPT_ENUM(field, name, choices, def, when, help) {name, NULL, 0}, choices
 #include "engine/option/options.def"
 #undef CHOICE
+        {"algorithm", NULL, 0},
+#define ALGORITHM(id, name, ...) {NULL, name, ALGORITHM_##id},
+#include "engine/option/algorithms.def"
+#undef ALGORITHM
     };
     const char *name = NULL;
     struct options o;
