@@ -46,7 +46,7 @@ static const struct option_info *second_word_option(const char *line) {
 static void add_option_words(const char *line, int before, void (*add)(void *to, const char *candidate), void *to) {
     if (before == 1)
         for (int i = 0; i < N_OPTIONS; i++)
-            if (OPTIONS[i].when != OPTION_START) add(to, OPTIONS[i].name);
+            if (!option_is_fixed(&OPTIONS[i])) add(to, OPTIONS[i].name);
     const struct option_info *o = before == 2 ? second_word_option(line) : NULL;
     if (o && o->choices) add_choices(o->choices, add, to);
 }

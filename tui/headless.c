@@ -69,19 +69,16 @@ static void print_phase(struct headless *h, const struct snapshot *s) {
                 phase == PHASE_ASCENT ? "game" : run_phase_name(s->phase));
 }
 
-static double newest(const struct snapshot *s, enum series_id id) {
-    const struct series *x = s->series[id];
-    return x && x->n ? (double)x->value[x->n - 1] : (double)NAN;
-}
-
 static void status_text(struct strbuf *b, const struct snapshot *s) {
     strbuf_printf(b, "%s t %d/%d, %s %s", run_state_name(s->state), s->iteration, s->options.iterations,
                   run_phase_name(s->phase), format_percent(s->phase_done).s);
-    if (isfinite(s->gap_worst.mean)) strbuf_printf(b, ", gap %s", format_interval(s->gap_worst).s);
-    if (isfinite(s->accuracy_now)) strbuf_printf(b, ", accuracy %s", format_percent(s->accuracy_now).s);
-    if (isfinite(newest(s, SERIES_RM_HELDOUT)))
-        strbuf_printf(b, ", reward %s", format_percent(newest(s, SERIES_RM_HELDOUT)).s);
-    strbuf_printf(b, ", beta %s, %d pairs, %d labels (%d waiting)", format_number(s->beta).s, s->n_pairs,
+    if (isfinite(s->metric[METRIC_GAP_WORST]))
+        strbuf_printf(b, ", gap %s", format_interval(snapshot_interval(s, METRIC_GAP_WORST)).s);
+    if (isfinite(s->metric[METRIC_ACCURACY]))
+        strbuf_printf(b, ", accuracy %s", format_percent(s->metric[METRIC_ACCURACY]).s);
+    if (isfinite(s->metric[METRIC_RM_HELDOUT]))
+        strbuf_printf(b, ", reward %s", format_percent(s->metric[METRIC_RM_HELDOUT]).s);
+    strbuf_printf(b, ", beta %s, %d pairs, %d labels (%d waiting)", format_number(s->metric[METRIC_BETA]).s, s->n_pairs,
                   s->labels_human, s->labels_waiting);
     if (isfinite(s->tokens_per_second) && s->tokens_per_second > 0)
         strbuf_printf(b, ", %s tok/s", format_count(s->tokens_per_second).s);

@@ -88,7 +88,7 @@ static void toggle_freeze(struct app *app, int key) {
 /* Presses add up: each starts from what was asked for last, not from what is in force. */
 static void scale_beta(struct app *app, double factor) {
     if (!app->newest) return;
-    const double now = app->newest->beta, from = app->beta_wanted > 0 ? app->beta_wanted : now;
+    const double now = app->newest->metric[METRIC_BETA], from = app->beta_wanted > 0 ? app->beta_wanted : now;
     if (from <= 0) {
         app_say(app, ALERT_WARNING, "beta is 0: set it with :set beta VALUE");
         return;

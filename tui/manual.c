@@ -7,7 +7,7 @@
 #include "engine/eval/study.h"
 #include "engine/game/algorithm.h"
 #include "engine/game/phase_order.h"
-#include "engine/metric/series.h"
+#include "engine/metric/metric.h"
 #include "engine/option/option.h"
 #include "engine/pref/labeller.h"
 #include "engine/signature/signature.h"
@@ -157,7 +157,7 @@ static void phases_text(struct strbuf *b, const struct options *o) {
 static void algorithms(const struct manual_format *f, struct strbuf *b) {
     static const struct manual_table t = {
         3, {{"algorithm", true}, {"what trains the student", false}, {"phases of an iteration", false}}, 1};
-    const struct option_info *info = option_find("algorithm");
+    const struct option_info *info = &OPTIONS[OPTION_ID_algorithm];
     struct options o;
     options_default(&o);
     f->heading(b, 1, "Algorithms");
@@ -240,10 +240,8 @@ static void metrics(const struct manual_format *f, struct strbuf *b) {
     f->heading(b, 1, "Metrics");
     f->paragraph(b, "The rows of table `metric` in run.db, which the charts are drawn from.");
     f->table(b, &t);
-    for (int i = 0; i < N_SERIES; i++) {
-        const enum series_id id = (enum series_id)i;
-        f->row(b, &t, (const char *const[]){series_name(id), series_unit(id), series_help(id)});
-    }
+    for (int i = 0; i < N_METRICS; i++)
+        f->row(b, &t, (const char *const[]){METRICS[i].name, METRICS[i].unit, METRICS[i].help});
     f->end(b);
 }
 

@@ -19,7 +19,7 @@ struct chart_line {
     bool percent;        /* legend prints the newest value as a percentage */
 };
 
-#define CHART_LINES 4
+#define CHART_LINES 8
 struct chart {
     struct chart_line line[CHART_LINES]; /* the first is drawn on top */
     int n_lines;

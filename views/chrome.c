@@ -58,23 +58,18 @@ static void add_progress(struct header *h, const struct snapshot *s) {
         snprintf(add_part(h, 3)->text, PART_TEXT, "%s", phase);
 }
 
-static double newest(const struct snapshot *s, enum series_id id) {
-    const struct series *x = s->series[id];
-    return x && x->n ? (double)x->value[x->n - 1] : (double)NAN;
-}
-
 static void add_figures(struct header *h, const struct snapshot *s) {
-    if (isfinite(s->gap_worst.mean)) {
+    if (isfinite(s->metric[METRIC_GAP_WORST])) {
         struct part *gap = add_part(h, 1);
-        snprintf(gap->text, PART_TEXT, "gap %s", format_interval(s->gap_worst).s);
-        snprintf(gap->brief, sizeof gap->brief, "gap %s", format_number(s->gap_worst.mean).s);
+        snprintf(gap->text, PART_TEXT, "gap %s", format_interval(snapshot_interval(s, METRIC_GAP_WORST)).s);
+        snprintf(gap->brief, sizeof gap->brief, "gap %s", format_number(s->metric[METRIC_GAP_WORST]).s);
     }
-    const double accuracy = newest(s, SERIES_RM_HELDOUT);
+    const double accuracy = s->metric[METRIC_RM_HELDOUT];
     if (isfinite(accuracy)) snprintf(add_part(h, 4)->text, PART_TEXT, "RM acc %s", format_percent(accuracy).s);
-    if (s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0)
-        snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g → %s", s->beta, s->pending_value);
+    if (s->pending_option == OPTION_ID_beta)
+        snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g → %s", s->metric[METRIC_BETA], s->pending_value);
     else
-        snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g", s->beta);
+        snprintf(add_part(h, 5)->text, PART_TEXT, "beta %.6g", s->metric[METRIC_BETA]);
     if (s->labels_waiting)
         snprintf(add_part(h, 6)->text, PART_TEXT, "labels %d (%d wait)", s->labels_human, s->labels_waiting);
     else

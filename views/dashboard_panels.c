@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/game/algorithm.h"
 #include "views/chart.h"
 #include "views/dashboard.h"
 #include "views/figures.h"
@@ -27,7 +26,7 @@ static struct chart make_chart(const struct snapshot *s, const struct dashboard 
 /* Both half-steps in the order of their ticks: up after an ascent, down after a descent. */
 static void merge_saw(const struct snapshot *s, struct dashboard *d) {
     static const struct series NONE = {.n = 0};
-    const struct series *up = s->series[SERIES_GAP_ASCENT], *down = s->series[SERIES_GAP_DESCENT];
+    const struct series *up = s->series[METRIC_GAP_ASCENT], *down = s->series[METRIC_GAP_DESCENT];
     if (!up) up = &NONE;
     if (!down) down = &NONE;
     d->n_saw = 0;
@@ -38,12 +37,37 @@ static void merge_saw(const struct snapshot *s, struct dashboard *d) {
     }
 }
 
+/* How a panel draws the curves that metrics.def puts into it: their roles by place (then ROLE_SERIES1 and on, again and
+ * again), and whether one is left out as long as the run has nothing of it. */
+static const struct {
+    enum role role[4];
+    bool known_only;
+} STYLES[] = {
+    [CURVES_GAME] = {{ROLE_SERIES1, ROLE_SERIES3, ROLE_SERIES4, ROLE_SERIES2}, false},
+    [CURVES_REWARD] = {{ROLE_SERIES1, ROLE_SERIES3, ROLE_SERIES4, ROLE_SERIES2}, false},
+    [CURVES_LOSS] = {{ROLE_SERIES1, ROLE_SERIES2, ROLE_SERIES3, ROLE_SERIES4}, true},
+    [CURVES_MISFIT] = {{ROLE_SERIES1, ROLE_SERIES2, ROLE_SERIES3, ROLE_SERIES4}, false},
+    [CURVES_STUDENT] = {{ROLE_STUDENT, ROLE_STUDENT, ROLE_STUDENT, ROLE_STUDENT}, true},
+    [CURVES_DRIFT] = {{ROLE_SERIES1, ROLE_SERIES2, ROLE_SERIES3, ROLE_SERIES4}, false},
+    [CURVES_REGRET] = {{ROLE_SERIES1, ROLE_SERIES2, ROLE_SERIES3, ROLE_SERIES4}, false},
+};
+
+/* The first `most` curves of a panel. */
+static void add_curves(struct chart *c, const struct snapshot *s, enum metric_panel panel, bool brief, int most) {
+    struct metric_drawn m[N_METRICS];
+    const int n = metric_curves(panel, m);
+    for (int i = 0; i < n && c->n_lines < most; i++) {
+        const struct series *x = s->series[m[i].id];
+        if (x || !STYLES[panel].known_only)
+            chart_add(c, x, brief ? m[i].curve->brief : m[i].curve->legend, STYLES[panel].role[i % 4]);
+    }
+}
+
 static void draw_game(struct area a, const struct snapshot *s, struct dashboard *d) {
     struct chart c = make_chart(s, d);
     merge_saw(s, d);
-    chart_add(&c, s->series[SERIES_GAP_WORST], a.cols < 50 ? "worst" : "worst held-out gap", ROLE_SERIES1);
-    chart_add(&c, s->series[SERIES_GAP_TRUE], a.cols < 50 ? "true" : "true gap", ROLE_SERIES3);
-    if (a.cols >= 70) chart_add(&c, s->series[SERIES_GAP_FITTED], "fitted gap", ROLE_SERIES4);
+    /* the gaps themselves, as many as have room, and what the two players do to the batch's */
+    add_curves(&c, s, CURVES_GAME, a.cols < 50, a.cols < 70 ? 2 : CHART_LINES - 1);
     struct chart_line *saw = &c.line[c.n_lines++];
     *saw = (struct chart_line){.name = a.cols < 50 ? "batch" : "batch gap (up: ascent, down: descent)",
                                .role = ROLE_SERIES2,
@@ -51,14 +75,14 @@ static void draw_game(struct area a, const struct snapshot *s, struct dashboard 
                                .tick = d->saw_tick,
                                .value = d->saw};
     /* All gaps that the preferences allow, where they are known; else the interval of the estimate. */
-    if (s->series[SERIES_GAP_MIN] && s->series[SERIES_GAP_MAX]) {
-        chart_set_band(&c, s->series[SERIES_GAP_MIN], s->series[SERIES_GAP_MAX]);
+    if (s->series[METRIC_GAP_MIN] && s->series[METRIC_GAP_MAX]) {
+        chart_set_band(&c, s->series[METRIC_GAP_MIN], s->series[METRIC_GAP_MAX]);
         c.note = a.cols < 70 ? "band: set" : "band: the confidence set";
     } else {
-        chart_set_band(&c, s->series[SERIES_GAP_WORST_LO], s->series[SERIES_GAP_WORST_HI]);
+        chart_set_band(&c, s->series[METRIC_GAP_WORST_LO], s->series[METRIC_GAP_WORST_HI]);
     }
     c.from_zero = true;
-    c.empty = algorithm_has_adversary(&s->options) ? "the game has not started: gaps appear with the first evaluation"
+    c.empty = s->has_adversary ? "the game has not started: gaps appear with the first evaluation"
               : s->options.prompts_checker != CHECKER_NONE
                   ? "no reward plays in this algorithm: the true gap comes with the first evaluation"
                   : "no reward plays in this algorithm, and without prompts.checker no gap is known";
@@ -68,32 +92,20 @@ static void draw_game(struct area a, const struct snapshot *s, struct dashboard 
 static void draw_reward(struct area a, const struct snapshot *s, struct dashboard *d) {
     struct chart c = make_chart(s, d);
     char gate[48];
-    chart_add(&c, s->series[SERIES_RM_HELDOUT], "held-out", ROLE_SERIES1);
-    chart_add(&c, s->series[SERIES_RM_NEWEST], "newest pairs", ROLE_SERIES3);
-    chart_add(&c, s->series[SERIES_RM_LENGTH], "length alone", ROLE_SERIES4);
-    chart_add(&c, s->series[SERIES_RM_TRAIN], "train", ROLE_SERIES2);
+    add_curves(&c, s, CURVES_REWARD, false, CHART_LINES);
     for (int i = 0; i < c.n_lines; i++) c.line[i].percent = true;
     snprintf(gate, sizeof gate, "%s%s", a.cols >= 40 ? "gate " : "", format_percent(s->options.reward_gate).s);
     c.level = s->options.reward_gate;
     c.level_name = gate;
     c.top = 1;
-    c.empty = algorithm_has_fitted(&s->options) ? "the reward is not fitted yet" : "this algorithm fits no reward";
+    c.empty = s->has_reward ? "the reward is not fitted yet" : "this algorithm fits no reward";
     chart_draw(a, &c);
 }
 
 /* What trains the student where no reward is held by preferences. */
 static void draw_loss(struct area a, const struct snapshot *s, struct dashboard *d) {
     struct chart c = make_chart(s, d);
-    static const struct {
-        enum series_id id;
-        const char *name;
-    } LOSSES[] = {{SERIES_SFT_LOSS, "cross-entropy"},
-                  {SERIES_DISTIL_LOSS, "divergence"},
-                  {SERIES_DPO_LOSS, "preference loss"},
-                  {SERIES_STUDENT_REWARD, "reward of samples"}};
-    for (size_t i = 0; i < sizeof LOSSES / sizeof *LOSSES; i++)
-        if (s->series[LOSSES[i].id])
-            chart_add(&c, s->series[LOSSES[i].id], LOSSES[i].name, (enum role)((int)ROLE_SERIES1 + (int)i));
+    add_curves(&c, s, CURVES_LOSS, false, CHART_LINES);
     c.empty = "the student has not been trained yet";
     chart_draw(a, &c);
 }
@@ -101,33 +113,31 @@ static void draw_loss(struct area a, const struct snapshot *s, struct dashboard 
 static void draw_misfit(struct area a, const struct snapshot *s, struct dashboard *d) {
     struct chart c = make_chart(s, d);
     char zeta[48], beta[48];
-    if (!algorithm_holds_adversary(&s->options)) {
+    if (!s->holds_adversary) {
         draw_loss(a, s, d);
         return;
     }
-    snprintf(beta, sizeof beta, "beta %.6g", s->beta);
+    snprintf(beta, sizeof beta, "beta %.6g", s->metric[METRIC_BETA]);
     c.note = beta;
-    chart_add(&c, s->series[SERIES_SLACK], "L-L_hat", ROLE_SERIES1);
-    snprintf(zeta, sizeof zeta, "zeta %.6g", s->zeta);
-    c.level = s->zeta;
+    add_curves(&c, s, CURVES_MISFIT, false, CHART_LINES);
+    snprintf(zeta, sizeof zeta, "zeta %.6g", s->metric[METRIC_ZETA]);
+    c.level = s->metric[METRIC_ZETA];
     c.level_name = zeta;
     c.from_zero = true;
     c.empty = "the adversary has not played yet";
     chart_draw(a, &c);
 }
 
+/* The best measure that this run has: its accuracy, which has a level to reach, or another. */
 static void draw_student(struct area a, const struct snapshot *s, struct dashboard *d) {
     struct chart c = make_chart(s, d);
     char teacher[48];
-    const struct series *accuracy = s->series[SERIES_ACCURACY];
-    if (accuracy)
-        chart_add(&c, accuracy, "accuracy", ROLE_STUDENT);
-    else
-        chart_add(&c, s->series[SERIES_STUDENT_REWARD], "reward of samples", ROLE_STUDENT);
-    c.line[0].percent = accuracy != NULL;
-    if (accuracy && isfinite(s->teacher_accuracy)) {
-        snprintf(teacher, sizeof teacher, "teacher %s", format_percent(s->teacher_accuracy).s);
-        c.level = s->teacher_accuracy;
+    const bool accuracy = s->series[METRIC_ACCURACY] != NULL;
+    add_curves(&c, s, CURVES_STUDENT, false, 1);
+    c.line[0].percent = accuracy;
+    if (accuracy && isfinite(s->metric[METRIC_TEACHER_ACCURACY])) {
+        snprintf(teacher, sizeof teacher, "teacher %s", format_percent(s->metric[METRIC_TEACHER_ACCURACY]).s);
+        c.level = s->metric[METRIC_TEACHER_ACCURACY];
         c.level_name = teacher;
         c.top = 1;
     }
@@ -137,16 +147,15 @@ static void draw_student(struct area a, const struct snapshot *s, struct dashboa
 
 static void draw_drift(struct area a, const struct snapshot *s, struct dashboard *d) {
     struct chart c = make_chart(s, d);
-    chart_add(&c, s->series[SERIES_KL], "KL to start", ROLE_SERIES1);
-    chart_add(&c, s->series[SERIES_ENTROPY], "entropy", ROLE_SERIES2);
+    add_curves(&c, s, CURVES_DRIFT, false, CHART_LINES);
     c.from_zero = true;
     chart_draw(a, &c);
 }
 
 static void draw_regret(struct area a, const struct snapshot *s, struct dashboard *d) {
     struct chart c = make_chart(s, d);
-    const struct series *regret = s->series[SERIES_REGRET];
-    chart_add(&c, regret, "regret", ROLE_SERIES1);
+    const struct series *regret = s->series[METRIC_REGRET];
+    add_curves(&c, s, CURVES_REGRET, false, CHART_LINES - 1);
     if (regret && regret->n > 1) { /* c such that both meet at the newest point */
         const double t_end = regret->n, scale = (double)regret->value[regret->n - 1] / sqrt(t_end * log(t_end));
         for (int i = 0; i < regret->n; i++) d->reference[i] = (float)(scale * sqrt((i + 1) * log(i + 1)));
@@ -175,11 +184,12 @@ static void draw_curve(struct area a, const struct snapshot *s, struct dashboard
         .name = "gap", .role = ROLE_SERIES1, .n = known ? GAP_CURVE : 0, .tick = tick, .value = gap};
     c.line[c.n_lines++] = (struct chart_line){
         .name = "L-L_hat", .role = ROLE_SERIES2, .n = known ? GAP_CURVE : 0, .tick = tick, .value = excess};
-    struct tick_mark at = {.tick = s->beta > 0 ? llround(100 * log10(s->beta)) : INT64_MIN, .what = "beta"};
+    struct tick_mark at = {
+        .tick = s->metric[METRIC_BETA] > 0 ? llround(100 * log10(s->metric[METRIC_BETA])) : INT64_MIN, .what = "beta"};
     c.mark = &at;
     c.n_marks = 1;
-    snprintf(zeta, sizeof zeta, "zeta %.6g", s->zeta);
-    c.level = s->zeta;
+    snprintf(zeta, sizeof zeta, "zeta %.6g", s->metric[METRIC_ZETA]);
+    c.level = s->metric[METRIC_ZETA];
     c.level_name = zeta;
     c.from_zero = true;
     c.decades = true;
@@ -191,9 +201,9 @@ static void draw_curve(struct area a, const struct snapshot *s, struct dashboard
 
 /* ---- figures ---- */
 
-static double newest(const struct snapshot *s, enum series_id id) {
-    const struct series *x = s->series[id];
-    return x && x->n ? (double)x->value[x->n - 1] : (double)NAN;
+/* Of a metric that this run has told; the regret of a run without a game is 0, and says nothing. */
+static double newest(const struct snapshot *s, enum metric_id id) {
+    return s->series[id] ? s->metric[id] : (double)NAN;
 }
 
 static void add_interval(struct figures *t, const char *name, const char *brief, struct interval v) {
@@ -209,15 +219,16 @@ static void add_number(struct figures *t, const char *name, const char *brief, d
 }
 
 static void add_accuracies(struct figures *t, const struct snapshot *s) {
-    if (isfinite(s->accuracy_now)) {
+    if (isfinite(s->metric[METRIC_ACCURACY])) {
         struct figure *f = figures_add(t, "student accuracy", "student");
-        snprintf(f->value, sizeof f->value, "%s (start %s, teacher %s)", format_percent(s->accuracy_now).s,
-                 format_percent(s->accuracy_before).s, format_percent(s->teacher_accuracy).s);
-        snprintf(f->short_value, sizeof f->short_value, "%s, was %s", format_percent(s->accuracy_now).s,
-                 format_percent(s->accuracy_before).s);
+        snprintf(f->value, sizeof f->value, "%s (start %s, teacher %s)", format_percent(s->metric[METRIC_ACCURACY]).s,
+                 format_percent(s->metric[METRIC_ACCURACY_START]).s,
+                 format_percent(s->metric[METRIC_TEACHER_ACCURACY]).s);
+        snprintf(f->short_value, sizeof f->short_value, "%s, was %s", format_percent(s->metric[METRIC_ACCURACY]).s,
+                 format_percent(s->metric[METRIC_ACCURACY_START]).s);
     }
-    const double reward = newest(s, SERIES_RM_HELDOUT);
-    if (!algorithm_has_fitted(&s->options)) return;
+    const double reward = newest(s, METRIC_RM_HELDOUT);
+    if (!s->has_reward) return;
     struct figure *f = figures_add(t, "reward accuracy", "reward");
     const bool passed = reward >= s->options.reward_gate;
     snprintf(f->value, sizeof f->value, "%s held-out (gate %s%s)", format_percent(reward).s,
@@ -231,50 +242,54 @@ static void add_accuracies(struct figures *t, const struct snapshot *s) {
 }
 
 static void add_constraint(struct figures *t, const struct snapshot *s) {
-    if (!algorithm_holds_adversary(&s->options)) return;
+    if (!s->holds_adversary) return;
     struct figure *f = figures_add(t, "misfit L - L_hat", "L-L_hat");
-    snprintf(f->value, sizeof f->value, "%s of zeta %.6g nats/pair", format_number(s->slack).s, s->zeta);
-    snprintf(f->short_value, sizeof f->short_value, "%s of %.6g", format_number(s->slack).s, s->zeta);
+    snprintf(f->value, sizeof f->value, "%s of zeta %.6g nats/pair", format_number(s->metric[METRIC_SLACK]).s,
+             s->metric[METRIC_ZETA]);
+    snprintf(f->short_value, sizeof f->short_value, "%s of %.6g", format_number(s->metric[METRIC_SLACK]).s,
+             s->metric[METRIC_ZETA]);
     f = figures_add(t, "beta", "beta");
-    const bool pending = s->pending_option >= 0 && strcmp(OPTIONS[s->pending_option].name, "beta") == 0;
-    snprintf(f->value, sizeof f->value, "%.6g%s%s%s", s->beta, pending ? " → " : "", pending ? s->pending_value : "",
-             pending ? " at the next step" : "");
-    snprintf(f->short_value, sizeof f->short_value, "%.6g%s%s", s->beta, pending ? " → " : "",
+    const bool pending = s->pending_option == OPTION_ID_beta;
+    snprintf(f->value, sizeof f->value, "%.6g%s%s%s", s->metric[METRIC_BETA], pending ? " → " : "",
+             pending ? s->pending_value : "", pending ? " at the next step" : "");
+    snprintf(f->short_value, sizeof f->short_value, "%.6g%s%s", s->metric[METRIC_BETA], pending ? " → " : "",
              pending ? s->pending_value : "");
 }
 
 /* Most important first: a small panel shows as many as it has rows. */
 static void collect_figures(struct figures *t, const struct snapshot *s) {
     t->n = 0;
-    if (algorithm_info(&s->options)->ascent) add_interval(t, "worst-case gap", "gap", s->gap_worst);
+    if (s->has_ascent) add_interval(t, "worst-case gap", "gap", snapshot_interval(s, METRIC_GAP_WORST));
     if (isfinite(s->gap_set.max)) {
         struct figure *set = figures_add(t, "gap over the set", "over set");
         snprintf(set->value, sizeof set->value, "[%s, %s]%s", format_number(s->gap_set.min).s,
-                 format_number(s->gap_set.max).s, s->coverage == 0 ? " misses the truth" : "");
+                 format_number(s->gap_set.max).s, s->metric[METRIC_COVERAGE] == 0 ? " misses the truth" : "");
         snprintf(set->short_value, sizeof set->short_value, "[%s, %s]", format_number(s->gap_set.min).s,
                  format_number(s->gap_set.max).s);
     }
     add_accuracies(t, s);
     add_constraint(t, s);
-    if (isfinite(s->gap_true.mean)) add_interval(t, "true gap (accuracy)", "true gap", s->gap_true);
-    if (algorithm_has_fitted(&s->options) && algorithm_has_adversary(&s->options))
-        add_interval(t, "fitted gap", "fitted", s->gap_fitted);
-    if (isfinite(s->gap_held.mean)) add_interval(t, "gap under r_held", "r_held", s->gap_held);
+    if (isfinite(s->metric[METRIC_GAP_TRUE]))
+        add_interval(t, "true gap (accuracy)", "true gap", snapshot_interval(s, METRIC_GAP_TRUE));
+    if (s->has_reward && s->has_adversary)
+        add_interval(t, "fitted gap", "fitted", snapshot_interval(s, METRIC_GAP_FITTED));
+    if (isfinite(s->metric[METRIC_GAP_HELD]))
+        add_interval(t, "gap under r_held", "r_held", snapshot_interval(s, METRIC_GAP_HELD));
     struct figure *f = figures_add(t, "labels by people", "labels");
     snprintf(f->value, sizeof f->value, "%d (%d pairs waiting)", s->labels_human, s->labels_waiting);
     snprintf(f->short_value, sizeof f->short_value, "%d (%d waiting)", s->labels_human, s->labels_waiting);
     f = figures_add(t, "preference pairs", "pairs");
     snprintf(f->value, sizeof f->value, "%d (%d held out)", s->n_pairs, s->n_heldout);
     snprintf(f->short_value, sizeof f->short_value, "%d", s->n_pairs);
-    add_number(t, "KL to the start", "KL", newest(s, SERIES_KL), "nats/token");
-    add_number(t, "entropy", "entropy", newest(s, SERIES_ENTROPY), "nats/token");
-    if (isfinite(newest(s, SERIES_STUDENT_REWARD)))
-        add_number(t, "reward of samples", "samples", newest(s, SERIES_STUDENT_REWARD), "");
-    add_number(t, "best fit L_hat", "L_hat", s->nll_best, "nats/pair");
-    add_number(t, "calibration error", "ECE", newest(s, SERIES_ECE), "held-out");
-    add_number(t, "cumulative regret", "regret", newest(s, SERIES_REGRET), "");
-    if (isfinite(newest(s, SERIES_REGRET_RATE)))
-        add_number(t, "regret rate", "rate", newest(s, SERIES_REGRET_RATE), "sqrt(t log t)");
+    add_number(t, "KL to the start", "KL", newest(s, METRIC_KL), "nats/token");
+    add_number(t, "entropy", "entropy", newest(s, METRIC_ENTROPY), "nats/token");
+    if (isfinite(newest(s, METRIC_STUDENT_REWARD)))
+        add_number(t, "reward of samples", "samples", newest(s, METRIC_STUDENT_REWARD), "");
+    add_number(t, "best fit L_hat", "L_hat", s->metric[METRIC_NLL], "nats/pair");
+    add_number(t, "calibration error", "ECE", newest(s, METRIC_ECE), "held-out");
+    add_number(t, "cumulative regret", "regret", newest(s, METRIC_REGRET), "");
+    if (isfinite(newest(s, METRIC_REGRET_RATE)))
+        add_number(t, "regret rate", "rate", newest(s, METRIC_REGRET_RATE), "sqrt(t log t)");
     f = figures_add(t, "running for", "time");
     snprintf(f->value, sizeof f->value, "%s, to go %s", format_duration(s->elapsed_seconds).s,
              format_duration(s->eta_seconds).s);
@@ -354,5 +369,5 @@ const struct panel PANELS[N_PANELS] = {
 };
 
 const char *panel_title(enum panel_id id, const struct snapshot *s) {
-    return id == PANEL_MISFIT && !algorithm_holds_adversary(&s->options) ? "What trains the student" : PANELS[id].title;
+    return id == PANEL_MISFIT && !s->holds_adversary ? "What trains the student" : PANELS[id].title;
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/game/algorithm.h"
 #include "views/layout.h"
 #include "views/pair_text.h"
 #include "views/reward.h"
@@ -39,9 +38,9 @@ static int effective_focus(const struct reward_view *v, const struct layout *l) 
 /* ---- nothing measured yet ---- */
 
 static void add_reason(struct styled *t, const struct snapshot *s) {
-    if (!algorithm_has_fitted(&s->options)) {
+    if (!s->has_reward) {
         char name[OPTION_TEXT_MAX];
-        option_format(&s->options, option_find("algorithm"), name, sizeof name);
+        option_format(&s->options, &OPTIONS[OPTION_ID_algorithm], name, sizeof name);
         styled_printf(t, ROLE_TEXT, 0, "The algorithm %s fits no reward: there is nothing to measure.\n", name);
         return;
     }

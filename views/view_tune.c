@@ -259,7 +259,7 @@ static int edit_option(void *state, int key, const struct snapshot *s, struct ac
     (void)key, (void)s;
     const struct option_info *o = selected_option(state);
     if (!o) return REACT_NONE;
-    if (o->when == OPTION_START) {
+    if (option_is_fixed(o)) {
         act->message(act->ctx, ALERT_WARNING,
                      "this option is fixed when a run starts: give it in the config of a new run");
         return REACT_REDRAW;

@@ -16,7 +16,7 @@
 #include "engine/eval/run_read.h"
 #include "engine/corpus/outputs.h"
 #include "engine/game/phase_table.h"
-#include "engine/metric/series.h"
+#include "engine/metric/metric.h"
 
 enum { N_BOOT = 2000, BOOT_SEED = 1 };
 
@@ -71,14 +71,14 @@ static bool hash_teacher_outputs(struct db *db, uint64_t *out, struct err *e) {
 
 static bool read_metrics(struct compare_run *r, struct db *db, struct err *e) {
     int64_t n = 0;
-    const bool ok = run_read_metric(db, series_name(SERIES_ACCURACY), false, &r->accuracy_first, e) &&
-                    run_read_metric(db, series_name(SERIES_ACCURACY), true, &r->accuracy_last, e) &&
-                    run_read_metric(db, series_name(SERIES_RM_HELDOUT), true, &r->reward_accuracy, e) &&
-                    run_read_metric(db, series_name(SERIES_GAP_WORST), true, &r->gap_worst.mean, e) &&
-                    run_read_metric(db, series_name(SERIES_GAP_WORST_LO), true, &r->gap_worst.lo, e) &&
-                    run_read_metric(db, series_name(SERIES_GAP_WORST_HI), true, &r->gap_worst.hi, e) &&
+    const bool ok = run_read_metric(db, METRICS[METRIC_ACCURACY].name, false, &r->accuracy_first, e) &&
+                    run_read_metric(db, METRICS[METRIC_ACCURACY].name, true, &r->accuracy_last, e) &&
+                    run_read_metric(db, METRICS[METRIC_RM_HELDOUT].name, true, &r->reward_accuracy, e) &&
+                    run_read_metric(db, METRICS[METRIC_GAP_WORST].name, true, &r->gap_worst.mean, e) &&
+                    run_read_metric(db, METRICS[METRIC_GAP_WORST_LO].name, true, &r->gap_worst.lo, e) &&
+                    run_read_metric(db, METRICS[METRIC_GAP_WORST_HI].name, true, &r->gap_worst.hi, e) &&
                     db_get_int(db, e, &n, 0, "SELECT coalesce(max(iteration),0) FROM metric WHERE name IN (?,?)", "ss",
-                               series_name(SERIES_ACCURACY), series_name(SERIES_GAP_WORST));
+                               METRICS[METRIC_ACCURACY].name, METRICS[METRIC_GAP_WORST].name);
     r->iterations = (int)n;
     return ok;
 }
@@ -187,7 +187,7 @@ void compare_free(struct compare *c) {
 
 bool compare_differs(const struct compare *c, const struct option_info *info) {
     char first[OPTION_TEXT_MAX], other[OPTION_TEXT_MAX];
-    if (strcmp(info->name, "threads") == 0) return false;
+    if (info->when == OPTION_MACHINE) return false;
     option_format(&c->run[0].options, info, first, sizeof first);
     for (int i = 1; i < c->n; i++) {
         option_format(&c->run[i].options, info, other, sizeof other);

@@ -10,7 +10,7 @@
 enum { VALUE_CELLS = 40 };
 
 static const char *algorithm(const struct options *o, char *out, size_t size) {
-    option_format(o, option_find("algorithm"), out, size);
+    option_format(o, &OPTIONS[OPTION_ID_algorithm], out, size);
     return out;
 }
 

@@ -21,7 +21,7 @@
 
 /* ---- what a run depends on ---- */
 
-static bool names_files(const struct option_info *info) { return option_is_path(info) || option_is_path_list(info); }
+static bool names_files(const struct option_info *info) { return info->file != OPTION_NO_FILE; }
 
 static const char *path_option(const struct options *o, const struct option_info *info) {
     return (const char *)o + info->offset;
@@ -43,8 +43,8 @@ static bool hash_files(const struct options *o, uint64_t *out, struct err *e) {
     for (int i = 0; i < N_OPTIONS; i++) {
         const char *text = path_option(o, &OPTIONS[i]);
         bool ok = true;
-        if (option_is_path(&OPTIONS[i])) ok = hash_file(&h, text, e);
-        for (int k = 0; ok && option_is_path_list(&OPTIONS[i]) && option_list_item(text, k, item, sizeof item); k++)
+        if (OPTIONS[i].file == OPTION_FILE) ok = hash_file(&h, text, e);
+        for (int k = 0; ok && OPTIONS[i].file == OPTION_FILES && option_list_item(text, k, item, sizeof item); k++)
             ok = hash_file(&h, item, e);
         if (!ok) return err_wrap(e, "%s", OPTIONS[i].name);
     }
@@ -227,7 +227,7 @@ static bool fail_other_run(const char *folder, const struct options *wanted, con
                            struct err *e) {
     for (int i = 0; i < N_OPTIONS; i++) {
         char want[OPTION_TEXT_MAX], have[OPTION_TEXT_MAX];
-        if (names_files(&OPTIONS[i]) || strcmp(OPTIONS[i].name, "threads") == 0) continue;
+        if (names_files(&OPTIONS[i]) || OPTIONS[i].when == OPTION_MACHINE) continue;
         option_format(wanted, &OPTIONS[i], want, sizeof want);
         option_format(found, &OPTIONS[i], have, sizeof have);
         if (strcmp(want, have) != 0)

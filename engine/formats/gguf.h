@@ -33,7 +33,6 @@ uint64_t gguf_file_size(const struct gguf *g);
  * value. */
 size_t gguf_n_keys(const struct gguf *g);
 const char *gguf_key(const struct gguf *g, size_t i);
-enum gguf_value_type gguf_key_type(const struct gguf *g, size_t i); /* for arrays GGUF_ARRAY */
 bool gguf_has(const struct gguf *g, const char *key);
 bool gguf_get_u32(const struct gguf *g, const char *key, uint32_t *out, struct err *e);
 bool gguf_get_f32(const struct gguf *g, const char *key, float *out, struct err *e);
@@ -45,9 +44,8 @@ bool gguf_array_len(const struct gguf *g, const char *key, enum gguf_value_type 
 bool gguf_each_string(const struct gguf *g, const char *key,
                       bool (*fn)(void *ctx, size_t i, const char *s, size_t len, struct err *e), void *ctx,
                       struct err *e);
-/* Copy an i32/u32 or f32 array of exactly n elements. */
+/* Copy an i32 or u32 array of exactly n elements. */
 bool gguf_copy_i32(const struct gguf *g, const char *key, int32_t *out, size_t n, struct err *e);
-bool gguf_copy_f32(const struct gguf *g, const char *key, float *out, size_t n, struct err *e);
 /* One line for people: value, or "[string x 49152]" for arrays; writes at most size bytes. */
 void gguf_describe_value(const struct gguf *g, size_t i, char *out, size_t size);
 
@@ -74,7 +72,6 @@ void gguf_put_bool(struct gguf_writer *w, const char *key, bool v);
 void gguf_put_string(struct gguf_writer *w, const char *key, const char *s);
 void gguf_put_strings(struct gguf_writer *w, const char *key, const char *const *s, const size_t *len, size_t n);
 void gguf_put_i32s(struct gguf_writer *w, const char *key, const int32_t *v, size_t n);
-void gguf_put_f32s(struct gguf_writer *w, const char *key, const float *v, size_t n);
 /* f32 source data of ne[0] x ne[1] (ne1 = 1 for vectors), stored as type (F32, F16, BF16 or Q8_0). */
 void gguf_put_tensor(struct gguf_writer *w, const char *name, const float *data, int64_t ne0, int64_t ne1,
                      uint32_t type);

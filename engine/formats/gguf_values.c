@@ -10,7 +10,6 @@ uint32_t gguf_version(const struct gguf *g) { return g->version; }
 uint64_t gguf_file_size(const struct gguf *g) { return g->len; }
 size_t gguf_n_keys(const struct gguf *g) { return g->n_kv; }
 const char *gguf_key(const struct gguf *g, size_t i) { return g->kv[i].key; }
-enum gguf_value_type gguf_key_type(const struct gguf *g, size_t i) { return g->kv[i].type; }
 bool gguf_has(const struct gguf *g, const char *key) { return gguf_kv_find(g, key) != NULL; }
 size_t gguf_n_tensors(const struct gguf *g) { return g->n_tensors; }
 const struct gguf_tensor *gguf_tensor_at(const struct gguf *g, size_t i) { return &g->tensors[i]; }
@@ -161,15 +160,6 @@ bool gguf_copy_i32(const struct gguf *g, const char *key, int32_t *out, size_t n
     if (n) memcpy(out, kv->items, 4 * n);
     for (size_t i = 0; kv->elem == GGUF_U32 && i < n; i++)
         if (out[i] < 0) return err_set(e, "%s: key \"%s\": element %zu does not fit i32", g->path, key, i);
-    return true;
-}
-
-bool gguf_copy_f32(const struct gguf *g, const char *key, float *out, size_t n, struct err *e) {
-    const struct gguf_kv *kv = need(g, key, e);
-    if (!kv) return false;
-    if (kv->type != GGUF_ARRAY || kv->elem != GGUF_F32) return wrong_type(g, kv, "an array of f32", e);
-    if (!check_length(g, kv, n, e)) return false;
-    if (n) memcpy(out, kv->items, 4 * n);
     return true;
 }
 

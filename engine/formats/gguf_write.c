@@ -122,11 +122,6 @@ void gguf_put_i32s(struct gguf_writer *w, const char *key, const int32_t *v, siz
     if (p && n) memcpy(p, v, 4 * n);
 }
 
-void gguf_put_f32s(struct gguf_writer *w, const char *key, const float *v, size_t n) {
-    unsigned char *p = add_array(w, key, GGUF_F32, n, 4 * n);
-    if (p && n) memcpy(p, v, 4 * n);
-}
-
 void gguf_put_keys_from(struct gguf_writer *w, const struct gguf *g, const char *const *except_prefixes) {
     for (size_t i = 0; i < g->n_kv; i++) {
         const struct gguf_kv *kv = &g->kv[i];

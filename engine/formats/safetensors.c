@@ -168,8 +168,6 @@ void st_close(struct st_file *f) {
     free(f);
 }
 
-bool st_has(const struct st_file *f, const char *name) { return names_find(&f->by_name, name) != NULL; }
-
 bool st_read_f32(const struct st_file *f, const char *name, float *out, size_t n, struct err *e) {
     const struct name_entry *found = names_find(&f->by_name, name);
     if (!found) return err_set(e, "%s: tensor \"%s\" is missing", f->path, name);

@@ -23,6 +23,5 @@ struct st_file *st_open_memory(const char *name, const void *data, size_t len, s
 void st_close(struct st_file *f);
 /* Copy tensor `name` (F32, exactly n elements whatever its shape) into out. */
 bool st_read_f32(const struct st_file *f, const char *name, float *out, size_t n, struct err *e);
-bool st_has(const struct st_file *f, const char *name);
 
 #endif

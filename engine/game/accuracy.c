@@ -28,6 +28,5 @@ enum game_result accuracy_chunk(struct game *g, int chunk, struct err *e) {
 
 void accuracy_publish(struct game *g) {
     if (g->evaluation.n_eval_prompts == 0) return;
-    g->st.accuracy_now = stats_mean(g->evaluation.right_student, (size_t)g->evaluation.n_eval_prompts);
-    game_series(g, SERIES_ACCURACY, g->st.accuracy_now);
+    game_metric(g, METRIC_ACCURACY, stats_mean(g->evaluation.right_student, (size_t)g->evaluation.n_eval_prompts));
 }

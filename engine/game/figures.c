@@ -3,9 +3,9 @@
 
 #include <math.h>
 
-#include "engine/game/adversary/adversaries.h"
 #include "engine/game/algorithm.h"
 #include "engine/game/constraint.h"
+#include "engine/game/game_metrics.h"
 #include "engine/game/tell.h"
 
 static void tell(void *ctx, const struct signature_finding *f) {
@@ -34,20 +34,14 @@ static void put(double *row, int figure, bool has, double value) {
     if (has) row[figure] = signature_measured(value);
 }
 
-static void put_gap(double *row, int figure, bool has, double mean, double lo, double hi) {
-    put(row, figure, has, mean);
-    put(row, figure + 1, has, lo);
-    put(row, figure + 2, has, hi);
-}
-
-static void put_gaps(const struct game *g, double *row) {
-    const struct game_state *st = &g->st;
-    const bool plays = algorithm_has_adversary(g->o), fitted = algorithm_has_fitted(g->o) && plays,
-               held = g->rewards.held.t.model != NULL && plays;
-    put_gap(row, EVAL_GAP_WORST, plays && adversary_is_worst_case(g), st->worst_mean, st->worst_lo, st->worst_hi);
-    put_gap(row, EVAL_GAP_FITTED, fitted, st->fitted_mean, st->fitted_lo, st->fitted_hi);
-    put_gap(row, EVAL_GAP_HELD, held, st->held_mean, st->held_lo, st->held_hi);
-    put_gap(row, EVAL_GAP_TRUE, g->evaluation.n_eval_prompts > 0, st->true_mean, st->true_lo, st->true_hi);
+/* Of an adversary that is held by preferences; else they have no meaning. */
+static void put_constraint(const struct game *g, double *row) {
+    const bool holds = algorithm_holds_adversary(g->o);
+    row[EVAL_SLACK] = row[EVAL_BETA] = row[EVAL_ZETA] = (double)NAN;
+    put(row, EVAL_SLACK, holds, g->st.slack);
+    put(row, EVAL_BETA, holds, game_beta(g));
+    put(row, EVAL_BETA_FLOOR, holds && g->o->beta_mode == BETA_AUTO, 0);
+    put(row, EVAL_ZETA, holds, game_zeta(g));
 }
 
 /* Of the samples at the prompts of the gaps. */
@@ -65,22 +59,14 @@ static void put_samples(const struct game *g, double *row) {
 void game_watch_evaluation(struct game *g) {
     double row[N_EVAL_FIGURES];
     const struct game_state *st = &g->st;
-    const bool holds = algorithm_holds_adversary(g->o);
     signature_no_figures(row, N_EVAL_FIGURES);
     row[EVAL_TICK] = (double)st->tick;
     row[EVAL_ITERATION] = (double)st->iteration;
-    put_gaps(g, row);
+    for (int i = 0; i < N_METRICS; i++)
+        watch_put_metric(&g->watch, row, (enum metric_id)i, game_metric_value(g, (enum metric_id)i));
+    put_constraint(g, row);
     if (algorithm_has_adversary(g->o)) put_samples(g, row);
-    row[EVAL_RM_NEWEST] = st->rm_newest; /* shares: NAN where there was nothing to count */
-    row[EVAL_RM_HELDOUT] = st->rm_heldout;
-    row[EVAL_RM_LENGTH] = st->rm_length;
-    row[EVAL_LENGTH_CORRELATION] = g->rewards.diagnostics.length_correlation;
     put(row, EVAL_ZERO_GROUPS, st->groups > 0, (double)st->zero_groups / (double)st->groups);
-    put(row, EVAL_SLACK, holds, st->slack);
-    put(row, EVAL_BETA, holds, game_beta(g));
-    put(row, EVAL_BETA_FLOOR, holds && g->o->beta_mode == BETA_AUTO, 0);
-    put(row, EVAL_ZETA, holds, game_zeta(g));
-    row[EVAL_TRUTH_EXCESS] = st->truth_excess;
     signature_push_evaluation(&g->watch.history, row);
     check(g);
 }

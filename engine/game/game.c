@@ -124,9 +124,4 @@ bool game_apply_label(struct game *g, const struct label_event *ev, double flip,
     return true;
 }
 
-void game_option_set(struct game *g, const char *name) {
-    if (strcmp(name, "head.bound") == 0 || strcmp(name, "head.ridge") == 0) adversary_set_changed(g);
-    if (strcmp(name, "beta") == 0 || strcmp(name, "beta.mode") == 0) g->st.beta = g->st.beta_integral = g->o->beta;
-}
-
 uint64_t game_weights_hash(const struct game *g) { return model_hash(g->players.student.model); }

@@ -15,6 +15,7 @@
 
 #include "engine/game/checkpoint_parts.h"
 #include "engine/game/constraint.h"
+#include "engine/game/game_metrics.h"
 #include "engine/game/game_parts.h"
 #include "engine/game/pairs.h"
 #include "engine/game/phase_order.h"

@@ -41,7 +41,7 @@ struct judged_pair {
  * micro-steps. */
 struct game_observer {
     void *ctx;
-    void (*series)(void *ctx, enum series_id id, double value);
+    void (*series)(void *ctx, enum metric_id id, double value);
     void (*log)(void *ctx, enum alert_level level, const char *text);
     void (*pair)(void *ctx, const struct judged_pair *p); /* a new pair */
     bool (*safe_point)(void *ctx);                        /* within long micro-steps; false: abandon the step */

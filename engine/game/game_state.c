@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ void game_state_init(struct game_state *s) {
     GAME_STATE_TABLE(STATE_INT, STATE_REAL)
 #undef STATE_INT
 #undef STATE_REAL
+    for (int i = 0; i < N_METRICS; i++) s->metric[i] = (double)NAN;
     s->regret = s->seconds = s->tokens = s->slack = 0;
     s->phase = PHASE_EVALUATE_START;
 }
@@ -27,12 +29,25 @@ char *game_state_to_json(const struct game_state *s) {
     GAME_STATE_TABLE(STATE_INT, STATE_REAL)
 #undef STATE_INT
 #undef STATE_REAL
+    for (int i = 0; i < N_METRICS; i++) strbuf_printf(&b, "\"metric.%s\":\"%a\",", METRICS[i].name, s->metric[i]);
     b.s[b.len - 1] = '}';
     return strbuf_take(&b);
 }
 
 static bool read_field(const cJSON *obj, const char *name, const char *where, const char **text, struct err *e) {
     return json_get_string(obj, name, where, text, e);
+}
+
+static bool read_metric(double *x, const cJSON *obj, const char *name, const char *where, struct err *e) {
+    char key[80];
+    const char *text;
+    char *end;
+    *x = (double)NAN;
+    snprintf(key, sizeof key, "metric.%s", name);
+    if (!cJSON_HasObjectItem(obj, key)) return true;
+    if (!read_field(obj, key, where, &text, e)) return false;
+    *x = strtod(text, &end);
+    return (!*end && end != text) || err_set(e, "%s: \"%s\" must hold a real, found \"%s\"", where, key, text);
 }
 
 bool game_state_from_json(struct game_state *s, const char *json, const char *where, struct err *e) {
@@ -54,6 +69,7 @@ bool game_state_from_json(struct game_state *s, const char *json, const char *wh
     GAME_STATE_TABLE(STATE_INT, STATE_REAL)
 #undef STATE_INT
 #undef STATE_REAL
+    for (int i = 0; ok && i < N_METRICS; i++) ok = read_metric(&s->metric[i], obj, METRICS[i].name, where, e);
     if (ok && (s->phase < 0 || s->phase >= N_PHASES)) ok = err_set(e, "%s: \"phase\" is out of range", where);
     cJSON_Delete(obj);
     return ok;

@@ -8,6 +8,7 @@
 
 #include "engine/base/err.h"
 #include "engine/game/phase_table.h"
+#include "engine/metric/metric.h"
 
 /* clang-format off */
 #define GAME_STATE_TABLE(INT, REAL)                                                                          \
@@ -33,18 +34,7 @@
     REAL(beta_integral)    /* I of automatic beta */                                                         \
     REAL(zeta)             /* in force in scope head: the option, or Wilks' after the last fit */            \
     INT(solves)            /* exact inner maxima since the last fit */                                       \
-    REAL(coverage)         /* scope head with a checker: 1 where the set contains the true reward, else 0 */ \
-    REAL(coverage_redrawn) /* share of the sets of labels drawn from the true reward that contain it; of head.redraws of them */ \
-    REAL(truth_excess)     /* L(true reward) - L-hat - zeta */                                               \
-    REAL(regret_rate)      /* regret / sqrt(t log t) after t iterations */                                   \
     REAL(regret)                                                                                             \
-    REAL(accuracy_before) REAL(accuracy_now) REAL(accuracy_teacher)                                        \
-    REAL(worst_mean) REAL(worst_lo) REAL(worst_hi)                                                         \
-    REAL(fitted_mean) REAL(fitted_lo) REAL(fitted_hi)                                                      \
-    REAL(held_mean) REAL(held_lo) REAL(held_hi) REAL(rm_held)                                              \
-    REAL(true_mean) REAL(true_lo) REAL(true_hi)                                                            \
-    REAL(rm_train) REAL(rm_heldout) REAL(rm_length) REAL(rm_newest) REAL(rm_human)                       \
-    REAL(rm_heldout_first) /* before the first game step: the gate's figure */                               \
     /* sums of an evaluation under way */                                                                    \
     REAL(sum_nll) REAL(sum_weight) REAL(sum_n) REAL(sum_correct) REAL(sum_decided) REAL(sum_length)     \
     REAL(sum_human_correct) REAL(sum_human_decided)                                                         \
@@ -59,13 +49,15 @@ struct game_state {
     GAME_STATE_TABLE(STATE_INT, STATE_REAL)
 #undef STATE_INT
 #undef STATE_REAL
+    double metric[N_METRICS]; /* as last told by game_metric(); in JSON "metric.NAME" */
 };
 
 /* All reals NAN where nothing was measured, sums and counters 0. */
 void game_state_init(struct game_state *s);
 /* A flat JSON object; caller frees. */
 char *game_state_to_json(const struct game_state *s);
-/* Every field must be present and of its type; `where` starts messages. */
+/* Every field must be present and of its type, but for metrics: one that an older program did not know was not measured.
+ * `where` starts messages. */
 bool game_state_from_json(struct game_state *s, const char *json, const char *where, struct err *e);
 
 #endif

@@ -103,56 +103,41 @@ static struct interval bootstrap(struct game *g, const double *x, int n, uint64_
 }
 
 static void publish_worst(struct game *g) {
-    struct game_state *st = &g->st;
     const struct interval worst = bootstrap(g, g->evaluation.gap_worst, g->evaluation.n_gap_prompts, 0);
-    st->worst_mean = worst.mean, st->worst_lo = worst.lo, st->worst_hi = worst.hi;
-    st->regret += worst.mean;
-    game_series(g, SERIES_GAP_WORST, worst.mean);
-    game_series(g, SERIES_GAP_WORST_LO, worst.lo);
-    game_series(g, SERIES_GAP_WORST_HI, worst.hi);
+    g->st.regret += worst.mean;
+    game_metric_interval(g, METRIC_GAP_WORST, worst);
 }
 
 /* Beside what the game's guarantee bounds it by, up to a constant. Every iteration is evaluated once. */
 static void publish_regret(struct game *g) {
     struct game_state *st = &g->st;
     const double t = (double)st->iteration;
-    game_series(g, SERIES_REGRET, st->regret);
+    game_metric(g, METRIC_REGRET, st->regret);
     if (t < 2) return;
-    st->regret_rate = st->regret / sqrt(t * log(t));
-    game_series(g, SERIES_REGRET_RATE, st->regret_rate);
+    game_metric(g, METRIC_REGRET_RATE, st->regret / sqrt(t * log(t)));
 }
 
 void game_publish_gaps(struct game *g) {
     struct game_state *st = &g->st;
     if (adversary_is_worst_case(g)) publish_worst(g);
-    if (algorithm_has_fitted(g->o)) {
-        const struct interval fitted = bootstrap(g, g->evaluation.gap_fitted, g->evaluation.n_gap_prompts, 1);
-        st->fitted_mean = fitted.mean, st->fitted_lo = fitted.lo, st->fitted_hi = fitted.hi;
-        game_series(g, SERIES_GAP_FITTED, fitted.mean);
-    }
-    if (g->rewards.held.t.model) {
-        const struct interval held = bootstrap(g, g->evaluation.gap_held, g->evaluation.n_gap_prompts, 3);
-        st->held_mean = held.mean, st->held_lo = held.lo, st->held_hi = held.hi;
-        game_series(g, SERIES_GAP_HELD, held.mean);
-        game_series(g, SERIES_GAP_HELD_LO, held.lo);
-        game_series(g, SERIES_GAP_HELD_HI, held.hi);
-    }
+    const struct evaluation *v = &g->evaluation;
+    if (algorithm_has_fitted(g->o))
+        game_metric_interval(g, METRIC_GAP_FITTED, bootstrap(g, v->gap_fitted, v->n_gap_prompts, 1));
+    if (g->rewards.held.t.model)
+        game_metric_interval(g, METRIC_GAP_HELD, bootstrap(g, v->gap_held, v->n_gap_prompts, 3));
     if (adversary_is_worst_case(g)) publish_regret(g);
     /* What exact descent measures at every step, it measures better. */
     const bool exact = g->o->game_descent == DESCENT_EXACT && g->adversary.reward->level == REWARD_TOKEN;
     if (g->o->temperature == 1.0 && !(exact && g->o->game_kl > 0))
-        game_series(g, SERIES_KL, st->sum_kl / st->sum_tokens);
-    if (!exact) game_series(g, SERIES_ENTROPY, st->sum_entropy / st->sum_tokens);
+        game_metric(g, METRIC_KL, st->sum_kl / st->sum_tokens);
+    if (!exact) game_metric(g, METRIC_ENTROPY, st->sum_entropy / st->sum_tokens);
 }
 
 void game_publish_true_gap(struct game *g) {
-    struct game_state *st = &g->st;
     if (g->evaluation.n_eval_prompts == 0) return;
     double *d = mem_small((size_t)g->evaluation.n_eval_prompts * sizeof *d);
     for (int i = 0; i < g->evaluation.n_eval_prompts; i++)
         d[i] = g->evaluation.right_teacher[i] - g->evaluation.right_student[i];
-    const struct interval t = bootstrap(g, d, g->evaluation.n_eval_prompts, 2);
+    game_metric_interval(g, METRIC_GAP_TRUE, bootstrap(g, d, g->evaluation.n_eval_prompts, 2));
     free(d);
-    st->true_mean = t.mean, st->true_lo = t.lo, st->true_hi = t.hi;
-    game_series(g, SERIES_GAP_TRUE, t.mean);
 }

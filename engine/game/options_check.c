@@ -22,9 +22,7 @@ static bool check_file(const struct options *o, const struct option_info *info, 
     char path[OPTION_TEXT_MAX];
     option_format(o, info, path, sizeof path);
     if (*path) return check_readable(info->name, path, e);
-    const bool required = strcmp(info->name, "prompts.train") == 0 || strcmp(info->name, "teacher.model") == 0 ||
-                          strcmp(info->name, "student.model") == 0;
-    return !required || err_set(e, "%s: is missing (%s)", info->name, info->help);
+    return !info->needed || err_set(e, "%s: is missing (%s)", info->name, info->help);
 }
 
 static struct tokenizer *read_vocabulary(const char *path, struct err *e) {
@@ -39,7 +37,7 @@ static bool check_vocabularies(const struct options *o, struct err *e) {
     if (!algorithm_needs_expert(o)) return true;
     char algorithm[64];
     const char *how = o->reward_access == ACCESS_WHITE_BOX ? ", reward.access \"white-box\"," : "";
-    option_format(o, option_find("algorithm"), algorithm, sizeof algorithm);
+    option_format(o, &OPTIONS[OPTION_ID_algorithm], algorithm, sizeof algorithm);
     struct tokenizer *teacher = read_vocabulary(o->teacher_model, e),
                      *student = teacher ? read_vocabulary(o->student_model, e) : NULL;
     bool ok = student != NULL;
@@ -130,6 +128,10 @@ static bool check_candidates(const struct options *o, struct err *e) {
     return true;
 }
 
+static bool check_import(const struct options *o, struct err *e) {
+    return !o->label_import[0] || label_file_each(o->label_import, NULL, NULL, e) || err_wrap(e, "label.import");
+}
+
 /* What is linear in features of the fitted reward. Other algorithms have no scope to choose. */
 static bool check_scope(const struct options *o, struct err *e) {
     if (o->zeta_mode == ZETA_WILKS && o->game_scope != SCOPE_HEAD)
@@ -170,7 +172,7 @@ static bool check_reward(const struct options *o, struct err *e) {
     if (algorithm_white_box_reward(o)) {
         const bool chosen = o->reward_access == ACCESS_WHITE_BOX;
         char algorithm[64];
-        option_format(o, option_find("algorithm"), algorithm, sizeof algorithm);
+        option_format(o, &OPTIONS[OPTION_ID_algorithm], algorithm, sizeof algorithm);
         return err_set(
             e, "reward.level: must be \"token\" with %s \"%s\" (it needs Q of every action), found \"sequence\"",
             chosen ? "reward.access" : "algorithm", chosen ? "white-box" : algorithm);
@@ -191,16 +193,30 @@ static bool check_sampled_descent(const struct options *o, struct err *e) {
                    o->samples_per_prompt);
 }
 
+/* Of one option against others, in the order in which a person is told. What opens files comes last, and only before a
+ * run starts. */
+static bool (*const VALUE_CHECKS[])(const struct options *o, struct err *e) = {
+    check_reward, check_coefficients, check_offline, check_scope, check_to_go, check_labeller, check_sampled_descent,
+};
+static bool (*const START_CHECKS[])(const struct options *o, struct err *e) = {
+    options_check_values,
+    check_vocabularies,
+    check_candidates,
+    check_import,
+};
+
 bool options_check_values(const struct options *o, struct err *e) {
-    return check_reward(o, e) && check_coefficients(o, e) && check_offline(o, e) && check_scope(o, e) &&
-           check_to_go(o, e) && check_labeller(o, e) && check_sampled_descent(o, e);
+    for (size_t i = 0; i < sizeof VALUE_CHECKS / sizeof *VALUE_CHECKS; i++)
+        if (!VALUE_CHECKS[i](o, e)) return false;
+    return true;
 }
 
 bool options_check(const struct options *o, struct err *e) {
     for (int i = 0; i < N_OPTIONS; i++)
-        if (option_is_path(&OPTIONS[i]) && !check_file(o, &OPTIONS[i], e)) return false;
-    if (!options_check_values(o, e) || !check_vocabularies(o, e) || !check_candidates(o, e)) return false;
-    return !o->label_import[0] || label_file_each(o->label_import, NULL, NULL, e) || err_wrap(e, "label.import");
+        if (OPTIONS[i].file == OPTION_FILE && !check_file(o, &OPTIONS[i], e)) return false;
+    for (size_t i = 0; i < sizeof START_CHECKS / sizeof *START_CHECKS; i++)
+        if (!START_CHECKS[i](o, e)) return false;
+    return true;
 }
 
 bool options_check_set(const struct options *o, const char *name, const char *value, struct err *e) {

@@ -13,11 +13,14 @@ void game_log(struct game *g, enum alert_level level, const char *fmt, ...) {
     if (g->see.log) g->see.log(g->see.ctx, level, text);
 }
 
-void game_series(struct game *g, enum series_id id, double value) {
+void game_metric(struct game *g, enum metric_id id, double value) {
+    g->st.metric[id] = value;
+    watch_metric(&g->watch, id, value);
     if (g->see.series) g->see.series(g->see.ctx, id, value);
 }
 
-void game_figure(struct game *g, enum series_id id, int figure, double value) {
-    game_series(g, id, value);
-    watch_figure(&g->watch, figure, value);
+void game_metric_interval(struct game *g, enum metric_id mean, struct interval x) {
+    game_metric(g, mean, x.mean);
+    game_metric(g, mean + 1, x.lo);
+    game_metric(g, mean + 2, x.hi);
 }

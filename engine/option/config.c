@@ -118,8 +118,8 @@ static bool set_path_list(struct config *c, const struct option_info *info, cons
 }
 
 static bool set_text(struct config *c, const struct option_info *info, const char *text, struct err *e) {
-    if (c->is_file && option_is_path_list(info)) return set_path_list(c, info, text, e);
-    if (!c->is_file || !*text || !option_is_path(info)) return option_set(&c->o, info->name, text, e);
+    if (c->is_file && info->file == OPTION_FILES) return set_path_list(c, info, text, e);
+    if (!c->is_file || !*text || info->file == OPTION_NO_FILE) return option_set(&c->o, info->name, text, e);
     char *path = path_beside(c->where, text);
     const bool ok = option_set(&c->o, info->name, path, e);
     free(path);

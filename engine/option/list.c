@@ -25,8 +25,6 @@ bool option_list_item(const char *list, int i, char *out, size_t size) {
     return true;
 }
 
-bool option_is_path_list(const struct option_info *info) { return strcmp(info->name, "offline.candidates") == 0; }
-
 static bool add_full_path(struct strbuf *b, const char *path, struct err *e) {
     char *full = realpath(path, NULL);
     if (!full) return err_errno(e, "%s", path);
@@ -48,11 +46,10 @@ static bool add_full_paths(struct strbuf *b, const char *text, bool list, struct
 
 bool options_full_paths(struct options *o, struct err *e) {
     for (int i = 0; i < N_OPTIONS; i++) {
-        const bool list = option_is_path_list(&OPTIONS[i]);
         char *text = (char *)o + OPTIONS[i].offset;
-        if ((!list && !option_is_path(&OPTIONS[i])) || !text[0]) continue;
+        if (OPTIONS[i].file == OPTION_NO_FILE || !text[0]) continue;
         struct strbuf b = {0};
-        bool ok = add_full_paths(&b, text, list, e);
+        bool ok = add_full_paths(&b, text, OPTIONS[i].file == OPTION_FILES, e);
         if (ok && b.len >= OPTION_TEXT_MAX)
             ok = err_set(e, "\"%.80s\" written out in full is longer than %d bytes", text, OPTION_TEXT_MAX - 1);
         if (ok) snprintf(text, OPTION_TEXT_MAX, "%s", strbuf_str(&b));

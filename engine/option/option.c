@@ -23,25 +23,32 @@ static const char ALGORITHM_NAMES[] =
 #define ALGORITHM_CHOICES (ALGORITHM_NAMES + 1)
 
 /* The bounds of an enum are the number of its choices, which are counted where they are needed. */
-const struct option_info OPTIONS[] = {
+const struct option_info OPTIONS[N_OPTIONS] = {
+#define OPTION_NOW_THEN(effect) OPTION_NOW
+#define CHOICE(constant, word) "|" word
+#define NUMBER(field, name, type, def, lo, hi, when, unit, help)                                                       \
+    {name,           type, offsetof(struct options, field), def, lo, hi, NULL, NULL, OPTION_##when, unit, help,        \
+     OPTION_NO_FILE, false},
+#define TEXT(field, name, def, choices, when, help, file, needed)                                                      \
+    {name, OPTION_TEXT, offsetof(struct options, field), 0, 0, 0, def, choices, OPTION_##when, "", help, file, needed},
+#define NEEDED true
+#define IF_SET false
 #define OPT_INT(field, name, def, lo, hi, when, unit, help)                                                            \
-    {name, OPTION_INT, offsetof(struct options, field), def, lo, hi, NULL, NULL, OPTION_##when, unit, help},
+    NUMBER(field, name, OPTION_INT, def, lo, hi, when, unit, help)
 #define OPT_REAL(field, name, def, lo, hi, when, unit, help)                                                           \
-    {name, OPTION_REAL, offsetof(struct options, field), def, lo, hi, NULL, NULL, OPTION_##when, unit, help},
-#define OPT_ENUM(field, name, choices, def, when, help)                                                                \
-    {name, OPTION_ENUM, offsetof(struct options, field), def, 0, 0, NULL, choices, OPTION_##when, "", help},
-#define OPT_TEXT(field, name, def, when, help)                                                                         \
-    {name, OPTION_TEXT, offsetof(struct options, field), 0, 0, 0, def, NULL, OPTION_##when, "", help},
+    NUMBER(field, name, OPTION_REAL, def, lo, hi, when, unit, help)
+#define PICK(field, name, choices, def, when, help)                                                                    \
+    {name,           OPTION_ENUM, offsetof(struct options, field), def, 0, 0, NULL, choices, OPTION_##when, "", help,  \
+     OPTION_NO_FILE, false},
+#define OPT_ENUM(field, name, choices, def, when, help) PICK(field, name, &("" choices)[1], def, when, help)
+#define OPT_PICK(field, name, choices, def, when, help) PICK(field, name, choices, def, when, help)
+#define OPT_TEXT(field, name, def, when, help) TEXT(field, name, def, NULL, when, help, OPTION_NO_FILE, false)
 #define OPT_MIX(field, name, choices, def, when, help)                                                                 \
-    {name, OPTION_TEXT, offsetof(struct options, field), 0, 0, 0, def, choices, OPTION_##when, "", help},
+    TEXT(field, name, def, choices, when, help, OPTION_NO_FILE, false)
+#define OPT_FILE(field, name, need, when, help) TEXT(field, name, "", NULL, when, help, OPTION_FILE, need)
+#define OPT_FILES(field, name, need, when, help) TEXT(field, name, "", NULL, when, help, OPTION_FILES, need)
 #include "engine/option/options.def"
-#undef OPT_INT
-#undef OPT_REAL
-#undef OPT_ENUM
-#undef OPT_TEXT
-#undef OPT_MIX
 };
-const int N_OPTIONS = (int)(sizeof OPTIONS / sizeof OPTIONS[0]);
 
 const struct option_info *option_find(const char *name) {
     for (int i = 0; i < N_OPTIONS; i++)
@@ -52,10 +59,14 @@ const struct option_info *option_find(const char *name) {
 int option_index(const struct option_info *o) { return (int)(o - OPTIONS); }
 
 const char *option_when_text(enum option_when w) {
-    static const char *const TEXT[] = {
-        [OPTION_NOW] = "next step", [OPTION_ITERATION] = "next iteration", [OPTION_START] = "start only"};
+    static const char *const TEXT[] = {[OPTION_NOW] = "next step",
+                                       [OPTION_ITERATION] = "next iteration",
+                                       [OPTION_START] = "start only",
+                                       [OPTION_MACHINE] = "start only"};
     return TEXT[w];
 }
+
+bool option_is_fixed(const struct option_info *o) { return o->when == OPTION_START || o->when == OPTION_MACHINE; }
 
 static int *int_at(struct options *o, const struct option_info *info) {
     return (int *)(void *)((char *)o + info->offset);
@@ -270,12 +281,4 @@ void option_format(const struct options *o, const struct option_info *info, char
 double option_number(const struct options *o, const struct option_info *info) {
     struct options *at = (struct options *)(void *)o; /* only read */
     return info->type == OPTION_TEXT ? 0.0 : info->type == OPTION_REAL ? *real_at(at, info) : (double)*int_at(at, info);
-}
-
-bool option_is_path(const struct option_info *info) {
-    static const char *const PATHS[] = {"teacher.model",   "student.model",    "reward.model", "prompts.train",
-                                        "prompts.heldout", "prompts.recorded", "label.import"};
-    for (size_t i = 0; i < sizeof PATHS / sizeof PATHS[0]; i++)
-        if (strcmp(info->name, PATHS[i]) == 0) return true;
-    return false;
 }

@@ -7,44 +7,40 @@
 #include "engine/base/err.h"
 
 enum option_type { OPTION_INT, OPTION_REAL, OPTION_ENUM, OPTION_TEXT };
-enum option_when { OPTION_NOW, OPTION_ITERATION, OPTION_START };
+enum option_when { OPTION_NOW, OPTION_ITERATION, OPTION_START, OPTION_MACHINE };
+enum option_file { OPTION_NO_FILE, OPTION_FILE, OPTION_FILES };
 
 #define OPTION_TEXT_MAX 1024
 #define OPTION_LIST_MAX 32 /* items of a list */
 
-/* One field per row of options.def: int, double, int (index of the choice), char[OPTION_TEXT_MAX] (OPT_MIX too). */
+/* One field per row of options.def: int, double, int (index of the choice), else char[OPTION_TEXT_MAX]. */
 struct options {
 #define OPT_INT(field, name, def, lo, hi, when, unit, help) int field;
 #define OPT_REAL(field, name, def, lo, hi, when, unit, help) double field;
 #define OPT_ENUM(field, name, choices, def, when, help) int field;
-#define OPT_TEXT(field, name, def, when, help) char field[OPTION_TEXT_MAX];
-#define OPT_MIX(field, name, choices, def, when, help) char field[OPTION_TEXT_MAX];
+#define OPT_PICK(field, name, choices, def, when, help) int field;
+#define OPTION(field, when) char field[OPTION_TEXT_MAX];
 #include "engine/option/options.def"
-#undef OPT_INT
-#undef OPT_REAL
-#undef OPT_ENUM
-#undef OPT_TEXT
-#undef OPT_MIX
 };
 
-/* Names for the choices of OPT_ENUM rows, in the order of options.def (a test compares them). */
 enum {
 #define ALGORITHM(id, ...) ALGORITHM_##id,
 #include "engine/option/algorithms.def"
 #undef ALGORITHM
 };
-enum { DATA_ONLINE, DATA_OFFLINE };
-enum { BETA_FIXED, BETA_AUTO };
-enum { ZETA_FIXED, ZETA_WILKS };
-enum { SCOPE_FULL, SCOPE_HEAD };
-enum { HELD_OFF, HELD_ON };
-enum { DESCENT_EXACT, DESCENT_SAMPLED };
-enum { SCHEDULE_RUN, SCHEDULE_ITERATION };
-enum { TEMPLATE_AUTO, TEMPLATE_RAW, TEMPLATE_CHATML };
-enum { CHECKER_NONE, CHECKER_NUMBER, CHECKER_WORD };
-enum { LEVEL_TOKEN, LEVEL_SEQUENCE };
-enum { ACCESS_BLACK_BOX, ACCESS_WHITE_BOX };
-enum { GATE_STOP, GATE_CONTINUE, GATE_TRAIN };
+
+/* The choices of OPT_ENUM rows, numbered from 0 within each. */
+#define CHOICE(constant, word) constant,
+#define OPT_ENUM(field, name, choices, def, when, help) enum { choices };
+#include "engine/option/options.def"
+#undef CHOICE
+
+/* The place of a row in OPTIONS: OPTION_ID_ and its field. */
+enum option_id {
+#define OPTION(field, when) OPTION_ID_##field,
+#include "engine/option/options.def"
+    N_OPTIONS
+};
 
 struct option_info {
     const char *name; /* "game.rounds" */
@@ -55,16 +51,15 @@ struct option_info {
     const char *choices;  /* OPTION_ENUM: "a|b|c"; OPTION_TEXT: NULL, or what a mixture is made of */
     enum option_when when;
     const char *unit, *help;
+    enum option_file file; /* OPTION_TEXT: resolved beside the config, checked at the start */
+    bool needed;           /* a file without which no run starts */
 };
-extern const struct option_info OPTIONS[];
-extern const int N_OPTIONS;
+extern const struct option_info OPTIONS[N_OPTIONS];
 
 const struct option_info *option_find(const char *name); /* NULL when unknown */
 const char *option_when_text(enum option_when w);        /* "next step", "next iteration", "start only" */
 int option_index(const struct option_info *o);
-bool option_is_path(const struct option_info *o); /* names a file: resolved beside the config, checked at the start */
-
-bool option_is_path_list(const struct option_info *o); /* names several, with commas between them */
+bool option_is_fixed(const struct option_info *o); /* nobody can set it while a run goes on */
 /* Every path written out in full, so that it means the same in any folder; false when a file is not there or its path
  * is too long. */
 bool options_full_paths(struct options *o, struct err *e);
@@ -88,7 +83,7 @@ double option_number(const struct options *o, const struct option_info *info); /
 
 /* Read a JSON config into o (which holds defaults or earlier settings). Keys are option names; an object nests them
  * ({"game": {"rounds": 5}} = "game.rounds"). Unknown key, wrong type and bounds are errors "FILE: "key": ...". Paths
- * (option_is_path) are resolved beside the file. */
+ * (OPTION_FILE, OPTION_FILES) are resolved beside the file. */
 bool options_load(struct options *o, const char *path, struct err *e);
 /* The options as a flat JSON object text; only_changed leaves out those at their default. Caller frees. */
 char *options_to_json(const struct options *o, bool only_changed);

@@ -78,17 +78,6 @@ bool pref_fit_step(struct reward *r, struct pref_space *p, int n, double center,
     return reward_backward(r, &p->seqs, p->dvalue, e) && reward_step(r, lr, NULL, e);
 }
 
-void pref_sums_add(struct pref_sums *to, const struct pref_sums *from) {
-    to->nll += from->nll;
-    to->weight += from->weight;
-    to->n += from->n;
-    to->correct += from->correct;
-    to->decided += from->decided;
-    to->length_correct += from->length_correct;
-    to->human_correct += from->human_correct;
-    to->human_decided += from->human_decided;
-}
-
 static void add_pair(struct pref_sums *s, const struct pref_pair *p, double margin, double delta) {
     if (p->source == SOURCE_NONE) return; /* nobody has said what is right */
     s->n += 1;

@@ -41,7 +41,6 @@ bool pref_fit_step(struct reward *r, struct pref_space *p, int n, double center,
 struct pref_sums {
     double nll, weight, n, correct, decided, length_correct, human_correct, human_decided;
 };
-void pref_sums_add(struct pref_sums *to, const struct pref_sums *from);
 /* Score p->pair[0..n) and add to *sums. delta (may be NULL) gets r(y0) - r(y1) of each pair. */
 bool pref_evaluate(struct reward *r, struct pref_space *p, int n, struct pref_sums *sums, double *delta,
                    int64_t *tokens, struct err *e);

@@ -17,7 +17,7 @@
 
 /* ---- what the game tells ---- */
 
-static void see_series(void *ctx, enum series_id id, double value) {
+static void see_series(void *ctx, enum metric_id id, double value) {
     struct session *s = ctx;
     publisher_series(s, id, s->game.st.tick, value);
     if (s->n_metrics == s->cap_metrics) {
@@ -61,7 +61,7 @@ static bool flush_metrics(struct session *s, struct err *e) {
     bool ok = db_begin(&s->rd.db, e);
     for (int i = 0; ok && i < s->n_metrics; i++) {
         const struct metric_row *m = &s->metric[i];
-        ok = metric_add(&s->rd, m->tick, m->iteration, series_name(m->id), m->value, e);
+        ok = metric_add(&s->rd, m->tick, m->iteration, METRICS[m->id].name, m->value, e);
     }
     s->n_metrics = 0;
     if (!ok) {
@@ -91,7 +91,7 @@ static enum loop wait_at_gate(struct session *s) {
     snprintf(why, sizeof why,
              "the reward ranks %.0f %% of held-out pairs right, the gate is %.0f %% (length alone %.0f %%, always the "
              "same side %.0f %%): :gate continue, :gate train or :gate stop",
-             100 * g->st.rm_heldout, 100 * s->options.reward_gate, 100 * g->st.rm_length,
+             100 * g->st.metric[METRIC_RM_HELDOUT], 100 * s->options.reward_gate, 100 * g->st.metric[METRIC_RM_LENGTH],
              100 * g->rewards.diagnostics.majority);
     return wait_for_person(s, why);
 }

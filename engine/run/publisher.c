@@ -15,7 +15,7 @@
 
 void publisher_init(struct session *s) {
     s->draft = mem_small(sizeof *s->draft);
-    s->series = mem_small(N_SERIES * sizeof *s->series);
+    s->series = mem_small(N_METRICS * sizeof *s->series);
     struct snapshot *d = s->draft;
     const char *name = strrchr(s->rd.path, '/');
     snprintf(d->run_name, sizeof d->run_name, "%.120s", name && name[1] ? name + 1 : s->rd.path);
@@ -23,10 +23,9 @@ void publisher_init(struct session *s) {
     d->headless = s->headless;
     d->pending_option = -1;
     d->options_start = s->options_start;
-    d->accuracy_before = d->accuracy_now = d->teacher_accuracy = d->eta_seconds = (double)NAN;
+    d->eta_seconds = (double)NAN;
     gap_set_init(&d->gap_set);
-    d->coverage = (double)NAN;
-    d->gap_worst.mean = d->gap_fitted.mean = d->gap_held.mean = d->gap_true.mean = d->nll_best = d->slack = (double)NAN;
+    for (int i = 0; i < N_METRICS; i++) d->metric[i] = (double)NAN;
     s->began = s->rate_time = clock_seconds();
 }
 
@@ -34,7 +33,7 @@ void publisher_free(struct session *s) {
     for (int i = 0; s->draft && i < s->draft->n_shown; i++) shown_pair_free_texts(&s->draft->pair[i]);
     free(s->draft);
     free(s->series);
-    for (int i = 0; i < N_SERIES; i++) series_block_release(s->block[i]);
+    for (int i = 0; i < N_METRICS; i++) series_block_release(s->block[i]);
     reward_block_release(s->report);
 }
 
@@ -79,9 +78,9 @@ static double time_left(const struct session *s) {
 static void refresh(struct session *s) {
     struct snapshot *d = s->draft;
     const double now = clock_seconds();
-    d->options = s->options;
-    d->beta = s->options.beta;
-    d->zeta = s->options.zeta;
+    snapshot_take_options(d, &s->options);
+    d->metric[METRIC_BETA] = s->options.beta;
+    d->metric[METRIC_ZETA] = s->options.zeta;
     d->elapsed_seconds = now - s->began;
     if (!s->game_is_open) return;
     const struct game_state *st = &s->game.st;
@@ -97,19 +96,8 @@ static void refresh(struct session *s) {
         s->rate_time = now;
         s->rate_tokens = st->tokens;
     }
-    d->accuracy_before = st->accuracy_before;
-    d->accuracy_now = st->accuracy_now;
-    d->teacher_accuracy = st->accuracy_teacher;
-    d->gap_worst = (struct interval){st->worst_mean, st->worst_lo, st->worst_hi};
-    d->gap_fitted = (struct interval){st->fitted_mean, st->fitted_lo, st->fitted_hi};
-    d->gap_held = (struct interval){st->held_mean, st->held_lo, st->held_hi};
-    d->gap_true = (struct interval){st->true_mean, st->true_lo, st->true_hi};
-    d->beta = game_beta(&s->game);
-    d->zeta = game_zeta(&s->game);
+    for (int i = 0; i < N_METRICS; i++) d->metric[i] = game_metric_value(&s->game, (enum metric_id)i);
     d->gap_set = s->game.evaluation.gap_set;
-    d->coverage = st->coverage;
-    d->nll_best = st->nll_best;
-    d->slack = st->slack;
     d->n_pairs = s->game.corpus.dpref.n;
     d->n_heldout = s->game.corpus.dpref.n_heldout;
     memcpy(d->n_by_source, s->game.corpus.dpref.n_by_source, sizeof d->n_by_source);
@@ -123,7 +111,7 @@ static struct snapshot *copy_draft(struct session *s) {
     *n = *s->draft;
     for (int i = 0; i < n->n_shown; i++) shown_pair_copy_texts(&n->pair[i]);
     n->n_series_points = 0;
-    for (int i = 0; i < N_SERIES; i++) {
+    for (int i = 0; i < N_METRICS; i++) {
         if (s->series_changed[i]) {
             series_block_release(s->block[i]);
             s->block[i] = series_block_new(&s->series[i]);
@@ -172,7 +160,7 @@ void publisher_state(struct session *s, enum run_state state, const char *fmt, .
     publish(s, true);
 }
 
-void publisher_series(struct session *s, enum series_id id, int64_t tick, double value) {
+void publisher_series(struct session *s, enum metric_id id, int64_t tick, double value) {
     struct series *x = &s->series[id];
     if (x->n == SERIES_POINTS) { /* thin the older half */
         int n = 0;

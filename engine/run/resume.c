@@ -84,8 +84,8 @@ static bool restore_from(struct session *s, const char *folder, const char *stat
 static bool redraw_metric(void *ctx, int64_t tick, int iteration, const char *name, double value) {
     struct session *s = ctx;
     (void)iteration;
-    for (int i = 0; i < N_SERIES; i++)
-        if (strcmp(series_name((enum series_id)i), name) == 0) publisher_series(s, (enum series_id)i, tick, value);
+    const int id = metric_find(name);
+    if (id >= 0) publisher_series(s, (enum metric_id)id, tick, value);
     return true;
 }
 

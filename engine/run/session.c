@@ -20,7 +20,7 @@ const struct command_info COMMANDS[N_COMMANDS] = {
 };
 
 /* Overrides of a resumed run are acts of a person like any other: checked now (in `with`, a copy), journalled when they
- * take effect. The number of threads shapes nothing in a run, so it changes at once. */
+ * take effect. What shapes nothing in a run, the number of threads, changes at once. */
 static bool take_overrides(struct session *s, const struct session_config *c, struct options *with, struct err *e) {
     s->override = mem_small((size_t)c->n_overrides * sizeof *s->override);
     for (int i = 0; i < c->n_overrides; i++) {
@@ -33,12 +33,13 @@ static bool take_overrides(struct session *s, const struct session_config *c, st
         if (!option_set(with, o->name, value, e)) return false;
         option_format(with, info, after, sizeof after);
         snprintf(o->value, sizeof o->value, "%s", value);
-        if (info->when != OPTION_START)
+        if (!option_is_fixed(info))
             s->n_overrides++;
-        else if (strcmp(before, after) != 0 && strcmp(o->name, "threads") != 0)
+        else if (info->when == OPTION_MACHINE && !option_set(&s->options, o->name, value, e))
+            return false;
+        else if (info->when != OPTION_MACHINE && strcmp(before, after) != 0)
             return err_set(e, "--resume: %s is fixed when a run starts (%s)", o->name, before);
     }
-    s->options.threads = with->threads;
     return true;
 }
 
@@ -102,7 +103,7 @@ struct session *session_start(const struct session_config *c, struct err *e) {
 /* A new value has to fit its own bounds and the other options in force. */
 static bool validate_set(struct session *s, const struct command *c, struct err *e) {
     const struct option_info *info = option_find(c->name);
-    if (info && info->when == OPTION_START) return err_set(e, "%s: is fixed when a run starts", c->name);
+    if (info && option_is_fixed(info)) return err_set(e, "%s: is fixed when a run starts", c->name);
     const struct snapshot *now = session_snapshot(s);
     const bool ok = options_check_set(&now->options, c->name, c->value, e);
     snapshot_release(now);
@@ -169,7 +170,8 @@ void session_finish(struct session *s, bool *ok, char **json, struct err *e) {
     pthread_join(s->thread, NULL);
     if (ok) *ok = !s->failed;
     if (s->failed && e) *e = s->failure;
-    if (json) *json = result_json(s);
+    if (json && !(*json = result_json(s)) && s->game_is_open && ok && *ok)
+        *ok = err_set(e, "out of memory for the result of the run");
     if (s->game_is_open) game_close(&s->game);
     db_close(&s->label_db);
     rundir_close(&s->rd);

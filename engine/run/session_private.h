@@ -23,7 +23,7 @@ struct queued_command {
 struct metric_row { /* collected during a micro-step, written in one short transaction after it */
     int64_t tick;
     int iteration;
-    enum series_id id;
+    enum metric_id id;
     double value;
 };
 
@@ -68,9 +68,9 @@ struct session {
     struct command *override;       /* `--resume --set` */
     int n_overrides;
     struct snapshot *draft;
-    struct series *series; /* [N_SERIES] */
-    bool series_changed[N_SERIES];
-    struct series_block *block[N_SERIES];
+    struct series *series; /* [N_METRICS] */
+    bool series_changed[N_METRICS];
+    struct series_block *block[N_METRICS];
     struct reward_block *report;    /* of the newest measurement; NULL before */
     double phase_seconds[N_PHASES]; /* of this session: where the time went, for the record and the eta only */
     int64_t phase_steps[N_PHASES];  /* micro-steps of this session */
@@ -112,7 +112,8 @@ bool session_save_student(struct session *s, struct err *e);
 /* Open the game at its start or, when resuming, at the newest checkpoint. */
 bool session_open_game(struct session *s, const struct game_observer *see, struct err *e);
 
-/* result.c: the one-line JSON object that a run ends with; NULL when no game was opened. Caller frees. */
+/* result.c: the one-line JSON object that a run ends with; NULL when no game was opened or memory ran out.
+ * Caller frees. */
 char *result_json(const struct session *s);
 
 /* publisher.c: the draft of the next snapshot, and publication */
@@ -121,7 +122,7 @@ void publisher_free(struct session *s);
 void publish(struct session *s, bool now); /* at most 15 times a second unless now */
 void publisher_state(struct session *s, enum run_state state, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void publisher_series(struct session *s, enum series_id id, int64_t tick, double value);
+void publisher_series(struct session *s, enum metric_id id, int64_t tick, double value);
 void publisher_log(struct session *s, enum alert_level level, const char *text);
 void publisher_pair(struct session *s, const struct judged_pair *p);
 void publisher_label(struct session *s, int64_t pair_id);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/base/mem.h"
+#include "engine/game/algorithm.h"
 #include "engine/run/snapshot_private.h"
 
 const char *run_state_name(enum run_state s) {
@@ -42,10 +43,22 @@ void shown_pair_copy_texts(struct shown_pair *p) {
 
 void snapshot_release(const struct snapshot *s) {
     if (!s || __atomic_sub_fetch(&((struct snapshot *)s)->references, 1, __ATOMIC_ACQ_REL) > 0) return;
-    for (int i = 0; i < N_SERIES; i++) series_block_release(s->owner[i]);
+    for (int i = 0; i < N_METRICS; i++) series_block_release(s->owner[i]);
     reward_block_release(s->reward_owner);
     for (int i = 0; i < s->n_shown; i++) shown_pair_free_texts(&s->pair[i]);
     free((void *)s);
+}
+
+void snapshot_take_options(struct snapshot *s, const struct options *o) {
+    s->options = *o;
+    s->has_reward = algorithm_has_fitted(o);
+    s->has_adversary = algorithm_has_adversary(o);
+    s->has_ascent = algorithm_info(o)->ascent;
+    s->holds_adversary = algorithm_holds_adversary(o);
+}
+
+struct interval snapshot_interval(const struct snapshot *s, enum metric_id mean) {
+    return (struct interval){s->metric[mean], s->metric[mean + 1], s->metric[mean + 2]};
 }
 
 struct series_block *series_block_new(const struct series *from) {

@@ -9,7 +9,7 @@
 #include "engine/reward/diagnostics.h"
 #include "engine/game/adversary/gap_set.h"
 #include "engine/game/phase_table.h"
-#include "engine/metric/series.h"
+#include "engine/metric/metric.h"
 #include "engine/math/stats.h"
 #include "engine/pref/dpref.h"
 #include "engine/option/option.h"
@@ -71,7 +71,7 @@ struct log_line {
     char text[200];
 };
 
-struct shown_alert {           /* a failure signature that stands (engine/game/signature.h) */
+struct shown_alert {           /* a failure signature that stands (engine/signature/signature.h) */
     const char *name, *advice; /* static text */
     enum alert_level level;
     int64_t since_tick;
@@ -106,24 +106,21 @@ struct snapshot {
     bool headless;
     struct options options;       /* in force */
     struct options options_start; /* as the run started: "source" in Tune */
-    int pending_option;           /* index of the newest set that has not taken effect, -1 none */
+    /* what the algorithm has: a reward fitted to preferences; one that the student descends on; one that ascends; one that
+     * the preferences hold back, so that there is a misfit L - L-hat */
+    bool has_reward, has_adversary, has_ascent, holds_adversary;
+    int pending_option; /* index of the newest set that has not taken effect, -1 none */
     char pending_value[64];
     /* newest figures */
-    double accuracy_before, accuracy_now, teacher_accuracy;    /* NAN without a checker */
-    struct interval gap_worst, gap_fitted, gap_held, gap_true; /* mean NAN until measured */
-    double beta, zeta;      /* in force: the option, or what automatic control or Wilks' theorem made of it */
-    struct gap_set gap_set; /* scope head: what the confidence set allows; else NAN */
-    /* scope head with a checker: 1 where the set contains the true reward, 0 where not; NAN unknown */
-    double coverage;
-    double nll_best;                                      /* L-hat */
-    double slack;                                         /* L - L-hat */
+    double metric[N_METRICS]; /* NAN until measured; beta and zeta: in force, whoever sets them; reward.nll: L-hat */
+    struct gap_set gap_set;   /* scope head: what the confidence set allows; else NAN */
     int n_pairs, n_heldout, labels_human, labels_waiting; /* waiting: pairs that wait for a person */
     int n_by_source[N_LABEL_SOURCES];
     const char *alert_now; /* the most serious active alert in words, or NULL; lives as long as this snapshot */
     struct shown_alert alert[ALERTS]; /* the most serious first */
     int n_alerts;
-    int n_series_points;                   /* sum over series, to see quickly whether charts changed */
-    const struct series *series[N_SERIES]; /* shared between snapshots, immutable; NULL while empty */
+    int n_series_points;                    /* sum over series, to see quickly whether charts changed */
+    const struct series *series[N_METRICS]; /* shared between snapshots, immutable; NULL while empty */
     /* shared between snapshots, immutable; NULL before the first fit is measured */
     const struct reward_report *reward;
     struct shown_pair pair[SHOWN_PAIRS]; /* newest first */
@@ -135,7 +132,7 @@ struct snapshot {
     struct acknowledgement ack[ACKS]; /* newest last */
     int n_acks;
     /* private */
-    void *owner[N_SERIES], *reward_owner;
+    void *owner[N_METRICS], *reward_owner;
     char alert_line[224]; /* what alert_now points to */
     int references;       /* atomic */
 };
@@ -143,5 +140,7 @@ struct snapshot {
 /* Take and give back a reference; release frees at zero. */
 const struct snapshot *snapshot_retain(const struct snapshot *s);
 void snapshot_release(const struct snapshot *s); /* NULL is fine */
+/* A metric with its _LO and _HI. */
+struct interval snapshot_interval(const struct snapshot *s, enum metric_id mean);
 
 #endif

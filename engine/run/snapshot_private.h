@@ -13,6 +13,9 @@ struct series_block {
 struct series_block *series_block_new(const struct series *from);
 void series_block_release(struct series_block *b); /* NULL is fine */
 
+/* The options in force, and what follows from them. */
+void snapshot_take_options(struct snapshot *s, const struct options *o);
+
 /* The texts and tokens of a pair, which its snapshot owns: free them; make copies of those that it was assigned
  * from. */
 void shown_pair_free_texts(const struct shown_pair *p);

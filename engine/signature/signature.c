@@ -26,7 +26,7 @@ static const struct {
     const char *name;
     enum signature_id signature;
     enum signature_row row;
-    enum verdict (*look)(const struct signature_history *h, double v[SIGNATURE_VALUES]);
+    enum detection (*look)(const struct signature_history *h, double v[SIGNATURE_VALUES]);
 } DETECTORS[N_DETECTORS] = {
 #define X(name, signature, row, ...) {#name, signature, row, signature_detect_##name},
     DETECTOR_TABLE(X)
@@ -43,23 +43,31 @@ static const char *figure_name(const char *const *name, int n, double figure) {
     return figure >= 0 && figure < n ? name[(int)figure] : "a figure";
 }
 
+#define X(id, key) key,
+#define METRIC(id, name, unit, help, value, result, curves, watch) watch
+#define NOT_WATCHED
+
 const char *signature_evaluation_name(double figure) {
-    static const char *const NAMES[] = {
-#define X(id, name) name,
-        SIGNATURE_EVALUATION_TABLE(X)
-#undef X
-    };
+    static const char *const NAMES[] = {"tick", "iteration",
+#define EVAL(id, key) key,
+#define STEP(id, key)
+#include "engine/metric/metrics.def"
+#undef EVAL
+#undef STEP
+                                        SIGNATURE_EVALUATION_TABLE(X)};
     return figure_name(NAMES, N_EVAL_FIGURES, figure);
 }
 
 const char *signature_step_name(double figure) {
-    static const char *const NAMES[] = {
-#define X(id, name) name,
-        SIGNATURE_STEP_TABLE(X)
-#undef X
-    };
+    static const char *const NAMES[] = {"tick", "iteration",
+#define EVAL(id, key)
+#define STEP(id, key) key,
+#include "engine/metric/metrics.def"
+                                        SIGNATURE_STEP_TABLE(X)};
     return figure_name(NAMES, N_STEP_FIGURES, figure);
 }
+#undef X
+#undef METRIC
 
 /* ---- the history ---- */
 
@@ -113,8 +121,8 @@ static void write_text(int detector, const double *v, char *text, size_t size) {
 /* Bring the alert of detector d up to date with the newest row. Returns whether it was raised or cleared by this. */
 static bool update(const struct signature_history *h, int d, struct signature_alert *a) {
     double v[SIGNATURE_VALUES] = {0};
-    const enum verdict verdict = DETECTORS[d].look(h, v);
-    if (verdict == VERDICT_RAISE) {
+    const enum detection found = DETECTORS[d].look(h, v);
+    if (found == DETECTION_RAISE) {
         a->clear = 0;
         memcpy(a->value, v, sizeof a->value);
         if (a->active != 0) return false;
@@ -124,8 +132,8 @@ static bool update(const struct signature_history *h, int d, struct signature_al
         a->since_iteration = step ? step_figure(h, 0, STEP_ITERATION) : evaluation_figure(h, 0, EVAL_ITERATION);
         return true;
     }
-    if (verdict == VERDICT_BETWEEN) a->clear = 0;
-    if (verdict == VERDICT_BETWEEN || a->active == 0) return false;
+    if (found == DETECTION_BETWEEN) a->clear = 0;
+    if (found == DETECTION_BETWEEN || a->active == 0) return false;
     a->clear += 1;
     if (a->clear < (DETECTORS[d].row == ROW_STEP ? CLEAR_STEPS : CLEAR_EVALUATIONS)) return false;
     a->active = a->clear = 0;

@@ -12,51 +12,39 @@
  *
  * WHO FEEDS WHAT
  *
- * A step row is pushed after every micro-step of ascent and of what trains the student: descent, distillation, dpo, or
- * cross-entropy under algorithm sft (watch.c); then signature_check is called:
- *   STEP_TICK, STEP_ITERATION    game_state tick, iteration
- *   STEP_GAP_DESCENT             ascend(): `before`, as SERIES_GAP_DESCENT
- *   STEP_GAP_ASCENT              ascend(): `after`, as SERIES_GAP_ASCENT
- *   STEP_GRADIENT_REWARD         ascend(): `norm` of reward_step
- *   STEP_STUDENT_REWARD          exact_gradient(): terms.value; descend_sampled(): `mean`; as SERIES_STUDENT_REWARD
- *   STEP_ENTROPY                 exact_gradient(): terms.entropy / rows, as SERIES_ENTROPY; not known to sampled descent
- *   STEP_KL                      exact_gradient(): terms.kl / rows where game.kl > 0, as SERIES_KL
- *   STEP_GRADIENT_STUDENT        game_student_step(): the norm that adamw_step reports (of the last epoch)
- * A step that reward_step or adamw_step refused, because its norm is not finite, is pushed too: with that norm, before
- * the run pauses. Other steps are not pushed: the gradients of the reward fit and of the first training of a raw
- * student are of another size.
+ * The game does (engine/game/figures.h). A step row is pushed after every micro-step of ascent and of what trains the
+ * student: descent, distillation, dpo, or cross-entropy under algorithm sft. An evaluation row is pushed when the
+ * evaluation of an iteration is complete; the one before the first iteration pushes nothing, because an iteration is
+ * what the detectors compare. After either, signature_check is called.
  *
- * An evaluation row is pushed at the end of evaluate_step (evaluate.c), when it has finished, then signature_check is
- * called. evaluate_start_step pushes nothing: an iteration is what the detectors compare.
- *   EVAL_TICK, EVAL_ITERATION    game_state tick, iteration
- *   EVAL_GAP_WORST, _LO, _HI     publish_gaps(): worst
- *   EVAL_GAP_FITTED, _LO, _HI    publish_gaps(): fitted
- *   EVAL_GAP_HELD, _LO, _HI      the same under r_held, the reward that is fitted on the other half of D_pref and never played against
- *   EVAL_GAP_TRUE, _LO, _HI      publish_gaps(): teacher accuracy - student accuracy, where a checker exists
- *   EVAL_STUDENT_REWARD_HELD     gap_chunk(): mean of r_held over the samples of all gap prompts
- *   EVAL_RM_NEWEST               sample_step(): game_state rm_newest
- *   EVAL_RM_HELDOUT, _LENGTH     measure_fit(): game_state rm_heldout, rm_length (accuracy of preferring the longer answer)
- *   EVAL_LENGTH_CORRELATION      measure_fit(): stats_correlation of the reward with the token count, over both answers of the pairs it evaluates
- *   EVAL_ENTROPY                 gap_chunk(): - mean of gen_output.log_prob over all tokens of all samples
- *   EVAL_KL                      gap_chunk(): mean of log_prob - that of the reference over the same tokens, where it is computed
- *   EVAL_TRUNCATED               gap_chunk(): share of samples with gen_output.truncated
- *   EVAL_IDENTICAL               gap_chunk(): share of prompts whose K >= 2 samples are all the same tokens and not the teacher's (those are learnt)
- *   EVAL_ZERO_GROUPS             leave_one_out(): zero groups / groups over this iteration's descent steps; not known to exact descent
- *   EVAL_SLACK                   game_state slack: L - L_hat
- *   EVAL_BETA, EVAL_ZETA         options beta, zeta as in force (with automatic beta: its last value)
+ * A row begins with its tick and iteration. Figures that are metrics have EVAL or STEP in their rows of metrics.def,
+ * which say what they are. The others:
+ *   STEP_GRADIENT_REWARD         norm of the gradient of the ascent
+ *   STEP_GRADIENT_STUDENT        norm of the gradient of the student, of the last epoch
+ *   EVAL_STUDENT_REWARD_HELD     mean of r_held over the samples of all gap prompts
+ *   EVAL_ENTROPY                 - mean log-probability of all tokens of these samples
+ *   EVAL_KL                      mean of their log-probability - that of the reference, at temperature 1
+ *   EVAL_TRUNCATED               share of these samples that were cut
+ *   EVAL_IDENTICAL               share of the prompts whose K >= 2 samples are all the same tokens and not the teacher's
+ *                                (those are learnt)
+ *   EVAL_ZERO_GROUPS             zero groups / groups over the iteration's descent steps; not known to exact descent
  *   EVAL_BETA_FLOOR              the lowest beta that automatic control may set; unknown where a person sets beta
- *   EVAL_TRUTH_EXCESS            L(r*) - L_hat - zeta on the pairs of L_hat, r* the oracle's reward at the scale that fits them best
- *   EVAL_Q_NORM                  white-box: root mean square of A_Q = q_target - v_expert (moment_measure) over the tokens of both players'
- *                                answers to the gap prompts, divided by reward.bound */
-#ifndef PBKD_GAME_SIGNATURE_H
-#define PBKD_GAME_SIGNATURE_H
+ *   EVAL_Q_NORM                  white-box: root mean square of A_Q over the tokens of both players' answers to the gap
+ *                                prompts, divided by reward.bound
+ * Slack, beta and zeta are known where preferences hold an adversary.
+ *
+ * A step whose gradient was refused, because its norm is not finite, is pushed too: with that norm, before the run
+ * pauses. Other steps are not pushed: the gradients of the reward fit and of the first training of a raw student are of
+ * another size. */
+#ifndef PBKD_SIGNATURE_SIGNATURE_H
+#define PBKD_SIGNATURE_SIGNATURE_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/base/err.h"
-#include "engine/metric/series.h"
+#include "engine/metric/metric.h"
 
 /* id, name, severity, what was seen, what to do */
 /* clang-format off */
@@ -102,41 +90,49 @@ const char *signature_seen(enum signature_id id);   /* one sentence: what was se
 const char *signature_advice(enum signature_id id); /* one sentence: what to do, with names of options */
 enum alert_level signature_level(enum signature_id id);
 
-/* The figures of a row. Units: gaps and rewards in units of the reward (EVAL_GAP_TRUE: accuracy), entropy and KL in
- * nats per token, slack, zeta and truth excess in nats per pair, the rest shares in [0,1] or as the comment above says.
- * _LO and _HI follow their mean. */
-/* clang-format off */
-#define SIGNATURE_EVALUATION_TABLE(X)                                                                                                              \
-    X(EVAL_TICK, "tick") X(EVAL_ITERATION, "iteration")                                                                                            \
-    X(EVAL_GAP_WORST, "gap_worst") X(EVAL_GAP_WORST_LO, "gap_worst_lo") X(EVAL_GAP_WORST_HI, "gap_worst_hi")                                       \
-    X(EVAL_GAP_FITTED, "gap_fitted") X(EVAL_GAP_FITTED_LO, "gap_fitted_lo") X(EVAL_GAP_FITTED_HI, "gap_fitted_hi")                                 \
-    X(EVAL_GAP_HELD, "gap_held") X(EVAL_GAP_HELD_LO, "gap_held_lo") X(EVAL_GAP_HELD_HI, "gap_held_hi")                                             \
-    X(EVAL_GAP_TRUE, "gap_true") X(EVAL_GAP_TRUE_LO, "gap_true_lo") X(EVAL_GAP_TRUE_HI, "gap_true_hi")                                             \
-    X(EVAL_STUDENT_REWARD_HELD, "student_reward_held")                                                                                             \
-    X(EVAL_RM_NEWEST, "rm_newest") X(EVAL_RM_HELDOUT, "rm_heldout") X(EVAL_RM_LENGTH, "rm_length")                                                 \
-    X(EVAL_LENGTH_CORRELATION, "length_correlation") X(EVAL_ENTROPY, "entropy") X(EVAL_KL, "kl")                                                   \
-    X(EVAL_TRUNCATED, "truncated") X(EVAL_IDENTICAL, "identical") X(EVAL_ZERO_GROUPS, "zero_groups")                                               \
-    X(EVAL_SLACK, "slack") X(EVAL_BETA, "beta") X(EVAL_BETA_FLOOR, "beta_floor") X(EVAL_ZETA, "zeta")                                              \
-    X(EVAL_TRUTH_EXCESS, "truth_excess") X(EVAL_Q_NORM, "q_norm")
-/* clang-format on */
+/* The figures of a row: the tick, the iteration, those that are metrics (the EVAL and STEP of their rows in metrics.def),
+ * and those that are nothing else. Units: gaps and rewards in units of the reward (EVAL_GAP_TRUE: accuracy), entropy and
+ * KL in nats per token, slack, zeta and truth excess in nats per pair, the rest shares in [0,1] or as the comment above
+ * says. _LO and _HI follow their mean. */
+#define SIGNATURE_EVALUATION_TABLE(X)                                                                                  \
+    X(EVAL_STUDENT_REWARD_HELD, "student_reward_held")                                                                 \
+    X(EVAL_ENTROPY, "entropy")                                                                                         \
+    X(EVAL_KL, "kl")                                                                                                   \
+    X(EVAL_TRUNCATED, "truncated")                                                                                     \
+    X(EVAL_IDENTICAL, "identical")                                                                                     \
+    X(EVAL_ZERO_GROUPS, "zero_groups")                                                                                 \
+    X(EVAL_BETA_FLOOR, "beta_floor")                                                                                   \
+    X(EVAL_Q_NORM, "q_norm")
+#define SIGNATURE_STEP_TABLE(X)                                                                                        \
+    X(STEP_GRADIENT_STUDENT, "gradient_student")                                                                       \
+    X(STEP_GRADIENT_REWARD, "gradient_reward")
 
-/* clang-format off */
-#define SIGNATURE_STEP_TABLE(X)                                                                                                                    \
-    X(STEP_TICK, "tick") X(STEP_ITERATION, "iteration")                                                                                            \
-    X(STEP_GAP_ASCENT, "gap_ascent") X(STEP_GAP_DESCENT, "gap_descent") X(STEP_STUDENT_REWARD, "student_reward")                                   \
-    X(STEP_KL, "kl") X(STEP_ENTROPY, "entropy") X(STEP_GRADIENT_STUDENT, "gradient_student") X(STEP_GRADIENT_REWARD, "gradient_reward")
-/* clang-format on */
-
+#define X(id, key) id,
+#define METRIC(id, name, unit, help, value, result, curves, watch) watch
+#define NOT_WATCHED
 enum {
-#define X(id, name) id,
+    EVAL_TICK,
+    EVAL_ITERATION,
+#define EVAL(id, key) EVAL_##id,
+#define STEP(id, key)
+#include "engine/metric/metrics.def"
+#undef EVAL
+#undef STEP
     SIGNATURE_EVALUATION_TABLE(X) N_EVAL_FIGURES
-#undef X
 };
 enum {
-#define X(id, name) id,
+    STEP_TICK,
+    STEP_ITERATION,
+#define EVAL(id, key)
+#define STEP(id, key) STEP_##id,
+#include "engine/metric/metrics.def"
+#undef EVAL
+#undef STEP
     SIGNATURE_STEP_TABLE(X) N_STEP_FIGURES
-#undef X
 };
+#undef X
+#undef METRIC
+#undef NOT_WATCHED
 
 /* Rows kept. Sixteen iterations hold the slowest detector (a base and three evaluations after it) several times over;
  * 256 steps are an iteration or two of the usual game and make 50 KB of a checkpoint. */

@@ -58,22 +58,22 @@ static bool gap_at(const struct signature_history *h, int back, int figure, stru
 static double half_width(const struct gap *a, const struct gap *b) { return 0.5 * hypot(a->hi - a->lo, b->hi - b->lo); }
 
 /* A share that is bad when high. */
-static enum verdict level(double x, double raise, double over) {
-    return !known(x) || x < over ? VERDICT_CLEAR : x >= raise ? VERDICT_RAISE : VERDICT_BETWEEN;
+static enum detection level(double x, double raise, double over) {
+    return !known(x) || x < over ? DETECTION_CLEAR : x >= raise ? DETECTION_RAISE : DETECTION_BETWEEN;
 }
 
 /* ---- plateau ---- */
 
-static enum verdict flat(const struct signature_history *h, int figure, double *first, double *last) {
+static enum detection flat(const struct signature_history *h, int figure, double *first, double *last) {
     struct gap g[PLATEAU_WINDOW];
     double mean = 0, slope = 0, norm = 0, residual = 0;
     bool measurable = true;
     for (int i = 0; i < PLATEAU_WINDOW; i++) {
-        if (!gap_at(h, PLATEAU_WINDOW - 1 - i, figure, &g[i])) return VERDICT_CLEAR;
+        if (!gap_at(h, PLATEAU_WINDOW - 1 - i, figure, &g[i])) return DETECTION_CLEAR;
         measurable = measurable && g[i].lo > 0;
         mean += g[i].mean / PLATEAU_WINDOW;
     }
-    if (g[PLATEAU_WINDOW - 1].lo <= 0) return VERDICT_CLEAR;
+    if (g[PLATEAU_WINDOW - 1].lo <= 0) return DETECTION_CLEAR;
     for (int i = 0; i < PLATEAU_WINDOW; i++) {
         const double x = i - 0.5 * (PLATEAU_WINDOW - 1);
         slope += x * g[i].mean;
@@ -87,30 +87,30 @@ static enum verdict flat(const struct signature_history *h, int figure, double *
     const double error = sqrt(residual / (PLATEAU_WINDOW - 2) / norm), span = (PLATEAU_WINDOW - 1) / mean;
     *first = g[0].mean;
     *last = g[PLATEAU_WINDOW - 1].mean;
-    if (fabs(slope) * span > PLATEAU_FALL) return VERDICT_CLEAR; /* falls, or rises: then it is no plateau either */
-    return measurable && (PLATEAU_T * error - slope) * span <= PLATEAU_FALL ? VERDICT_RAISE : VERDICT_BETWEEN;
+    if (fabs(slope) * span > PLATEAU_FALL) return DETECTION_CLEAR; /* falls, or rises: then it is no plateau either */
+    return measurable && (PLATEAU_T * error - slope) * span <= PLATEAU_FALL ? DETECTION_RAISE : DETECTION_BETWEEN;
 }
 
 /* Both gaps must be flat where both exist. */
-enum verdict signature_detect_plateau(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_plateau(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     const bool worst = known(evaluation_figure(h, 0, EVAL_GAP_WORST)),
                truth = known(evaluation_figure(h, 0, EVAL_GAP_TRUE));
     v[2] = PLATEAU_WINDOW;
     v[3] = truth;
     if (!worst) return flat(h, EVAL_GAP_TRUE, &v[0], &v[1]);
-    const enum verdict by_worst = flat(h, EVAL_GAP_WORST, &v[0], &v[1]);
+    const enum detection by_worst = flat(h, EVAL_GAP_WORST, &v[0], &v[1]);
     if (!truth) return by_worst;
-    const enum verdict by_truth = flat(h, EVAL_GAP_TRUE, &v[0], &v[1]);
+    const enum detection by_truth = flat(h, EVAL_GAP_TRUE, &v[0], &v[1]);
     return by_truth < by_worst ? by_truth : by_worst;
 }
 
 /* ---- divergence of a gap ---- */
 
 /* The newest gap against the smallest that is kept. */
-static enum verdict grows(const struct signature_history *h, int figure, double ratio, double *v, int *best_back) {
+static enum detection grows(const struct signature_history *h, int figure, double ratio, double *v, int *best_back) {
     struct gap now, last, before, best, g;
     if (!gap_at(h, 0, figure, &now) || !gap_at(h, 1, figure, &last) || !gap_at(h, 2, figure, &before))
-        return VERDICT_CLEAR;
+        return DETECTION_CLEAR;
     best = last;
     *best_back = 1;
     for (int back = 2; back < SIGNATURE_EVALUATIONS; back++)
@@ -120,27 +120,27 @@ static enum verdict grows(const struct signature_history *h, int figure, double 
     v[1] = now.mean;
     v[2] = rise - half;
     v[3] = rise + half;
-    if (now.lo <= best.hi) return VERDICT_CLEAR;
-    return now.mean >= ratio * best.mean && now.mean > last.mean && last.mean > before.mean ? VERDICT_RAISE
-                                                                                            : VERDICT_BETWEEN;
+    if (now.lo <= best.hi) return DETECTION_CLEAR;
+    return now.mean >= ratio * best.mean && now.mean > last.mean && last.mean > before.mean ? DETECTION_RAISE
+                                                                                            : DETECTION_BETWEEN;
 }
 
 /* A reward that has become better sees a larger gap: where the true gap has fallen meanwhile, nothing diverges. */
-enum verdict signature_detect_gap_worst_grows(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_gap_worst_grows(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     int best = 0;
-    const enum verdict verdict = grows(h, EVAL_GAP_WORST, GROWTH_WORST, v, &best);
+    const enum detection found = grows(h, EVAL_GAP_WORST, GROWTH_WORST, v, &best);
     const bool better = evaluation_figure(h, 0, EVAL_GAP_TRUE) < evaluation_figure(h, best, EVAL_GAP_TRUE);
-    return better && verdict == VERDICT_RAISE ? VERDICT_BETWEEN : verdict;
+    return better && found == DETECTION_RAISE ? DETECTION_BETWEEN : found;
 }
 
-enum verdict signature_detect_gap_true_grows(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_gap_true_grows(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     int best;
     return grows(h, EVAL_GAP_TRUE, GROWTH_TRUE, v, &best);
 }
 
 /* ---- the reward against the student ---- */
 
-enum verdict signature_detect_newest_pairs(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_newest_pairs(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     const double now = 0.5 * (evaluation_figure(h, 0, EVAL_RM_NEWEST) + evaluation_figure(h, 1, EVAL_RM_NEWEST));
     double best = 0;
     int from = 0;
@@ -160,44 +160,44 @@ enum verdict signature_detect_newest_pairs(const struct signature_history *h, do
  * each, and by now beyond its own. The teacher's answers are fixed, so a gap that rises by d is a student's reward that
  * falls by d; where that reward itself is known it must have fallen too (a refit can stretch the gap), and where the
  * true gap is known it must not have fallen. */
-static enum verdict hacking(const struct signature_history *h, int trained, double *v) {
+static enum detection hacking(const struct signature_history *h, int trained, double *v) {
     struct gap held[SIGNATURE_EVALUATIONS], on[SIGNATURE_EVALUATIONS];
     int base = 0;
     for (int back = 0; back < SIGNATURE_EVALUATIONS; back++) {
         if (!gap_at(h, back, EVAL_GAP_HELD, &held[back]) || !gap_at(h, back, trained, &on[back])) {
-            if (back < HACKING_EVALUATIONS) return VERDICT_CLEAR;
+            if (back < HACKING_EVALUATIONS) return DETECTION_CLEAR;
             continue;
         }
         if (back >= HACKING_EVALUATIONS && (base == 0 || held[back].mean < held[base].mean)) base = back;
     }
-    if (base == 0 || held[0].mean <= held[base].mean) return VERDICT_CLEAR;
+    if (base == 0 || held[0].mean <= held[base].mean) return DETECTION_CLEAR;
     v[0] = on[base].mean - on[0].mean;
     v[1] = held[0].mean - held[base].mean;
     v[2] = v[1] - half_width(&held[0], &held[base]);
     v[3] = base;
     for (int back = 0; back < HACKING_EVALUATIONS; back++)
         if (held[back].mean - held[base].mean <= half_width(&held[back], &held[base]) || on[back].mean >= on[base].mean)
-            return VERDICT_BETWEEN;
+            return DETECTION_BETWEEN;
     const bool likes_more =
         evaluation_figure(h, 0, EVAL_STUDENT_REWARD_HELD) >= evaluation_figure(h, base, EVAL_STUDENT_REWARD_HELD);
     const bool better = evaluation_figure(h, 0, EVAL_GAP_TRUE) < evaluation_figure(h, base, EVAL_GAP_TRUE);
-    return likes_more || better || v[0] <= half_width(&on[0], &on[base]) ? VERDICT_BETWEEN : VERDICT_RAISE;
+    return likes_more || better || v[0] <= half_width(&on[0], &on[base]) ? DETECTION_BETWEEN : DETECTION_RAISE;
 }
 
-enum verdict signature_detect_hacking_fitted(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_hacking_fitted(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     return hacking(h, EVAL_GAP_FITTED, v);
 }
-enum verdict signature_detect_hacking_worst(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_hacking_worst(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     return hacking(h, EVAL_GAP_WORST, v);
 }
 
 /* ---- the confidence set ---- */
 
 /* A person's beta of 0 is inactive at once; automatic control may touch 0 and come back, and has the other detector. */
-enum verdict signature_detect_beta_zero(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_beta_zero(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     (void)v;
     const bool automatic = known(evaluation_figure(h, 0, EVAL_BETA_FLOOR));
-    return evaluation_figure(h, 0, EVAL_BETA) == 0 && !automatic ? VERDICT_RAISE : VERDICT_CLEAR;
+    return evaluation_figure(h, 0, EVAL_BETA) == 0 && !automatic ? DETECTION_RAISE : DETECTION_CLEAR;
 }
 
 /* Within the set, and beta at most `times` its floor. */
@@ -208,21 +208,21 @@ static bool idle_at(const struct signature_history *h, int back, double times) {
 }
 
 /* Twice in succession; over when beta is above twice its floor, or the constraint binds. */
-enum verdict signature_detect_beta_floor(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
-    if (!idle_at(h, 0, 2.0)) return VERDICT_CLEAR;
+enum detection signature_detect_beta_floor(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+    if (!idle_at(h, 0, 2.0)) return DETECTION_CLEAR;
     v[0] = evaluation_figure(h, 0, EVAL_BETA);
     v[1] = evaluation_figure(h, 0, EVAL_SLACK);
     v[2] = evaluation_figure(h, 0, EVAL_ZETA);
-    return idle_at(h, 0, 1.0) && idle_at(h, 1, 1.0) ? VERDICT_RAISE : VERDICT_BETWEEN;
+    return idle_at(h, 0, 1.0) && idle_at(h, 1, 1.0) ? DETECTION_RAISE : DETECTION_BETWEEN;
 }
 
 /* Twice, because L_hat is an estimate. */
-enum verdict signature_detect_truth_outside(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_truth_outside(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     const double now = evaluation_figure(h, 0, EVAL_TRUTH_EXCESS), last = evaluation_figure(h, 1, EVAL_TRUTH_EXCESS);
     const double zeta = evaluation_figure(h, 0, EVAL_ZETA);
     v[0] = now;
-    if (!known(now) || now <= (known(zeta) ? -TRUTH_MARGIN * zeta : 0)) return VERDICT_CLEAR;
-    return now > 0 && known(last) && last > 0 ? VERDICT_RAISE : VERDICT_BETWEEN;
+    if (!known(now) || now <= (known(zeta) ? -TRUTH_MARGIN * zeta : 0)) return DETECTION_CLEAR;
+    return now > 0 && known(last) && last > 0 ? DETECTION_RAISE : DETECTION_BETWEEN;
 }
 
 static bool unseen_at(const struct signature_history *h, int back, struct gap *worst, struct gap *truth) {
@@ -232,67 +232,67 @@ static bool unseen_at(const struct signature_history *h, int back, struct gap *w
 
 /* The worst case is at least the gap under any reward of the set, the true one at any scale among them: it cannot be
  * below 0 while the true gap is above. Signs are all that rewards and accuracies have in common. */
-enum verdict signature_detect_truth_unseen(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_truth_unseen(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     struct gap worst, truth, w, t;
-    if (!unseen_at(h, 0, &worst, &truth)) return VERDICT_CLEAR;
+    if (!unseen_at(h, 0, &worst, &truth)) return DETECTION_CLEAR;
     v[0] = worst.mean;
     v[1] = worst.hi;
     v[2] = truth.mean;
     v[3] = truth.lo;
-    return worst.hi < 0 && unseen_at(h, 1, &w, &t) && w.hi < 0 ? VERDICT_RAISE : VERDICT_BETWEEN;
+    return worst.hi < 0 && unseen_at(h, 1, &w, &t) && w.hi < 0 ? DETECTION_RAISE : DETECTION_BETWEEN;
 }
 
 /* ---- answers ---- */
 
-enum verdict signature_detect_identical(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_identical(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     v[0] = evaluation_figure(h, 0, EVAL_IDENTICAL);
     return level(v[0], IDENTICAL, IDENTICAL_OVER);
 }
 
-enum verdict signature_detect_truncation(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_truncation(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     v[0] = evaluation_figure(h, 0, EVAL_TRUNCATED);
     return level(v[0], TRUNCATED, TRUNCATED_OVER);
 }
 
-enum verdict signature_detect_zero_groups(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_zero_groups(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     v[0] = evaluation_figure(h, 0, EVAL_ZERO_GROUPS);
     return level(v[0], ZERO_GROUPS, ZERO_GROUPS_OVER);
 }
 
 /* ---- length ---- */
 
-enum verdict signature_detect_length_correlation(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_length_correlation(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     v[0] = evaluation_figure(h, 0, EVAL_LENGTH_CORRELATION);
     return level(fabs(v[0]), LENGTH_CORRELATION, LENGTH_CORRELATION_OVER);
 }
 
 /* rm_length is the accuracy of preferring the longer answer; preferring the shorter one is right for the others. */
-enum verdict signature_detect_length_only(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_length_only(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     const double longer = evaluation_figure(h, 0, EVAL_RM_LENGTH), reward = evaluation_figure(h, 0, EVAL_RM_HELDOUT);
-    if (!known(longer) || !known(reward)) return VERDICT_CLEAR;
+    if (!known(longer) || !known(reward)) return DETECTION_CLEAR;
     const double alone = fmax(longer, 1 - longer);
     v[0] = alone;
     v[1] = reward;
-    if (alone < LENGTH_ALONE_OVER || reward - alone > LENGTH_MARGIN_OVER) return VERDICT_CLEAR;
-    return alone >= LENGTH_ALONE && reward - alone <= LENGTH_MARGIN ? VERDICT_RAISE : VERDICT_BETWEEN;
+    if (alone < LENGTH_ALONE_OVER || reward - alone > LENGTH_MARGIN_OVER) return DETECTION_CLEAR;
+    return alone >= LENGTH_ALONE && reward - alone <= LENGTH_MARGIN ? DETECTION_RAISE : DETECTION_BETWEEN;
 }
 
 /* ---- white-box ---- */
 
-enum verdict signature_detect_q_saturated(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_q_saturated(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     v[0] = evaluation_figure(h, 0, EVAL_Q_NORM);
     return level(v[0], Q_SATURATED, Q_SATURATED_OVER);
 }
 
-enum verdict signature_detect_q_jump(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_q_jump(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     double earlier[SIGNATURE_EVALUATIONS];
     int n = 0;
     for (int back = 1; back < SIGNATURE_EVALUATIONS; back++)
         if (known(evaluation_figure(h, back, EVAL_Q_NORM))) earlier[n++] = evaluation_figure(h, back, EVAL_Q_NORM);
     const double now = evaluation_figure(h, 0, EVAL_Q_NORM);
-    if (!known(now) || n < 3) return VERDICT_CLEAR;
+    if (!known(now) || n < 3) return DETECTION_CLEAR;
     v[0] = signature_median(earlier, n);
     v[1] = now;
-    if (now < Q_HARMLESS || now < Q_JUMP_OVER * v[0]) return VERDICT_CLEAR;
-    return now >= Q_JUMP * v[0] ? VERDICT_RAISE : VERDICT_BETWEEN;
+    if (now < Q_HARMLESS || now < Q_JUMP_OVER * v[0]) return DETECTION_CLEAR;
+    return now >= Q_JUMP * v[0] ? DETECTION_RAISE : DETECTION_BETWEEN;
 }

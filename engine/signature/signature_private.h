@@ -1,6 +1,6 @@
 /* Shared by the files of the failure signatures: the table of detectors, and how they look at the history. */
-#ifndef PBKD_GAME_SIGNATURE_PRIVATE_H
-#define PBKD_GAME_SIGNATURE_PRIVATE_H
+#ifndef PBKD_SIGNATURE_SIGNATURE_PRIVATE_H
+#define PBKD_SIGNATURE_SIGNATURE_PRIVATE_H
 
 #include <math.h>
 
@@ -9,7 +9,7 @@
 /* What a detector says of the newest row. Between raise and clear lies what keeps an alert from flapping: there it
  * stays as it is. A figure that does not exist is clear. In ascending order, so that the smaller of two is what both
  * agree on. */
-enum verdict { VERDICT_CLEAR, VERDICT_BETWEEN, VERDICT_RAISE };
+enum detection { DETECTION_CLEAR, DETECTION_BETWEEN, DETECTION_RAISE };
 
 enum signature_row { ROW_EVALUATION, ROW_STEP };
 
@@ -65,7 +65,7 @@ enum {
 _Static_assert((int)N_DETECTORS <= (int)SIGNATURE_MAX_DETECTORS, "signature.h must leave room for all detectors");
 
 #define X(name, ...)                                                                                                   \
-    enum verdict signature_detect_##name(const struct signature_history *h, double v[SIGNATURE_VALUES]);
+    enum detection signature_detect_##name(const struct signature_history *h, double v[SIGNATURE_VALUES]);
 DETECTOR_TABLE(X)
 #undef X
 

@@ -37,47 +37,47 @@ static int values(const struct signature_history *h, int figure, double x[SIGNAT
 }
 
 /* The median of the newest values against that of the oldest, in absolute value. */
-static enum verdict surge(const struct signature_history *h, int figure, double ratio, double over, double *v) {
+static enum detection surge(const struct signature_history *h, int figure, double ratio, double over, double *v) {
     double x[SIGNATURE_STEPS];
     const int n = values(h, figure, x), n_base = n - RECENT < BASE_MAX ? n - RECENT : BASE_MAX;
-    if (n_base < BASE_MIN) return VERDICT_CLEAR;
+    if (n_base < BASE_MIN) return DETECTION_CLEAR;
     const double now = signature_median(x, RECENT);
     for (int i = n - n_base; i < n; i++) x[i] = fabs(x[i]);
     const double base = signature_median(x + n - n_base, n_base);
-    if (base <= 0) return VERDICT_CLEAR;
+    if (base <= 0) return DETECTION_CLEAR;
     v[0] = base;
     v[1] = now;
     v[2] = n;
-    return now >= ratio * base ? VERDICT_RAISE : now < over * base ? VERDICT_CLEAR : VERDICT_BETWEEN;
+    return now >= ratio * base ? DETECTION_RAISE : now < over * base ? DETECTION_CLEAR : DETECTION_BETWEEN;
 }
 
-enum verdict signature_detect_gap_surge(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_gap_surge(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     return surge(h, STEP_GAP_ASCENT, GAP_SURGE, GAP_SURGE_OVER, v);
 }
 
-enum verdict signature_detect_gradient_student(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_gradient_student(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     return surge(h, STEP_GRADIENT_STUDENT, GRADIENT_SURGE, GRADIENT_SURGE_OVER, v);
 }
 
-enum verdict signature_detect_gradient_reward(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_gradient_reward(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     return surge(h, STEP_GRADIENT_REWARD, GRADIENT_SURGE, GRADIENT_SURGE_OVER, v);
 }
 
-static enum verdict kl_verdict(double kl) {
-    return !known(kl) || kl < KL_LIMIT_OVER ? VERDICT_CLEAR : kl >= KL_LIMIT ? VERDICT_RAISE : VERDICT_BETWEEN;
+static enum detection kl_detection(double kl) {
+    return !known(kl) || kl < KL_LIMIT_OVER ? DETECTION_CLEAR : kl >= KL_LIMIT ? DETECTION_RAISE : DETECTION_BETWEEN;
 }
 
-enum verdict signature_detect_kl_step(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_kl_step(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     double x[SIGNATURE_STEPS];
-    if (values(h, STEP_KL, x) < RECENT) return VERDICT_CLEAR;
+    if (values(h, STEP_KL, x) < RECENT) return DETECTION_CLEAR;
     v[0] = signature_median(x, RECENT);
     v[1] = RECENT;
-    return kl_verdict(v[0]);
+    return kl_detection(v[0]);
 }
 
-enum verdict signature_detect_kl_evaluation(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_kl_evaluation(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     v[0] = evaluation_figure(h, 0, EVAL_KL);
-    return kl_verdict(v[0]);
+    return kl_detection(v[0]);
 }
 
 /* The highest mean of RECENT values in succession, and how many steps ago the last such stretch (within a tenth of it)
@@ -98,18 +98,18 @@ static double highest(const double *x, int n, int *steps_ago) {
 }
 
 /* Where entropy is low it is not over, even when the height it fell from is no longer kept. */
-enum verdict signature_detect_entropy_step(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_entropy_step(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     double x[SIGNATURE_STEPS];
     const int n = values(h, STEP_ENTROPY, x);
     int steps_ago = 0;
-    if (n < 2 * RECENT) return VERDICT_CLEAR;
+    if (n < 2 * RECENT) return DETECTION_CLEAR;
     const double now = signature_median(x, RECENT);
-    if (now > ENTROPY_OVER) return VERDICT_CLEAR;
-    if (now > ENTROPY_COLLAPSED) return VERDICT_BETWEEN;
+    if (now > ENTROPY_OVER) return DETECTION_CLEAR;
+    if (now > ENTROPY_COLLAPSED) return DETECTION_BETWEEN;
     v[0] = highest(x, n, &steps_ago);
     v[1] = now;
     v[2] = steps_ago;
-    return v[0] >= ENTROPY_VARIED ? VERDICT_RAISE : VERDICT_BETWEEN;
+    return v[0] >= ENTROPY_VARIED ? DETECTION_RAISE : DETECTION_BETWEEN;
 }
 
 /* The gap that is nearest to the truth among those measured at both rows; whether it has fallen since. */
@@ -124,9 +124,9 @@ static bool gap_fell_since(const struct signature_history *h, int back) {
 
 /* Over iterations a student that learns from greedy answers may well become sure of them, so here the gap must not have
  * fallen meanwhile. */
-enum verdict signature_detect_entropy_evaluation(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_entropy_evaluation(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     const double now = evaluation_figure(h, 0, EVAL_ENTROPY);
-    if (!known(now) || now > ENTROPY_OVER) return VERDICT_CLEAR;
+    if (!known(now) || now > ENTROPY_OVER) return DETECTION_CLEAR;
     int from = 0;
     for (int back = 1; back < SIGNATURE_EVALUATIONS; back++) {
         const double then = evaluation_figure(h, back, EVAL_ENTROPY);
@@ -135,26 +135,26 @@ enum verdict signature_detect_entropy_evaluation(const struct signature_history 
     v[0] = evaluation_figure(h, from, EVAL_ENTROPY);
     v[1] = now;
     v[2] = from;
-    return now <= ENTROPY_COLLAPSED && v[0] >= ENTROPY_VARIED && !gap_fell_since(h, from) ? VERDICT_RAISE
-                                                                                          : VERDICT_BETWEEN;
+    return now <= ENTROPY_COLLAPSED && v[0] >= ENTROPY_VARIED && !gap_fell_since(h, from) ? DETECTION_RAISE
+                                                                                          : DETECTION_BETWEEN;
 }
 
 /* ---- values that are not finite ---- */
 
-enum verdict signature_detect_non_finite_step(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_non_finite_step(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     for (int i = 0; i < N_STEP_FIGURES; i++)
         if (isinf(step_figure(h, 0, i))) {
             v[0] = i;
-            return VERDICT_RAISE;
+            return DETECTION_RAISE;
         }
-    return VERDICT_CLEAR;
+    return DETECTION_CLEAR;
 }
 
-enum verdict signature_detect_non_finite_evaluation(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
+enum detection signature_detect_non_finite_evaluation(const struct signature_history *h, double v[SIGNATURE_VALUES]) {
     for (int i = 0; i < N_EVAL_FIGURES; i++)
         if (isinf(evaluation_figure(h, 0, i))) {
             v[0] = i;
-            return VERDICT_RAISE;
+            return DETECTION_RAISE;
         }
-    return VERDICT_CLEAR;
+    return DETECTION_CLEAR;
 }

@@ -2,6 +2,7 @@
 #include "engine/signature/watch.h"
 
 #include <math.h>
+#include <string.h>
 
 void watch_init(struct watch *w) {
     *w = (struct watch){.n_findings = 0};
@@ -12,10 +13,41 @@ void watch_init(struct watch *w) {
 
 void watch_begin(struct watch *w) {
     signature_no_figures(w->step, N_STEP_FIGURES);
+    memset(w->told, 0, sizeof w->told);
     w->found_not_finite = false;
 }
 
 void watch_figure(struct watch *w, int figure, double value) { w->step[figure] = signature_measured(value); }
+
+/* The step figures that metrics are: 0 where a row watches none. */
+#define STEP(id, key) +STEP_##id
+#define EVAL(id, key)
+#define NOT_WATCHED
+static const int STEP_OF[N_METRICS] = {
+#define METRIC(id, name, unit, help, value, result, curves, watch) [METRIC_##id] = 0 watch,
+#include "engine/metric/metrics.def"
+#undef METRIC
+};
+#undef STEP
+#undef EVAL
+
+void watch_metric(struct watch *w, enum metric_id id, double value) {
+    w->told[id] = true;
+    if (STEP_OF[id]) watch_figure(w, STEP_OF[id], value);
+}
+
+/* The evaluation figures likewise. */
+#define STEP(id, key)
+#define EVAL(id, key) +EVAL_##id
+static const int EVAL_OF[N_METRICS] = {
+#define METRIC(id, name, unit, help, value, result, curves, watch) [METRIC_##id] = 0 watch,
+#include "engine/metric/metrics.def"
+#undef METRIC
+};
+
+void watch_put_metric(const struct watch *w, double row[N_EVAL_FIGURES], enum metric_id id, double value) {
+    if (EVAL_OF[id]) row[EVAL_OF[id]] = w->told[id] ? signature_measured(value) : value;
+}
 
 static bool any_figure(const double *row) {
     for (int i = 0; i < N_STEP_FIGURES; i++)

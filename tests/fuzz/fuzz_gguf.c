@@ -33,7 +33,6 @@ static void read_key(const struct gguf *g, size_t i, unsigned *sum) {
     void *copy = malloc(4 * n + 1);
     if (!copy) return;
     gguf_copy_i32(g, key, copy, n, &e);
-    gguf_copy_f32(g, key, copy, n, &e);
     free(copy);
 }
 

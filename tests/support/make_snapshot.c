@@ -20,42 +20,42 @@ static void add_point(struct series *x, int64_t tick, double v) {
 static void play_round(struct series *x, int t, int round, double noise) {
     const int64_t tick = t * TICKS_PER_ITERATION + FIT_TICKS + round * ROUND_TICKS;
     const double base = 0.75 * exp(-0.012 * (t * ROUNDS + round)) + 0.02 * noise;
-    add_point(&x[SERIES_GAP_ASCENT], tick, base + 0.16 * exp(-0.4 * t));
-    add_point(&x[SERIES_GAP_DESCENT], tick + ROUND_TICKS - 1, base - 0.05);
-    add_point(&x[SERIES_SLACK], tick, 0.011 - 0.004 * exp(-0.3 * round) + 0.001 * noise);
-    add_point(&x[SERIES_BETA], tick, tick < 300 ? 10 : 12.5);
-    add_point(&x[SERIES_KL], tick, 0.004 * (t * ROUNDS + round));
-    add_point(&x[SERIES_ENTROPY], tick, 0.9 - 0.003 * (t * ROUNDS + round) + 0.02 * noise);
-    add_point(&x[SERIES_STUDENT_REWARD], tick, -0.6 + 0.008 * (t * ROUNDS + round));
+    add_point(&x[METRIC_GAP_ASCENT], tick, base + 0.16 * exp(-0.4 * t));
+    add_point(&x[METRIC_GAP_DESCENT], tick + ROUND_TICKS - 1, base - 0.05);
+    add_point(&x[METRIC_SLACK], tick, 0.011 - 0.004 * exp(-0.3 * round) + 0.001 * noise);
+    add_point(&x[METRIC_BETA], tick, tick < 300 ? 10 : 12.5);
+    add_point(&x[METRIC_KL], tick, 0.004 * (t * ROUNDS + round));
+    add_point(&x[METRIC_ENTROPY], tick, 0.9 - 0.003 * (t * ROUNDS + round) + 0.02 * noise);
+    add_point(&x[METRIC_STUDENT_REWARD], tick, -0.6 + 0.008 * (t * ROUNDS + round));
 }
 
 static void evaluate(struct series *x, int t, double *regret) {
     const int64_t tick = t * TICKS_PER_ITERATION;
     const double gap = 0.8 * exp(-0.28 * t);
     *regret += gap;
-    add_point(&x[SERIES_GAP_WORST], tick, gap);
-    add_point(&x[SERIES_GAP_WORST_LO], tick, gap - 0.11);
-    add_point(&x[SERIES_GAP_WORST_HI], tick, gap + 0.13);
-    add_point(&x[SERIES_GAP_FITTED], tick, gap * 0.8);
-    add_point(&x[SERIES_GAP_TRUE], tick, 0.54 * exp(-0.4 * t));
-    add_point(&x[SERIES_ACCURACY], tick, 0.99 - 0.54 * exp(-0.4 * t));
-    add_point(&x[SERIES_REGRET], tick, *regret);
-    add_point(&x[SERIES_ECE], tick, 0.03);
+    add_point(&x[METRIC_GAP_WORST], tick, gap);
+    add_point(&x[METRIC_GAP_WORST_LO], tick, gap - 0.11);
+    add_point(&x[METRIC_GAP_WORST_HI], tick, gap + 0.13);
+    add_point(&x[METRIC_GAP_FITTED], tick, gap * 0.8);
+    add_point(&x[METRIC_GAP_TRUE], tick, 0.54 * exp(-0.4 * t));
+    add_point(&x[METRIC_ACCURACY], tick, 0.99 - 0.54 * exp(-0.4 * t));
+    add_point(&x[METRIC_REGRET], tick, *regret);
+    add_point(&x[METRIC_ECE], tick, 0.03);
 }
 
 static void fit(struct series *x, int t) {
     for (int i = 0; i < FIT_TICKS; i += 4) {
         const int64_t tick = t * TICKS_PER_ITERATION + i;
-        add_point(&x[SERIES_RM_TRAIN], tick, 0.97 - 0.3 * exp(-0.15 * (i + 20 * t)));
-        add_point(&x[SERIES_RM_HELDOUT], tick, 0.94 - 0.32 * exp(-0.13 * (i + 20 * t)));
+        add_point(&x[METRIC_RM_TRAIN], tick, 0.97 - 0.3 * exp(-0.15 * (i + 20 * t)));
+        add_point(&x[METRIC_RM_HELDOUT], tick, 0.94 - 0.32 * exp(-0.13 * (i + 20 * t)));
     }
-    add_point(&x[SERIES_RM_NEWEST], t * TICKS_PER_ITERATION, 0.7 + 0.07 * t);
-    add_point(&x[SERIES_RM_LENGTH], t * TICKS_PER_ITERATION, 0.53);
-    add_point(&x[SERIES_NLL], t * TICKS_PER_ITERATION + FIT_TICKS, 0.26 - 0.01 * t);
+    add_point(&x[METRIC_RM_NEWEST], t * TICKS_PER_ITERATION, 0.7 + 0.07 * t);
+    add_point(&x[METRIC_RM_LENGTH], t * TICKS_PER_ITERATION, 0.53);
+    add_point(&x[METRIC_NLL], t * TICKS_PER_ITERATION + FIT_TICKS, 0.26 - 0.01 * t);
 }
 
 static void add_series(struct snapshot *s, enum snapshot_kind kind) {
-    struct series *x = mem_small(N_SERIES * sizeof *x);
+    struct series *x = mem_small(N_METRICS * sizeof *x);
     double regret = 0;
     for (int t = 0; t < 3; t++) {
         evaluate(x, t, &regret);
@@ -64,20 +64,21 @@ static void add_series(struct snapshot *s, enum snapshot_kind kind) {
             play_round(x, t, round, ((t * 31 + round * 17) % 11 - 5) / 5.0);
     }
     for (int t = 0; t < 3 && kind == SNAPSHOT_EXACT; t++) {
-        add_point(&x[SERIES_GAP_MIN], t * TICKS_PER_ITERATION, 0.6 - 0.12 * t);
-        add_point(&x[SERIES_GAP_MAX], t * TICKS_PER_ITERATION, 1.0 - 0.2 * t);
+        add_point(&x[METRIC_GAP_MIN], t * TICKS_PER_ITERATION, 0.6 - 0.12 * t);
+        add_point(&x[METRIC_GAP_MAX], t * TICKS_PER_ITERATION, 1.0 - 0.2 * t);
     }
     if (kind == SNAPSHOT_HOSTILE) {
-        x[SERIES_GAP_ASCENT].value[10] = (float)NAN;
-        x[SERIES_SLACK].value[20] = (float)INFINITY;
-        x[SERIES_SLACK].value[21] = 1e30F;
+        x[METRIC_GAP_ASCENT].value[10] = (float)NAN;
+        x[METRIC_SLACK].value[20] = (float)INFINITY;
+        x[METRIC_SLACK].value[21] = 1e30F;
     }
-    for (int i = 0; i < N_SERIES; i++) {
+    for (int i = 0; i < N_METRICS; i++) {
         if (!x[i].n) continue;
         struct series_block *b = series_block_new(&x[i]);
         s->owner[i] = b;
         s->series[i] = &b->series;
         s->n_series_points += x[i].n;
+        s->metric[i] = (double)x[i].value[x[i].n - 1];
     }
     free(x);
 }
@@ -215,6 +216,12 @@ static void add_history(struct snapshot *s) {
     add_ack(s, 2, 388, false, "label #15 is saved but cannot be used: pair 9999 does not exist");
 }
 
+static void set_interval(struct snapshot *s, enum metric_id mean, double x, double lo, double hi) {
+    s->metric[mean] = x;
+    s->metric[mean + 1] = lo;
+    s->metric[mean + 2] = hi;
+}
+
 static void measure(struct snapshot *s) {
     s->tick = 412;
     s->iteration = 3;
@@ -223,14 +230,14 @@ static void measure(struct snapshot *s) {
     s->elapsed_seconds = 312;
     s->eta_seconds = 251;
     s->tokens_per_second = 12345;
-    s->accuracy_before = 0.45;
-    s->accuracy_now = 0.747;
-    s->teacher_accuracy = 0.99;
-    s->gap_worst = (struct interval){0.457, 0.347, 0.587};
-    s->gap_fitted = (struct interval){0.366, 0.301, 0.431};
-    s->gap_true = (struct interval){0.243, 0.204, 0.282};
-    s->nll_best = 0.2398;
-    s->slack = 0.0112;
+    s->metric[METRIC_ACCURACY_START] = 0.45;
+    s->metric[METRIC_ACCURACY] = 0.747;
+    s->metric[METRIC_TEACHER_ACCURACY] = 0.99;
+    set_interval(s, METRIC_GAP_WORST, 0.457, 0.347, 0.587);
+    set_interval(s, METRIC_GAP_FITTED, 0.366, 0.301, 0.431);
+    set_interval(s, METRIC_GAP_TRUE, 0.243, 0.204, 0.282);
+    s->metric[METRIC_NLL] = 0.2398;
+    s->metric[METRIC_SLACK] = 0.0112;
     s->n_pairs = 375;
     s->n_heldout = 38;
     s->labels_human = 2;
@@ -239,7 +246,7 @@ static void measure(struct snapshot *s) {
     s->n_by_source[SOURCE_HUMAN] = 2;
     s->n_by_source[SOURCE_NONE] = 1;
     option_set(&s->options, "beta", "12.5", NULL);
-    s->beta = 12.5;
+    s->metric[METRIC_BETA] = 12.5;
     s->pending_option = option_index(option_find("game.kl"));
     snprintf(s->pending_value, sizeof s->pending_value, "0.02");
     s->alert_now = "constraint inactive: the adversary explains the preferences within zeta";
@@ -260,6 +267,7 @@ static void make_exact(struct snapshot *s) {
                        AGAINST[] = {0.1f, -0.6f, (float)NAN, -0.2f, 0.3f, -0.3f, -0.25f};
     option_set(&s->options, "game.scope", "head", NULL);
     option_set(&s->options, "reward.access", "white-box", NULL);
+    snapshot_take_options(s, &s->options);
     s->gap_set.min = 0.31;
     s->gap_set.max = 0.52;
     for (int i = 0; i < GAP_CURVE; i++) {
@@ -306,13 +314,13 @@ struct snapshot *make_snapshot(enum snapshot_kind kind) {
     options_default(&s->options);
     option_set(&s->options, "game.rounds", "30", NULL);
     option_set(&s->options, "student.model", "student.gguf", NULL);
+    snapshot_take_options(s, &s->options);
     s->options_start = s->options;
-    s->beta = s->options.beta;
-    s->zeta = s->options.zeta;
+    for (int i = 0; i < N_METRICS; i++) s->metric[i] = (double)NAN;
+    s->metric[METRIC_BETA] = s->options.beta;
+    s->metric[METRIC_ZETA] = s->options.zeta;
     gap_set_init(&s->gap_set);
-    s->coverage = (double)NAN;
-    s->accuracy_before = s->accuracy_now = s->teacher_accuracy = s->eta_seconds = (double)NAN;
-    s->gap_worst.mean = s->gap_fitted.mean = s->gap_held.mean = s->gap_true.mean = s->nll_best = s->slack = (double)NAN;
+    s->eta_seconds = (double)NAN;
     if (kind == SNAPSHOT_LOADING) return s;
     add_series(s, kind);
     add_pairs(s);

@@ -15,7 +15,7 @@
 #include "engine/eval/compare.h"
 #include "engine/eval/run_read.h"
 #include "engine/game/phase_table.h"
-#include "engine/metric/series.h"
+#include "engine/metric/metric.h"
 #include "engine/run/rundir.h"
 #include "tests/support/tiny_runs.h"
 

@@ -73,8 +73,8 @@ static void a_set_is_made_whole_or_again(void **state) {
             assert_true(r == GAME_OK || r == GAME_ABANDONED);
             if (r == GAME_ABANDONED) left = 100, abandoned++;
         }
-        if (isnan(share)) share = p->g.st.coverage_redrawn;
-        assert_true(isfinite(share) && p->g.st.coverage_redrawn == share);
+        if (isnan(share)) share = p->g.st.metric[METRIC_COVERAGE_REDRAWN];
+        assert_true(isfinite(share) && p->g.st.metric[METRIC_COVERAGE_REDRAWN] == share);
         assert_true(asks == 100 ? abandoned == 0 : abandoned == 1);
         close_game(p);
     }
@@ -120,9 +120,11 @@ static void r_held_does_not_play(void **state) {
     const uint64_t held = hash_of(&p->g.rewards.held), adversary = hash_of(&p->g.rewards.fitted);
     play_until(p, PHASE_CHECKPOINT, 1);
     assert_true(hash_of(&p->g.rewards.held) == held && hash_of(p->g.adversary.reward) != adversary);
-    assert_true(isfinite(p->g.st.held_mean) && p->g.st.held_lo <= p->g.st.held_mean &&
-                p->g.st.held_mean <= p->g.st.held_hi);
-    assert_true(p->g.st.held_mean != p->g.st.fitted_mean && isfinite(p->g.st.rm_held));
+    assert_true(isfinite(p->g.st.metric[METRIC_GAP_HELD]) &&
+                p->g.st.metric[METRIC_GAP_HELD_LO] <= p->g.st.metric[METRIC_GAP_HELD] &&
+                p->g.st.metric[METRIC_GAP_HELD] <= p->g.st.metric[METRIC_GAP_HELD_HI]);
+    assert_true(p->g.st.metric[METRIC_GAP_HELD] != p->g.st.metric[METRIC_GAP_FITTED] &&
+                isfinite(p->g.st.metric[METRIC_RM_HELD]));
     close_game(p);
 }
 
@@ -229,7 +231,7 @@ static void every_step_and_evaluation_leaves_a_row(void **state) {
     for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
         if (!isfinite(evaluated(g, KNOWN[i]))) fail_msg("figure %d is %g", KNOWN[i], evaluated(g, KNOWN[i]));
     for (size_t i = 0; i < sizeof UNKNOWN / sizeof *UNKNOWN; i++) assert_true(isnan(evaluated(g, UNKNOWN[i])));
-    assert_true(evaluated(g, EVAL_GAP_WORST) == g->st.worst_mean && evaluated(g, EVAL_BETA) == 10 &&
+    assert_true(evaluated(g, EVAL_GAP_WORST) == g->st.metric[METRIC_GAP_WORST] && evaluated(g, EVAL_BETA) == 10 &&
                 evaluated(g, EVAL_KL) > 0);
     assert_true(evaluated(g, EVAL_ENTROPY) > 0 && evaluated(g, EVAL_TRUNCATED) >= 0 &&
                 evaluated(g, EVAL_TRUNCATED) <= 1);

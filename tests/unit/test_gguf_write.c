@@ -49,7 +49,7 @@ static void put_model(struct gguf_writer *w) {
     gguf_put_bool(w, "flag", true);
     gguf_put_strings(w, "tokens", tokens, lens, 3);
     gguf_put_i32s(w, "types", (const int32_t[]){1, -2}, 2);
-    gguf_put_f32s(w, "scores", (const float[]){0.5f}, 1);
+    gguf_put_i32s(w, "scores", (const int32_t[]){7}, 1);
     gguf_put_tensor(w, "f32", weights[0], 3, 1, QUANT_F32);
     gguf_put_tensor(w, "f16", weights[1], 5, 7, QUANT_F16);
     gguf_put_tensor(w, "q8_0", weights[2], 32, 2, QUANT_Q8_0);

@@ -15,7 +15,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
-#include "engine/metric/series.h"
+#include "engine/metric/metric.h"
 #include "engine/option/option.h"
 #include "tui/manual.h"
 
@@ -171,10 +171,7 @@ static void links_lead_somewhere(void **state) {
 }
 
 static bool is_name(const char *text) {
-    if (option_find(text)) return true;
-    for (int i = 0; i < N_SERIES; i++)
-        if (strcmp(series_name((enum series_id)i), text) == 0) return true;
-    return false;
+    return option_find(text) || metric_find(text) >= 0;
 }
 
 /* Whether an option's name starts like this one, up to the dot; files (`student.gguf`) do too. */

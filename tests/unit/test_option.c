@@ -82,64 +82,40 @@ static void every_default_is_within_its_bounds(void **state) {
     }
 }
 
+/* Every choice by the word and the constant of its row. */
 static void enum_constants_match_the_choices(void **state) {
     (void)state;
     static const struct {
-        const char *name, *choice;
+        const char *name, *word;
         int constant;
-    } ROWS[] = {{"algorithm", "pbkd", ALGORITHM_PBKD},
-                {"algorithm", "sft", ALGORITHM_SFT},
-                {"algorithm", "ppo_fixed_rm", ALGORITHM_PPO_FIXED_RM},
-                {"algorithm", "dpo", ALGORITHM_DPO},
-                {"algorithm", "fkl", ALGORITHM_FKL},
-                {"algorithm", "rkl", ALGORITHM_RKL},
-                {"algorithm", "jsd", ALGORITHM_JSD},
-                {"algorithm", "skew_kl", ALGORITHM_SKEW_KL},
-                {"algorithm", "tv", ALGORITHM_TV},
-                {"algorithm", "moment", ALGORITHM_MOMENT},
-                {"beta.mode", "fixed", BETA_FIXED},
-                {"beta.mode", "auto", BETA_AUTO},
-                {"zeta.mode", "fixed", ZETA_FIXED},
-                {"zeta.mode", "wilks", ZETA_WILKS},
-                {"game.scope", "full", SCOPE_FULL},
-                {"game.scope", "head", SCOPE_HEAD},
-                {"game.descent", "exact", DESCENT_EXACT},
-                {"game.descent", "sampled", DESCENT_SAMPLED},
-                {"game.schedule", "run", SCHEDULE_RUN},
-                {"game.schedule", "iteration", SCHEDULE_ITERATION},
-                {"prompts.template", "auto", TEMPLATE_AUTO},
-                {"prompts.template", "raw", TEMPLATE_RAW},
-                {"prompts.template", "chatml", TEMPLATE_CHATML},
-                {"prompts.checker", "none", CHECKER_NONE},
-                {"prompts.checker", "number", CHECKER_NUMBER},
-                {"prompts.checker", "word", CHECKER_WORD},
-                {"reward.level", "token", LEVEL_TOKEN},
-                {"reward.level", "sequence", LEVEL_SEQUENCE},
-                {"game.data", "online", DATA_ONLINE},
-                {"game.data", "offline", DATA_OFFLINE},
-                {"reward.access", "black-box", ACCESS_BLACK_BOX},
-                {"reward.access", "white-box", ACCESS_WHITE_BOX},
-                {"reward.held", "off", HELD_OFF},
-                {"reward.held", "on", HELD_ON},
-                {"reward.gate_action", "stop", GATE_STOP},
-                {"reward.gate_action", "continue", GATE_CONTINUE},
-                {"reward.gate_action", "train", GATE_TRAIN}};
-    const int n = (int)(sizeof ROWS / sizeof ROWS[0]);
-    int choices = 0;
-    for (int i = 0; i < N_OPTIONS; i++)
-        if (OPTIONS[i].type == OPTION_ENUM) choices += count_choices(OPTIONS[i].choices);
-    assert_int_equal(choices, n); /* no choice without a constant */
+    } ROWS[] = {
+#define CHOICE(constant, word) {NULL, word, constant},
+#define OPT_ENUM(field, name, choices, def, when, help) {name, NULL, 0}, choices
+#include "engine/option/options.def"
+#undef CHOICE
+        {"algorithm", NULL, 0},
+#define ALGORITHM(id, name, ...) {NULL, name, ALGORITHM_##id},
+#include "engine/option/algorithms.def"
+#undef ALGORITHM
+    };
+    const char *name = NULL;
     struct options o;
     struct err e;
+    int choices = 0;
     options_default(&o);
-    for (int i = 0; i < n; i++) {
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        if (ROWS[i].name) name = ROWS[i].name;
+        if (ROWS[i].name) continue;
         char back[64];
-        const struct option_info *info = option_find(ROWS[i].name);
-        assert_true(option_set(&o, ROWS[i].name, ROWS[i].choice, &e));
-        assert_int_equal((int)option_number(&o, info), ROWS[i].constant);
-        option_format(&o, info, back, sizeof back);
-        assert_string_equal(back, ROWS[i].choice);
+        choices++;
+        if (!option_set(&o, name, ROWS[i].word, &e)) fail_msg("%s", e.msg);
+        assert_int_equal(option_number(&o, option_find(name)), ROWS[i].constant);
+        option_format(&o, option_find(name), back, sizeof back);
+        assert_string_equal(back, ROWS[i].word);
     }
+    for (int i = 0; i < N_OPTIONS; i++)
+        if (OPTIONS[i].type == OPTION_ENUM) choices -= count_choices(OPTIONS[i].choices);
+    assert_int_equal(choices, 0);
 }
 
 /* ---- values ---- */

@@ -158,6 +158,7 @@ static void test_nothing_measured(void **state) {
     s->iteration = 2;
     assert_shows(&v, s, "", "Measured at the next fit");
     s->options.algorithm = ALGORITHM_DPO;
+    snapshot_take_options(s, &s->options);
     assert_shows(&v, s, "", "The algorithm dpo fits no reward");
     close_view(&v);
     snapshot_release(s);

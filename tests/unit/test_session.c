@@ -117,7 +117,7 @@ static void assert_reward_shown(struct session *s) {
     const struct diagnostics *d = &n->reward->figures;
     assert_int_equal(d->iteration, 1);
     assert_in_range(d->tick, 1, n->tick);
-    assert_true(d->n[DIAG_TRAIN] > 0 && d->nll[DIAG_TRAIN] == n->nll_best);
+    assert_true(d->n[DIAG_TRAIN] > 0 && d->nll[DIAG_TRAIN] == n->metric[METRIC_NLL]);
     assert_true(d->majority == 1.0); /* the teacher labelled */
     assert_int_equal(d->n_uncertain, DIAG_LISTED);
     for (int i = 0; i < d->n_uncertain; i++) {
@@ -249,8 +249,8 @@ static void a_run_of_an_older_version_is_refused(void **state) {
     assert_true(file_exists(tiny_path("older")));
 }
 
-static bool controls(const struct snapshot *n) { return n->beta != n->options.beta; }
-static bool in_force_7(const struct snapshot *n) { return n->options.beta == 7.0 && n->beta == 7.0; }
+static bool controls(const struct snapshot *n) { return n->metric[METRIC_BETA] != n->options.beta; }
+static bool in_force_7(const struct snapshot *n) { return n->options.beta == 7.0 && n->metric[METRIC_BETA] == 7.0; }
 
 /* Automatic beta moves from where a person puts it, and the journal brings that back. */
 static void a_person_moves_automatic_beta(void **state) {

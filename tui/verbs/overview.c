@@ -16,7 +16,7 @@
 #include "engine/base/strbuf.h"
 #include "engine/eval/run_read.h"
 #include "engine/game/phase_table.h"
-#include "engine/metric/series.h"
+#include "engine/metric/metric.h"
 #include "engine/option/option.h"
 #include "engine/pref/dpref.h"
 #include "engine/run/rundir.h"
@@ -96,34 +96,27 @@ static bool print_preferences(FILE *out, struct db *db, struct err *e) {
     return true;
 }
 
-static int series_of(const char *name) {
-    for (int i = 0; i < N_SERIES; i++)
-        if (strcmp(series_name((enum series_id)i), name) == 0) return i;
-    return -1;
-}
-
 /* The newest value of every metric, in the order of their table. One pass over the file's table, which has no index;
  * SQLite takes the other columns from the row where max() was found. */
 static bool print_metrics(FILE *out, struct db *db, struct err *e) {
-    double value[N_SERIES];
-    int64_t tick[N_SERIES] = {0};
+    double value[N_METRICS];
+    int64_t tick[N_METRICS] = {0};
     bool ok, row = true, any = false;
-    for (int i = 0; i < N_SERIES; i++) value[i] = (double)NAN;
+    for (int i = 0; i < N_METRICS; i++) value[i] = (double)NAN;
     sqlite3_stmt *s =
         db_prepare(db, e, "SELECT name,value,tick,max(rowid) FROM metric WHERE value IS NOT NULL GROUP BY name", "");
     ok = s != NULL;
     while (ok && (ok = db_step(db, s, &row, e)) && row) {
-        const int i = series_of((const char *)sqlite3_column_text(s, 0));
+        const int i = metric_find((const char *)sqlite3_column_text(s, 0));
         if (i >= 0) value[i] = sqlite3_column_double(s, 1), tick[i] = sqlite3_column_int64(s, 2);
     }
     sqlite3_finalize(s);
-    for (int i = 0; i < N_SERIES && ok; i++) {
-        const enum series_id id = (enum series_id)i;
+    for (int i = 0; i < N_METRICS && ok; i++) {
         if (isnan(value[i])) continue;
         if (!any) safe_printf(out, "\n%-28s %9s %-10s %8s\n", "metric", "newest", "", "tick");
         any = true;
-        safe_printf(out, "%-28s %9s %-10s %8" PRId64 "  %s\n", series_name(id), format_number(value[i]).s,
-                    series_unit(id), tick[i], series_help(id));
+        safe_printf(out, "%-28s %9s %-10s %8" PRId64 "  %s\n", METRICS[i].name, format_number(value[i]).s,
+                    METRICS[i].unit, tick[i], METRICS[i].help);
     }
     return ok;
 }

@@ -111,9 +111,9 @@ void ascent_publish(struct game *g, const struct ascent *a) {
     const bool anew = st->policy_step == 0 &&
                       (st->iteration == 1 || (algorithm_has_fitted(g->o) && algorithm_gathers(g->o, st->iteration)));
     if (st->step == 0 && !anew) { /* else the step before was an ascent too */
-        game_figure(g, SERIES_GAP_DESCENT, STEP_GAP_DESCENT, a->before);
+        game_metric(g, METRIC_GAP_DESCENT, a->before);
     }
-    game_figure(g, SERIES_GAP_ASCENT, STEP_GAP_ASCENT, a->after);
+    game_metric(g, METRIC_GAP_ASCENT, a->after);
     if (g->adversary.trainee) watch_figure(&g->watch, STEP_GRADIENT_REWARD, g->adversary.trainee->opt.norm);
     if (!algorithm_holds_adversary(g->o)) return;
     const double best = g->o->beta_mode == BETA_AUTO ? a->nll_fitted : st->nll_best;
@@ -123,6 +123,6 @@ void ascent_publish(struct game *g, const struct ascent *a) {
         st->slack += 0.2 * (a->nll - best - st->slack);
     st->beta = a->beta;
     st->beta_integral = a->integral;
-    game_series(g, SERIES_SLACK, st->slack);
-    game_series(g, SERIES_BETA, st->beta);
+    game_metric(g, METRIC_SLACK, st->slack);
+    game_metric(g, METRIC_BETA, st->beta);
 }

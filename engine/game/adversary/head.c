@@ -167,8 +167,8 @@ static bool head_measure_set(struct game *g, struct err *e) {
     s->active = max.loss_active;
     s->kkt = fmax(min.kkt, max.kkt);
     s->duality_gap = fmax(min.duality_gap, max.duality_gap);
-    game_series(g, SERIES_GAP_MAX, s->max);
-    game_series(g, SERIES_GAP_MIN, s->min);
+    game_metric(g, METRIC_GAP_MAX, s->max);
+    game_metric(g, METRIC_GAP_MIN, s->min);
     return true;
 }
 

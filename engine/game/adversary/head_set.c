@@ -160,7 +160,7 @@ static void choose_radius(struct game *g) {
         game_log(g, ALERT_WARNING, "no radius by Wilks' theorem (%s): the option zeta, %.6g, stands for it", why.msg,
                  g->st.zeta);
     else if (g->o->zeta_mode == ZETA_WILKS)
-        game_series(g, SERIES_ZETA, g->st.zeta);
+        game_metric(g, METRIC_ZETA, g->st.zeta);
 }
 
 bool head_make_set(struct game *g, struct err *e) {

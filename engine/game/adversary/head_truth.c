@@ -100,10 +100,7 @@ static enum game_result redraw_all(struct game *g, int n, struct err *e) {
     if (known < redraws)
         game_log(g, ALERT_WARNING, "coverage: %d of %d redraws have no best fit and do not count: %s", redraws - known,
                  redraws, why.msg);
-    if (known > 0) {
-        g->st.coverage_redrawn = (double)inside / known;
-        game_series(g, SERIES_COVERAGE_REDRAWN, g->st.coverage_redrawn);
-    }
+    if (known > 0) game_metric(g, METRIC_COVERAGE_REDRAWN, (double)inside / known);
     return GAME_OK;
 }
 
@@ -111,9 +108,9 @@ static enum game_result redraw_all(struct game *g, int n, struct err *e) {
 
 enum game_result head_truth_fit(struct game *g, struct err *e) {
     struct head_set *h = head_set_of(g);
-    struct game_state *st = &g->st;
+    double *m = g->st.metric;
     h->truth_known = false;
-    st->coverage = st->coverage_redrawn = st->truth_excess = (double)NAN; /* of earlier fits */
+    m[METRIC_COVERAGE] = m[METRIC_COVERAGE_REDRAWN] = m[METRIC_TRUTH_EXCESS] = (double)NAN; /* of earlier fits */
     if (g->o->prompts_checker == CHECKER_NONE) return GAME_OK;
     const int n = head_keep_pairs(g, e);
     if (n < 0) return GAME_FAILED;
@@ -128,10 +125,9 @@ enum game_result head_truth_fit(struct game *g, struct err *e) {
 }
 
 void head_truth_seek(struct game *g) {
-    struct game_state *st = &g->st;
     if (!head_set_of(g)->truth_known) return;
-    st->truth_excess =
+    const double excess =
         confidence_loss(head_set_of(g)->set, head_set_of(g)->truth, NULL) - head_set_of(g)->fit.loss - game_zeta(g);
-    st->coverage = st->truth_excess <= 0;
-    game_series(g, SERIES_TRUTH_EXCESS, st->truth_excess);
+    game_metric(g, METRIC_COVERAGE, excess <= 0);
+    game_metric(g, METRIC_TRUTH_EXCESS, excess);
 }

@@ -53,7 +53,7 @@ enum game_result phase_cross_entropy_step(struct game *g, bool *finished, struct
     st->tokens += (double)tokens;
     st->sft_step++;
     watch_figure(&g->watch, STEP_GRADIENT_STUDENT, g->players.student.opt.norm);
-    game_series(g, SERIES_SFT_LOSS, loss);
+    game_metric(g, METRIC_SFT_LOSS, loss);
     *finished = st->step + 1 >= steps;
     return GAME_OK;
 }

@@ -68,9 +68,9 @@ static bool exact_gradient(struct game *g, int n_samples, const float *to_go, st
         return false;
     const double rows = (double)r->scale * (double)rs.n / (double)n_samples; /* sum of the weights */
     /* with b = pi_E it would cost the expert's forward pass */
-    if (!r->expert) game_figure(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, terms.value);
-    game_figure(g, SERIES_ENTROPY, STEP_ENTROPY, terms.entropy / rows);
-    if (kl) game_figure(g, SERIES_KL, STEP_KL, terms.kl / rows);
+    if (!r->expert) game_metric(g, METRIC_STUDENT_REWARD, terms.value);
+    game_metric(g, METRIC_ENTROPY, terms.entropy / rows);
+    if (kl) game_metric(g, METRIC_KL, terms.kl / rows);
     g->st.tokens += (kl ? 3.0 : 2.0) * s->n_tokens;
     return true;
 }
@@ -164,7 +164,7 @@ static bool train_on_samples(struct game *g, const struct prompt *const *prompt,
         advantages_whole(g, y, n, k, r, advantage);
     for (int epoch = 0; ok && epoch < g->o->game_policy_epochs; epoch++)
         ok = sampled_gradient(g, y, advantage, n_samples, e) && finish_step(g, n, e);
-    if (ok) game_figure(g, SERIES_STUDENT_REWARD, STEP_STUDENT_REWARD, mean);
+    if (ok) game_metric(g, METRIC_STUDENT_REWARD, mean);
     free(advantage);
     free(r);
     return ok;

@@ -49,6 +49,6 @@ enum game_result phase_distil_step(struct game *g, bool *finished, struct err *e
     double loss;
     if (!gradient(g, &loss, e) || !game_student_step(g, g->o->game_policy_lr, step, e)) return GAME_FAILED;
     watch_figure(&g->watch, STEP_GRADIENT_STUDENT, g->players.student.opt.norm);
-    game_series(g, SERIES_DISTIL_LOSS, loss);
+    game_metric(g, METRIC_DISTIL_LOSS, loss);
     return GAME_OK;
 }

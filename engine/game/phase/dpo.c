@@ -76,8 +76,8 @@ static bool train(struct game *g, int n, struct err *e) {
         !model_backward(t->model, t->acts, &b, t->dhidden, t->grads, e))
         return false;
     g->st.tokens += 2.0 * p->seqs.n_tokens;
-    game_series(g, SERIES_DPO_LOSS, loss);
-    game_series(g, SERIES_DPO_MARGIN, margin);
+    game_metric(g, METRIC_DPO_LOSS, loss);
+    game_metric(g, METRIC_DPO_MARGIN, margin);
     return true;
 }
 

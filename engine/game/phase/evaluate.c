@@ -25,19 +25,19 @@ double phase_evaluate_done(const struct game *g) {
 
 /* What was measured, and nothing else: a run without a checker has no accuracy, one without a reward no gap. */
 static void log_evaluation(struct game *g, bool gaps) {
-    const struct game_state *st = &g->st;
+    const double *m = g->st.metric;
     char accuracy[60] = "", gap[80] = "", set[60] = "";
     if (g->evaluation.n_eval_prompts > 0)
-        snprintf(accuracy, sizeof accuracy, " held-out accuracy %.1f %%", 100 * st->accuracy_now);
+        snprintf(accuracy, sizeof accuracy, " held-out accuracy %.1f %%", 100 * m[METRIC_ACCURACY]);
     if (gaps && adversary_is_worst_case(g))
-        snprintf(gap, sizeof gap, "%s worst-case gap %.3f [%.3f, %.3f]", accuracy[0] ? "," : "", st->worst_mean,
-                 st->worst_lo, st->worst_hi);
+        snprintf(gap, sizeof gap, "%s worst-case gap %.3f [%.3f, %.3f]", accuracy[0] ? "," : "", m[METRIC_GAP_WORST],
+                 m[METRIC_GAP_WORST_LO], m[METRIC_GAP_WORST_HI]);
     else if (gaps)
         snprintf(gap, sizeof gap, "%s gap under the fitted reward %.3f [%.3f, %.3f]", accuracy[0] ? "," : "",
-                 st->fitted_mean, st->fitted_lo, st->fitted_hi);
+                 m[METRIC_GAP_FITTED], m[METRIC_GAP_FITTED_LO], m[METRIC_GAP_FITTED_HI]);
     if (adversary_measures_set(g))
         snprintf(set, sizeof set, ", over the set [%.3f, %.3f]", g->evaluation.gap_set.min, g->evaluation.gap_set.max);
-    game_log(g, ALERT_INFO, "iteration %d:%s%s%s%s", (int)st->iteration, accuracy, gap, set,
+    game_log(g, ALERT_INFO, "iteration %d:%s%s%s%s", (int)g->st.iteration, accuracy, gap, set,
              accuracy[0] || gap[0] ? "" : " done");
 }
 

@@ -57,10 +57,11 @@ enum game_result phase_evaluate_start_step(struct game *g, bool *finished, struc
     *finished = step + 1 >= n_teacher + n_student;
     if (*finished && g->evaluation.n_eval_prompts > 0) {
         accuracy_publish(g);
-        st->accuracy_before = st->accuracy_now;
-        st->accuracy_teacher = stats_mean(g->evaluation.right_teacher, (size_t)g->evaluation.n_eval_prompts);
+        game_metric(g, METRIC_ACCURACY_START, st->metric[METRIC_ACCURACY]);
+        game_metric(g, METRIC_TEACHER_ACCURACY,
+                    stats_mean(g->evaluation.right_teacher, (size_t)g->evaluation.n_eval_prompts));
         game_log(g, ALERT_INFO, "held-out accuracy at the start: student %.1f %%, teacher %.1f %%",
-                 100 * st->accuracy_before, 100 * st->accuracy_teacher);
+                 100 * st->metric[METRIC_ACCURACY_START], 100 * st->metric[METRIC_TEACHER_ACCURACY]);
     }
     return GAME_OK;
 }

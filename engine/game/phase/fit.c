@@ -84,9 +84,11 @@ static double share(double a, double b) { return b > 0 ? a / b : (double)NAN; }
 static void diagnose(struct game *g, const struct scored *all) {
     const struct diagnostics *d = &g->rewards.diagnostics;
     diagnostics_measure(&g->rewards.diagnostics, all->pair, all->n, (int)g->st.iteration, g->st.tick);
-    game_series(g, SERIES_ECE, d->ece);
-    game_series(g, SERIES_BRIER, d->brier);
-    game_series(g, SERIES_LENGTH_CORRELATION, d->length_correlation);
+    game_metric(g, METRIC_RM_MAJORITY, d->majority);
+    game_metric(g, METRIC_NLL_HELDOUT, d->nll[DIAG_HELDOUT]);
+    game_metric(g, METRIC_ECE, d->ece);
+    game_metric(g, METRIC_BRIER, d->brier);
+    game_metric(g, METRIC_LENGTH_CORRELATION, d->length_correlation);
     if (d->n_not_finite > 0) game_log(g, ALERT_ERROR, "the reward of %d pairs is not a finite number", d->n_not_finite);
 }
 
@@ -101,15 +103,15 @@ static bool measure_fit(struct game *g, struct err *e) {
     if (!ok) return false;
     if (!adversary_is_exact(g)) st->nll_best = share(train.nll, train.weight); /* else the set measured its own */
     if (algorithm_holds_adversary(g->o)) st->slack = 0;
-    st->rm_train = share(train.correct, train.decided);
-    st->rm_heldout = share(heldout.correct, heldout.decided);
-    st->rm_length = share(train.length_correct + heldout.length_correct, train.decided + heldout.decided);
-    st->rm_human = share(train.human_correct + heldout.human_correct, train.human_decided + heldout.human_decided);
-    if (isnan(st->rm_heldout_first)) st->rm_heldout_first = st->rm_heldout;
-    game_series(g, SERIES_NLL, st->nll_best);
-    game_series(g, SERIES_RM_TRAIN, st->rm_train);
-    game_series(g, SERIES_RM_HELDOUT, st->rm_heldout);
-    game_series(g, SERIES_RM_LENGTH, st->rm_length);
+    const double accuracy = share(heldout.correct, heldout.decided);
+    game_metric(g, METRIC_NLL, st->nll_best);
+    game_metric(g, METRIC_RM_TRAIN, share(train.correct, train.decided));
+    game_metric(g, METRIC_RM_HELDOUT, accuracy);
+    if (isnan(st->metric[METRIC_RM_HELDOUT_FIRST])) game_metric(g, METRIC_RM_HELDOUT_FIRST, accuracy);
+    game_metric(g, METRIC_RM_LENGTH,
+                share(train.length_correct + heldout.length_correct, train.decided + heldout.decided));
+    game_metric(g, METRIC_RM_HUMAN,
+                share(train.human_correct + heldout.human_correct, train.human_decided + heldout.human_decided));
     return true;
 }
 
@@ -129,8 +131,7 @@ static bool fit_held(struct game *g, double lr, struct err *e) {
 static bool measure_held(struct game *g, struct err *e) {
     struct pref_sums heldout = {0};
     if (!evaluate_pairs(g, &g->rewards.held, true, &heldout, NULL, e)) return false;
-    g->st.rm_held = share(heldout.correct, heldout.decided);
-    game_series(g, SERIES_RM_HELD, g->st.rm_held);
+    game_metric(g, METRIC_RM_HELD, share(heldout.correct, heldout.decided));
     return true;
 }
 
@@ -146,7 +147,7 @@ enum game_result phase_fit_step(struct game *g, bool *finished, struct err *e) {
         if (!pref_fit_step(&g->rewards.fitted, &g->scratch.pairs, n, g->o->reward_center, lr, &nll, &tokens, e))
             return GAME_FAILED;
         st->tokens += (double)tokens;
-        game_series(g, SERIES_NLL, nll);
+        game_metric(g, METRIC_NLL, nll);
         if (g->rewards.held.t.model && !fit_held(g, lr, e)) return GAME_FAILED;
         return GAME_OK;
     }

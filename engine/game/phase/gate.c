@@ -18,7 +18,7 @@ double phase_gate_done(const struct game *g) {
 
 enum game_result phase_gate_step(struct game *g, bool *finished, struct err *e) {
     struct game_state *st = &g->st;
-    const double accuracy = st->rm_heldout;
+    const double accuracy = st->metric[METRIC_RM_HELDOUT];
     if (isnan(accuracy) || accuracy >= g->o->reward_gate) {
         if (isnan(accuracy))
             game_log(g, ALERT_WARNING, "no held-out pairs: the reward could not be checked before the game");
@@ -26,7 +26,7 @@ enum game_result phase_gate_step(struct game *g, bool *finished, struct err *e) 
     } else if (st->gate_answer == ANSWER_NONE) {
         if (g->may_wait) return GAME_NEEDS_DECISION;
         game_log(g, ALERT_WARNING, "reward accuracy %.3f on held-out pairs is below the gate %.2f (length alone: %.3f)",
-                 accuracy, g->o->reward_gate, st->rm_length);
+                 accuracy, g->o->reward_gate, st->metric[METRIC_RM_LENGTH]);
         if (g->o->reward_gate_action == GATE_STOP)
             st->gate_answer = ANSWER_STOP;
         else
@@ -37,7 +37,7 @@ enum game_result phase_gate_step(struct game *g, bool *finished, struct err *e) 
     st->gate_answer = ANSWER_NONE;
     if (answer == ANSWER_STOP) {
         err_set(e, "reward accuracy %.3f on held-out pairs did not reach reward.gate %.2f (length alone: %.3f)",
-                accuracy, g->o->reward_gate, st->rm_length);
+                accuracy, g->o->reward_gate, st->metric[METRIC_RM_LENGTH]);
         return GAME_FAILED;
     }
     if (answer == ANSWER_TRAIN) {

@@ -117,8 +117,8 @@ enum game_result phase_sample_step(struct game *g, bool *finished, struct err *e
     }
     *finished = first + n >= g->corpus.outputs.n;
     if (*finished) {
-        st->rm_newest = st->sum_decided > 0 ? st->sum_correct / st->sum_decided : (double)NAN;
-        if (algorithm_has_fitted(g->o)) game_series(g, SERIES_RM_NEWEST, st->rm_newest);
+        if (algorithm_has_fitted(g->o))
+            game_metric(g, METRIC_RM_NEWEST, st->sum_decided > 0 ? st->sum_correct / st->sum_decided : (double)NAN);
         game_log(g, ALERT_INFO, "iteration %d: %d new pairs, %d answers were identical to the teacher output",
                  (int)st->iteration, g->corpus.dpref.n - (int)st->first_pair, (int)st->identical);
         log_unlabelled(g);
