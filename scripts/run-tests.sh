@@ -3,8 +3,8 @@
 #
 #     scripts/run-tests.sh FILE...       from the project root
 #
-# FILE is a cmocka binary, whose tests are counted one by one, or a script (*.sh, *.py), which counts as one test: exit
-# status 0 passed, 77 skipped, anything else failed. Scripts find the program under test in $PBKD (default ./pbkd).
+# FILE is a cmocka binary, whose tests are counted one by one, or a script (#!), which counts as one test: exit status 0
+# passed, 77 skipped, anything else failed. Scripts find the program under test in $PBKD (default ./pbkd).
 # A test that a crash or a time-out kept from running counts as failed, and so does a binary that runs no test.
 # Exit status: 0 when nothing failed.
 #
@@ -41,7 +41,7 @@ tally_binary() {
 
 tally_script() {
     ok=0 bad=0 skip=0
-    case $2 in 0) ok=1 ;; 77) skip=1 ;; *) bad=1 ;; esac
+    case $1 in 0) ok=1 ;; 77) skip=1 ;; *) bad=1 ;; esac
 }
 
 # run_file FILE: prints one line only, so that files that run side by side never mix theirs.
@@ -53,7 +53,7 @@ run_file() {
     $limit "./${file#./}" </dev/null >"$log" 2>&1
     status=$?
     seconds=$(($(date +%s) - start))
-    case $file in *.sh | *.py) tally_script "$log" $status ;; *) tally_binary "$log" $status ;; esac
+    if [ "$(head -c 2 "$file" | tr -d '\0')" = '#!' ]; then tally_script $status; else tally_binary "$log" $status; fi
     echo "$seconds $ok $bad $skip $file" >"$log.result"
     note="$ok passed"
     [ "$bad" != 0 ] && word=FAIL && note="$note, $bad failed (exit status $status)"
