@@ -68,7 +68,7 @@ TASKS      := arithmetic calendar
 GENERATORS := $(TASKS:%=$(BUILD)/sample_data/make_%)
 # Helpers of the scripts lie beside them without the executable bit.
 PTY_SCRIPTS  := $(shell find tests/pty -maxdepth 1 -name '*.py' -perm -u+x 2>/dev/null | LC_ALL=C sort)
-TEST_SCRIPTS := scripts/check-layers $(shell find tests/pty tests/fault -maxdepth 1 -name '*.[sp][hy]' -perm -u+x 2>/dev/null | LC_ALL=C sort)
+TEST_SCRIPTS := scripts/check-layers scripts/check-docs $(shell find tests/pty tests/fault -maxdepth 1 -name '*.[sp][hy]' -perm -u+x 2>/dev/null | LC_ALL=C sort)
 
 # Dependencies, then this Makefile again with its inner goals on all processors. Nothing is installed under `make -n`.
 NPROC := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
