@@ -140,12 +140,13 @@ SHARE := $(DESTDIR)$(PREFIX)/share/pbkd
 DOC   := $(DESTDIR)$(PREFIX)/share/doc/pbkd
 MAN   := $(DESTDIR)$(PREFIX)/share/man/man1
 install: all ## install under PREFIX (/usr/local), staged under DESTDIR
-	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE) $(DOC) $(MAN)
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE) $(DOC)/docs $(MAN)
 	install -m 755 pbkd $(DESTDIR)$(PREFIX)/bin/pbkd
 	@# Only what git would track of the sample data: no generators, no bulk pre-training rows.
 	@find sample_data -type f ! -name '*.[ch]' ! -name 'pretrain.jsonl' ! -name 'formulas.jsonl' | while read -r f; do \
 	    install -d "$(SHARE)/$$(dirname "$$f")" && install -m 644 "$$f" "$(SHARE)/$$f" || exit 1; done
-	install -m 644 $(wildcard MANUAL.md README.md LICENSE) $(DOC)/
+	install -m 644 $(wildcard MANUAL.md README.md CHANGELOG.md CONTRIBUTING.md LICENSE) $(DOC)/
+	install -m 644 $(wildcard docs/*.md) $(DOC)/docs/
 	install -m 644 docs/pbkd.1 $(MAN)/pbkd.1
 
 uninstall: ## remove what install put there

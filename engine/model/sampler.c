@@ -92,7 +92,6 @@ static int inverse_cdf(const struct sampler *s, const float *z, const double *su
     float p[BLOCK];
     int n = block_len(s, block);
     block_weights(p, z + block * BLOCK, n, top, temperature);
-    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): block_weights fills n of them */
     while (pick < n - 1 && (below += (double)p[pick]) <= target) pick++;
     return block * BLOCK + pick;
 }
