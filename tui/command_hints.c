@@ -113,6 +113,7 @@ void command_hint(const struct snapshot *s, const char *line, char *out, size_t 
     if (o) {
         option_hint(s, o, out, size);
     } else if (n_fit == 1) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): one command fits, so it was found */
         snprintf(out, size, "%s: %s", c->usage, c->help);
     } else {
         size_t len = 0;

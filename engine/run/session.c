@@ -32,6 +32,7 @@ static bool take_overrides(struct session *s, const struct session_config *c, st
         if (!option_set(&s->options, o->name, value, e)) return false;
         option_format(&s->options, info, after, sizeof after);
         snprintf(o->value, sizeof o->value, "%s", value);
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): option_set refuses an unknown name */
         if (info->when != OPTION_START)
             s->n_overrides++;
         else if (strcmp(before, after) != 0 && strcmp(o->name, "threads") != 0)
