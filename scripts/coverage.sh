@@ -35,5 +35,5 @@ awk -v floor="$floor" -v highest="${highest:-0}" '
         printf "line coverage %.1f %% of %d lines, floor %.1f %%", share, lines, floor
         if (floor < highest) { printf ": the floor was %.1f %% before and only rises\n", highest; exit 1 }
         if (share < floor) { print ": too low"; exit 1 }
-        print share >= floor + 1 ? sprintf(" (tests/coverage-floor can rise to %.1f)", share - 0.5) : ""
+        print (share >= floor + 1 ? sprintf(" (tests/coverage-floor can rise to %.1f)", share - 0.5) : "")
     }' "$build/coverage.txt"
