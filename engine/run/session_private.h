@@ -84,7 +84,7 @@ struct session {
 /* engine_thread.c */
 void *engine_thread(void *session);
 
-void session_log(void *session, enum alert_level level, const char *text);
+void session_log(void *ctx, enum alert_level level, const char *text);
 
 /* commands.c: acts of a person take effect. All are called between two micro-steps; false: the run cannot go on
  * (disk). */

@@ -2,38 +2,14 @@
  *
  * A byte the vocabulary has no token for is dropped, as the reference implementations do; vocabularies made by
  * tokenizer_train hold all 256. */
-#include "engine/text/encode.h"
-
-#include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/hash.h"
-#include "engine/base/mem.h"
+#include "engine/text/piece_cache.h"
 #include "engine/text/scanner.h"
 #include "engine/text/tokenizer.h"
 #include "engine/text/tokenizer_internal.h"
 
-/* Direct-mapped and of fixed size: bounded memory, no eviction policy, and a collision only costs a merge. */
-#define CACHE_SLOTS 4096
-#define CACHE_PIECE 30
-#define CACHE_IDS 8
 #define MAX_PIECE ((size_t)1 << 30) /* merging counts symbols in 32 bits */
-
-struct cache_slot {
-    unsigned char len, n; /* len 0 = free */
-    char piece[CACHE_PIECE];
-    int32_t id[CACHE_IDS];
-};
-
-struct piece_cache {
-    struct cache_slot slot[CACHE_SLOTS];
-};
-
-struct piece_cache *piece_cache_new(void) {
-    return mem_small(sizeof(struct piece_cache));
-}
-
-void piece_cache_free(struct piece_cache *c) { free(c); }
 
 static void merge_piece(struct tokenizer *t, const char *s, size_t len) {
     t->piece.n = 0;
@@ -52,22 +28,15 @@ static void merge_piece(struct tokenizer *t, const char *s, size_t len) {
 }
 
 static void encode_piece(struct tokenizer *t, const char *s, size_t len, struct token_list *out) {
-    struct cache_slot *c = NULL;
-    if (len <= CACHE_PIECE) {
-        c = &t->cache->slot[hash_bytes(HASH_START, s, len) % CACHE_SLOTS];
-        if (c->len == len && memcmp(c->piece, s, len) == 0) {
-            for (int i = 0; i < c->n; i++) token_list_add(out, c->id[i]);
-            return;
-        }
+    size_t n = 0;
+    const int32_t *id = piece_cache_find(t->cache, s, len, &n);
+    if (!id) {
+        merge_piece(t, s, len);
+        id = t->piece.id;
+        n = t->piece.n;
+        piece_cache_put(t->cache, s, len, id, n);
     }
-    merge_piece(t, s, len);
-    for (size_t i = 0; i < t->piece.n; i++) token_list_add(out, t->piece.id[i]);
-    if (c && t->piece.n <= CACHE_IDS) {
-        c->len = (unsigned char)len;
-        c->n = (unsigned char)t->piece.n;
-        memcpy(c->piece, s, len);
-        if (t->piece.n > 0) memcpy(c->id, t->piece.id, t->piece.n * sizeof *c->id);
-    }
+    for (size_t i = 0; i < n; i++) token_list_add(out, id[i]);
 }
 
 static void encode_plain(struct tokenizer *t, const char *s, size_t len, struct token_list *out) {

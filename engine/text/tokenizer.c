@@ -10,7 +10,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/mem.h"
-#include "engine/text/encode.h"
+#include "engine/text/piece_cache.h"
 #include "engine/text/scanner.h"
 #include "engine/text/tokenizer_internal.h"
 

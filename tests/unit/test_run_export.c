@@ -47,7 +47,7 @@ static void exported(const char *run, int64_t tick, const char *out, uint32_t ty
 static void holds_checkpoint(const char *model, const char *run, int64_t tick) {
     char path[100];
     struct err e = {0};
-    struct model *m;
+    struct model *m = NULL;
     snprintf(path, sizeof path, "%s/checkpoints/%lld/student.safetensors", run, (long long)tick);
     struct st_file *f = st_open(tiny_path(path), &e);
     if (!f || !model_open(tiny_path(model), &m, NULL, &e)) fail_msg("%s", e.msg);
