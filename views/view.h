@@ -4,7 +4,7 @@
 #ifndef PBKD_VIEWS_VIEW_H
 #define PBKD_VIEWS_VIEW_H
 
-#include "engine/run/session.h"
+#include "engine/run/snapshot.h"
 #include "views/canvas.h"
 
 /* Keys as views see them: a Unicode code point, or one of these. */

@@ -4,7 +4,6 @@
 static const struct algorithm_info ALGORITHMS[] = {
 #define ALGORITHM(id, name, its_help, ...) [ALGORITHM_##id] = {.help = its_help, __VA_ARGS__},
 #include "engine/option/algorithms.def"
-#undef ALGORITHM
 };
 
 const struct algorithm_info *algorithm_info(const struct options *o) { return &ALGORITHMS[o->algorithm]; }

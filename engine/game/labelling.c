@@ -14,12 +14,12 @@
 #include "engine/pref/label_file.h"
 
 static struct label_policy policy_of(const struct options *o) {
-    struct label_policy p = {.noise = o->label_noise,
-                             .seed = (uint64_t)o->seed,
+    struct label_policy p = {
+        .noise = o->label_noise,
+        .seed = (uint64_t)o->seed,
 #define LABELLER(id, name, number, needs, stem, flip_rate, its_weight, help)                                           \
     .flip[LABELLER_##id] = flip_rate, .weight[LABELLER_##id] = its_weight,
-                             LABELLER_TABLE(LABELLER)
-#undef LABELLER
+#include "engine/option/labellers.def"
     };
     labeller_mix_parse(o->labeller, &p.mix, NULL); /* was checked when it was set */
     return p;

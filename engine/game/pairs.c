@@ -3,13 +3,13 @@
 
 #include <math.h>
 
-#include "engine/game/adversary/adversaries.h"
 #include "engine/game/algorithm.h"
 #include "engine/game/options_check.h"
 
 void game_pairs_changed(struct game *g) {
+    const struct adversary_ops *adversary = g->adversary.ops;
     g->sampler.stale = true;
-    adversary_set_changed(g);
+    if (adversary && adversary->set_changed) adversary->set_changed(g);
 }
 
 int game_draw_pairs(struct game *g, int n) {

@@ -1,21 +1,20 @@
 /* The table of phases at work: see phase_order.h. */
 #include "engine/game/phase_order.h"
 
-#include <math.h>
-
 #include "engine/game/phase/phases.h"
 
 struct phase_info {
-    int place; /* 0: not part of an iteration */
+    int place; /* 0: before the first iteration */
     bool (*runs)(const struct options *o, int64_t iteration);
     enum game_result (*step)(struct game *g, bool *finished, struct err *e);
-    double (*done)(const struct game *g);
-    double share;
+    int64_t (*steps)(const struct game *g, int64_t iteration);
+    double (*work)(const struct game *g, const struct costs *c);
 };
 
+/* A mark is all NULL. */
 static const struct phase_info PHASES[N_PHASES] = {
-#define PHASE(id, name, place, stem, share)                                                                            \
-    [id] = {place, phase_##stem##_runs, phase_##stem##_step, phase_##stem##_done, share},
+#define PHASE(id, name, place, stem)                                                                                   \
+    [id] = {place, phase_##stem##_runs, phase_##stem##_step, phase_##stem##_steps, phase_##stem##_work},
 #define MARK(id, name)
     PHASE_TABLE(PHASE, MARK)
 #undef PHASE
@@ -27,7 +26,14 @@ enum game_result phase_step(struct game *g, bool *finished, struct err *e) {
     return p->step ? p->step(g, finished, e) : GAME_DONE;
 }
 
-/* The phase of lowest place above `place` that runs. PHASE_CHECKPOINT, the last, always does. */
+/* ---- order ---- */
+
+bool phase_takes_place(const struct options *o, int64_t iteration, enum run_phase p) {
+    const bool before = PHASES[p].place == 0;
+    return PHASES[p].runs && before == (iteration == 0) && PHASES[p].runs(o, iteration);
+}
+
+/* The phase of lowest place above `place` that takes place. PHASE_CHECKPOINT, the last, always does. */
 static enum run_phase first_after(const struct options *o, int64_t iteration, int place) {
     enum run_phase first = PHASE_CHECKPOINT;
     for (int i = 0; i < N_PHASES; i++) {
@@ -47,33 +53,61 @@ enum run_phase phase_round(const struct options *o, int64_t iteration) {
     return first_after(o, iteration, PHASES[PHASE_ASCENT].place - 1);
 }
 
-double game_phase_done(const struct game *g) {
-    const struct phase_info *p = &PHASES[g->st.phase];
-    if (g->st.phase == PHASE_END) return 1.0;
-    return p->done ? p->done(g) : 0.0;
+/* ---- what is ahead ---- */
+
+int64_t game_phase_steps(const struct game *g, int64_t iteration, enum run_phase p) {
+    return phase_takes_place(g->o, iteration, p) ? PHASES[p].steps(g, iteration) : 0;
 }
 
-/* Rounds are one stretch: it begins with the ascent and is done as far as the rounds are. */
-static int stretch_of(const struct phase_info *p) {
-    return p == &PHASES[PHASE_DESCENT] ? PHASES[PHASE_ASCENT].place : p->place;
+/* The first iteration may have what later ones leave out; these are all alike. */
+static bool takes_place_ever(const struct options *o, enum run_phase p) {
+    return phase_takes_place(o, 0, p) || phase_takes_place(o, 1, p) || phase_takes_place(o, 2, p);
 }
 
-/* Of the iteration under way, by the shares of the phases that run in it. */
-static double iteration_done(const struct game *g) {
-    const struct phase_info *now = &PHASES[g->st.phase];
-    double before = 0, within = 0, all = 0;
-    for (int i = 0; i < N_PHASES; i++) {
-        const struct phase_info *p = &PHASES[i];
-        if (p->place == 0 || !p->runs(g->o, g->st.iteration)) continue;
-        all += p->share;
-        if (stretch_of(p) < stretch_of(now)) before += p->share;
-        if (stretch_of(p) == stretch_of(now)) within += p->share;
+double game_step_work(const struct game *g, enum run_phase p) {
+    if (!takes_place_ever(g->o, p)) return 0;
+    const struct costs c = costs_of(g);
+    return PHASES[p].work(g, &c);
+}
+
+static bool is_of_rounds(enum run_phase p) { return p == PHASE_ASCENT || p == PHASE_DESCENT; }
+
+/* Micro-steps of p in the round under way that are over: ascent and descent take turns in it. */
+static double done_in_round(const struct game *g, enum run_phase p, double a_round) {
+    const struct game_state *st = &g->st;
+    const bool descends = st->phase == PHASE_DESCENT;
+    if (p == PHASE_DESCENT) return (double)st->round_step;
+    const struct adversary_ops *ops = g->adversary.ops;
+    if (ops && ops->descents) return (double)(st->round_step / ops->descents(g->o) + descends);
+    return descends ? a_round : (double)st->step;
+}
+
+/* Micro-steps of p in the iteration under way that are over. */
+static double done_now(const struct game *g, enum run_phase p) {
+    const struct game_state *st = &g->st;
+    const enum run_phase now = (enum run_phase)st->phase;
+    const double all = (double)game_phase_steps(g, st->iteration, p);
+    if (is_of_rounds(now) && is_of_rounds(p)) {
+        const double a_round = all / (double)phase_at_least_1(g->o->game_rounds);
+        return a_round * (double)st->round + done_in_round(g, p, a_round);
     }
-    return all > 0 ? (before + within * game_phase_done(g)) / all : 0.0;
+    if (p == now) return (double)st->step < all ? (double)st->step : all - 1;
+    return PHASES[p].place < PHASES[now].place ? all : 0;
 }
 
-double game_run_done(const struct game *g) {
-    if (g->st.phase == PHASE_END || g->o->iterations == 0) return 1.0;
-    if (g->st.iteration == 0) return 0.0;
-    return fmin(1.0, ((double)g->st.iteration - 1 + iteration_done(g)) / g->o->iterations);
+double game_phase_done(const struct game *g) {
+    const enum run_phase now = (enum run_phase)g->st.phase;
+    const double all = (double)game_phase_steps(g, g->st.iteration, now);
+    if (now == PHASE_END) return 1.0;
+    return all > 0 && done_now(g, now) >= 0 ? done_now(g, now) / all : 0.0;
+}
+
+double game_phase_left(const struct game *g, enum run_phase p) {
+    const int64_t now = g->st.iteration, last = g->o->iterations;
+    if (g->st.phase == PHASE_END) return 0;
+    const double ahead = (double)game_phase_steps(g, now, p) - done_now(g, p);
+    double left = ahead > 0 ? ahead : 0;
+    if (now < 1 && last >= 1) left += (double)game_phase_steps(g, 1, p);
+    const int64_t later = last - (now > 1 ? now : 1); /* these are all alike */
+    return later > 0 ? left + (double)later * (double)game_phase_steps(g, 2, p) : left;
 }

@@ -3,7 +3,7 @@
 
 const char *run_phase_name(enum run_phase p) {
     static const char *const NAMES[N_PHASES] = {
-#define PHASE(id, name, place, stem, share) [id] = name,
+#define PHASE(id, name, place, stem) [id] = name,
 #define MARK(id, name) [id] = name,
         PHASE_TABLE(PHASE, MARK)
 #undef PHASE

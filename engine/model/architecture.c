@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/model/model.h"
+#include "engine/model/parameters.h"
 
 /* clang-format off */
 /* The first is what models made here are. Mistral, SmolLM2, TinyLlama and Llama 3 all are `llama` in GGUF. */

@@ -11,41 +11,7 @@
 #include <stdint.h>
 
 #include "engine/base/err.h"
-
-struct architecture; /* engine/model/architecture.h */
-struct tensor_spec;
-
-struct model_config {
-    int n_vocab, d_model, n_layer, n_head, n_kv_head, head_dim, d_ff, n_ctx;
-    float rope_base, rms_eps;
-    bool tied;                       /* output head shares the embedding */
-    const struct architecture *arch; /* NULL: llama */
-};
-
-/* Offsets into the flat parameter array; every weight is [out, in] row-major. What the architecture lacks is 0 and not
- * looked at. */
-struct layer_params {
-    size_t attn_norm;    /* [d] */
-    size_t wq;           /* [n_head*head_dim, d], half-split rotary layout */
-    size_t wk, wv;       /* [n_kv_head*head_dim, d] */
-    size_t bq, bk, bv;   /* [n_head*head_dim], [n_kv_head*head_dim] twice; of architectures with PART_QKV_BIAS */
-    size_t wo;           /* [d, n_head*head_dim] */
-    size_t ffn_norm;     /* [d] */
-    size_t w_gate, w_up; /* [d_ff, d] */
-    size_t w_down;       /* [d, d_ff] */
-};
-
-struct model {
-    struct model_config cfg; /* arch is never NULL here */
-    size_t embed;            /* [n_vocab, d] */
-    size_t out_norm;         /* [d] */
-    size_t head;             /* [n_vocab, d]; == embed when tied */
-    size_t value;            /* [d]: the sequence-level reward's weight; only when with_value, else == n_params */
-    bool with_value;
-    struct layer_params *layer; /* [n_layer] */
-    size_t n_params;
-    float *params; /* [n_params] */
-};
+#include "engine/model/parameters.h"
 
 /* Bounds that any model must meet (all sizes >= 1, n_head % n_kv_head == 0, head_dim even, products that fit); names
  * what is wrong. */
@@ -59,6 +25,8 @@ void model_init(struct model *m, uint64_t seed);
 struct model *model_copy(const struct model *m, bool with_value, struct err *e);
 void model_free(struct model *m);           /* NULL is fine */
 uint64_t model_hash(const struct model *m); /* of config and weights */
+
+struct tensor_spec; /* architecture.h */
 
 /* Visit every tensor: GGUF name ("blk.0.attn_q.weight"), offset, rows, cols (vectors: rows = 1), its row in the list of
  * tensors (architecture.h) and its layer, -1 for those outside layers. */

@@ -13,14 +13,19 @@
 #include <utf8proc.h>
 
 #include "engine/base/strbuf.h"
-#include "engine/pref/labeller.h"
+#include "engine/option/mix.h"
 
 static const char ALGORITHM_NAMES[] =
 #define ALGORITHM(id, name, ...) "|" name
 #include "engine/option/algorithms.def"
-#undef ALGORITHM
     ;
 #define ALGORITHM_CHOICES (ALGORITHM_NAMES + 1)
+
+static const char LABELLER_NAMES[] =
+#define LABELLER(id, name, ...) "|" name
+#include "engine/option/labellers.def"
+    ;
+#define LABELLER_CHOICES (LABELLER_NAMES + 1)
 
 /* The bounds of an enum are the number of its choices, which are counted where they are needed. */
 const struct option_info OPTIONS[N_OPTIONS] = {
@@ -199,10 +204,10 @@ static bool check_text(const struct option_info *info, const char *value, struct
     return true;
 }
 
-/* Only labellers are mixed. */
 static bool check_mix(const struct option_info *info, const char *value, struct err *e) {
-    struct labeller_mix mix;
-    return !info->choices || labeller_mix_parse(value, &mix, e) || err_wrap(e, "%s", info->name);
+    double share[OPTION_LIST_MAX];
+    return !info->choices || mix_parse(info->choices, value, share, mix_n_choices(info->choices), e) ||
+           err_wrap(e, "%s", info->name);
 }
 
 bool option_set(struct options *o, const char *name, const char *value, struct err *e) {

@@ -26,7 +26,6 @@ struct options {
 enum {
 #define ALGORITHM(id, ...) ALGORITHM_##id,
 #include "engine/option/algorithms.def"
-#undef ALGORITHM
 };
 
 /* The choices of OPT_ENUM rows, numbered from 0 within each. */

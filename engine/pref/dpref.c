@@ -13,10 +13,10 @@
 #include "engine/pref/dpref_private.h"
 
 const char *label_source_name(enum label_source s) {
-    static const char *const NAMES[N_LABEL_SOURCES] = {[SOURCE_NONE] = "none",
+    static const char *const NAMES[N_LABEL_SOURCES] = {
+        [SOURCE_NONE] = "none",
 #define LABELLER(id, name, ...) [SOURCE_##id] = name,
-                                                       LABELLER_TABLE(LABELLER)
-#undef LABELLER
+#include "engine/option/labellers.def"
     };
     return NAMES[s];
 }

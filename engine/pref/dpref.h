@@ -13,20 +13,17 @@
 
 #include "engine/base/db.h"
 #include "engine/base/err.h"
-#include "engine/pref/labeller_table.h"
 
-/* Who gave a label: a labeller, by the number of its row (labeller_table.h), or nobody yet. Stored by number. */
+/* Who gave a label: a labeller, by the number of its row (labellers.def), or nobody yet. Stored by number. */
 enum label_source {
     SOURCE_NONE, /* no label: waits for a person */
 #define LABELLER(id, name, number, ...) SOURCE_##id = number,
-    LABELLER_TABLE(LABELLER)
-#undef LABELLER
+#include "engine/option/labellers.def"
 };
 enum {
     N_LABEL_SOURCES = 1 /* none */
 #define LABELLER(id, ...) +1
-    LABELLER_TABLE(LABELLER)
-#undef LABELLER
+#include "engine/option/labellers.def"
 };
 const char *label_source_name(enum label_source s);
 

@@ -20,14 +20,12 @@
 #define PBKD_PREF_LABELLER_H
 
 #include "engine/pref/dpref.h"
-#include "engine/pref/labeller_table.h"
 #include "engine/pref/vote.h"
 
 enum labeller {
 #define LABELLER(id, ...) LABELLER_##id,
-    LABELLER_TABLE(LABELLER)
-#undef LABELLER
-        N_LABELLERS
+#include "engine/option/labellers.def"
+    N_LABELLERS
 };
 
 /* What a labeller needs of a run, as bits: a person who decides later, a checker, samples that vote, a file whose labels
@@ -47,8 +45,7 @@ extern const struct labeller_info LABELLERS[N_LABELLERS];
 /* What the struct's `decide` is, of every row: labellers/STEM.c. */
 #define LABELLER(id, name, number, needs, stem, ...)                                                                   \
     bool labeller_##stem##_decide(const struct label_case *c, struct pref_pair *p);
-LABELLER_TABLE(LABELLER)
-#undef LABELLER
+#include "engine/option/labellers.def"
 
 /* ---- mixtures ---- */
 

@@ -9,7 +9,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/mem.h"
-#include "engine/game/plan.h"
+#include "engine/game/phase_order.h"
 #include "engine/run/eta.h"
 #include "engine/run/session_private.h"
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "engine/run/session.h"
 #include "tui/command_hints.h"
 #include "tui/commands.h"
 #include "tui/keys.h"

@@ -13,7 +13,7 @@
 
 #include "engine/base/mem.h"
 #include "engine/game/game.h"
-#include "engine/game/plan.h"
+#include "engine/game/phase_order.h"
 #include "engine/run/eta.h"
 #include "tests/support/tiny_runs.h"
 

@@ -96,7 +96,6 @@ static void enum_constants_match_the_choices(void **state) {
         {"algorithm", NULL, 0},
 #define ALGORITHM(id, name, ...) {NULL, name, ALGORITHM_##id},
 #include "engine/option/algorithms.def"
-#undef ALGORITHM
     };
     const char *name = NULL;
     struct options o;

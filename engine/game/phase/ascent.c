@@ -9,7 +9,26 @@ bool phase_ascent_runs(const struct options *o, int64_t iteration) {
     return algorithm_plays(o) && algorithm_info(o)->ascent;
 }
 
-double phase_ascent_done(const struct game *g) { return phase_descent_done(g); }
+/* Of a round: one, or as many as the adversary asks for. */
+static int64_t ascents(const struct game *g) {
+    const struct adversary_ops *ops = g->adversary.ops;
+    if (ops && ops->descents) return phase_at_least_1(phase_chunks(g->o->game_policy_steps, ops->descents(g->o)));
+    return phase_at_least_1(g->o->game_reward_steps);
+}
+
+int64_t phase_ascent_steps(const struct game *g, int64_t iteration) {
+    (void)iteration;
+    return g->o->game_rounds * ascents(g);
+}
+
+double phase_ascent_work(const struct game *g, const struct costs *c) {
+    const struct options *o = g->o;
+    const double n = o->game_reward_batch, pairs = o->reward_batch, texts = 2 * n + 2 * pairs,
+                 read = c->read_reward + c->read_expert;
+    if (adversary_is_exact(g)) return n * c->write + texts * read;
+    return n * c->write + TRAIN * texts * c->read_reward + texts * c->read_expert + 2 * n * read +
+           (o->beta_mode == BETA_AUTO ? 2 * pairs * read : 0);
+}
 
 enum game_result phase_ascent_step(struct game *g, bool *finished, struct err *e) {
     *finished = g->st.step + 1 >= g->o->game_reward_steps;

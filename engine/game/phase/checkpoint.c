@@ -7,9 +7,14 @@ bool phase_checkpoint_runs(const struct options *o, int64_t iteration) {
     return true;
 }
 
-double phase_checkpoint_done(const struct game *g) {
-    (void)g;
-    return 0.0;
+int64_t phase_checkpoint_steps(const struct game *g, int64_t iteration) {
+    (void)g, (void)iteration;
+    return 1;
+}
+
+double phase_checkpoint_work(const struct game *g, const struct costs *c) {
+    (void)g, (void)c;
+    return 0;
 }
 
 enum game_result phase_checkpoint_step(struct game *g, bool *finished, struct err *e) {

@@ -13,8 +13,13 @@ bool phase_collect_runs(const struct options *o, int64_t iteration) {
     return true;
 }
 
-double phase_collect_done(const struct game *g) {
-    return phase_share(g->corpus.outputs.n - (double)g->st.first_output, g->o->prompts_per_iteration);
+int64_t phase_collect_steps(const struct game *g, int64_t iteration) {
+    const int64_t chunks = phase_chunks(g->o->prompts_per_iteration, CHUNK_TEACHER);
+    return algorithm_gathers(g->o, iteration) ? phase_at_least_1(chunks) : 1;
+}
+
+double phase_collect_work(const struct game *g, const struct costs *c) {
+    return g->o->prompts_per_iteration * c->write_teacher / (double)phase_collect_steps(g, 1);
 }
 
 enum game_result phase_collect_step(struct game *g, bool *finished, struct err *e) {

@@ -19,7 +19,14 @@ static int64_t n_steps(const struct game *g) {
     return algorithm_info(g->o)->trains == PHASE_SFT ? game_student_steps(g) : g->o->sft_steps;
 }
 
-double phase_cross_entropy_done(const struct game *g) { return phase_share((double)g->st.step, (double)n_steps(g)); }
+int64_t phase_cross_entropy_steps(const struct game *g, int64_t iteration) {
+    (void)iteration;
+    return phase_at_least_1(n_steps(g));
+}
+
+double phase_cross_entropy_work(const struct game *g, const struct costs *c) {
+    return TRAIN * g->o->sft_batch * c->read;
+}
 
 static int draw_examples(struct game *g, struct sft_example *ex, int n) {
     const struct teacher_output **out = mem_small((size_t)n * sizeof *out);

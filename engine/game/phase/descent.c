@@ -26,9 +26,22 @@ bool phase_descent_runs(const struct options *o, int64_t iteration) {
     return algorithm_plays(o);
 }
 
-double phase_descent_done(const struct game *g) {
-    const double within = phase_share((double)g->st.round_step, g->o->game_policy_steps);
-    return phase_share((double)g->st.round + within, g->o->game_rounds);
+int64_t phase_descent_steps(const struct game *g, int64_t iteration) {
+    (void)iteration;
+    return g->o->game_rounds * phase_at_least_1(g->o->game_policy_steps);
+}
+
+static bool is_exact(const struct game *g) {
+    return g->o->game_descent == DESCENT_EXACT && g->adversary.reward->level == REWARD_TOKEN;
+}
+
+double phase_descent_work(const struct game *g, const struct costs *c) {
+    const struct options *o = g->o;
+    const bool exact = is_exact(g);
+    const double n = (double)o->game_policy_batch * (exact ? 1 : o->samples_per_prompt),
+                 epochs = exact ? 1 : o->game_policy_epochs;
+    const double beside = (o->game_kl > 0 ? c->read : 0) + (o->game_sft > 0 ? TRAIN * c->read : 0);
+    return n * (c->write + c->read_reward + (exact ? 0 : c->read_expert) + epochs * TRAIN * c->read + beside);
 }
 
 /* Packed (prompt, sample) sequences of n prompts with k samples each. */
@@ -205,8 +218,7 @@ enum game_result phase_descent_step(struct game *g, bool *finished, struct err *
     struct game_state *st = &g->st;
     *finished = true;
     if (g->o->game_policy_steps == 0) return GAME_OK;
-    const bool exact = g->o->game_descent == DESCENT_EXACT && g->adversary.reward->level == REWARD_TOKEN;
-    const enum game_result r = !exact                 ? descend_sampled(g, e)
+    const enum game_result r = !is_exact(g)           ? descend_sampled(g, e)
                                : g->o->game_to_go > 0 ? descend_exact_to_go(g, e)
                                                       : descend_exact(g, e);
     if (r != GAME_OK) return r;

@@ -15,8 +15,13 @@ bool phase_distil_runs(const struct options *o, int64_t iteration) {
     return algorithm_info(o)->trains == PHASE_DISTIL;
 }
 
-double phase_distil_done(const struct game *g) {
-    return phase_share((double)g->st.step, (double)game_student_steps(g));
+int64_t phase_distil_steps(const struct game *g, int64_t iteration) {
+    (void)iteration;
+    return phase_at_least_1(game_student_steps(g));
+}
+
+double phase_distil_work(const struct game *g, const struct costs *c) {
+    return g->o->game_policy_batch * (c->write + TRAIN * c->read + c->read_expert);
 }
 
 static double own_or(double option, double own) { return option < 0 ? own : option; }

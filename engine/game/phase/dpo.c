@@ -19,7 +19,14 @@ bool phase_dpo_runs(const struct options *o, int64_t iteration) {
     return algorithm_info(o)->trains == PHASE_DPO;
 }
 
-double phase_dpo_done(const struct game *g) { return phase_share((double)g->st.step, (double)game_student_steps(g)); }
+int64_t phase_dpo_steps(const struct game *g, int64_t iteration) {
+    (void)iteration;
+    return phase_at_least_1(game_student_steps(g));
+}
+
+double phase_dpo_work(const struct game *g, const struct costs *c) {
+    return 2.0 * g->o->reward_batch * (1 + TRAIN) * c->read; /* and the reference reads */
+}
 
 /* Sum over the answer of log pi - log pi_0 for every sequence; keeps the student's forward pass for backward. */
 static bool log_ratios(struct game *g, const struct sequences *s, double *ratio, struct head_rows *rows,

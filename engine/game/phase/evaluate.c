@@ -19,8 +19,17 @@ static int gap_chunks(const struct game *g) {
     return g->adversary.ops ? chunks_of(g->evaluation.n_gap_prompts, CHUNK_SAMPLES) : 0;
 }
 
-double phase_evaluate_done(const struct game *g) {
-    return phase_share((double)g->st.step, accuracy_chunks(g) + gap_chunks(g));
+int64_t phase_evaluate_steps(const struct game *g, int64_t iteration) {
+    (void)iteration;
+    return phase_at_least_1(accuracy_chunks(g) + gap_chunks(g));
+}
+
+double phase_evaluate_work(const struct game *g, const struct costs *c) {
+    const double k = g->o->samples_per_prompt, reward = c->read_reward + c->read_expert,
+                 gaps = gap_chunks(g) > 0 ? g->evaluation.n_gap_prompts : 0,
+                 all = g->evaluation.n_eval_prompts * c->write +
+                       gaps * (k * c->write + k * c->read + (1 + k) * 2 * reward);
+    return all / (double)phase_evaluate_steps(g, 1);
 }
 
 /* What was measured, and nothing else: a run without a checker has no accuracy, one without a reward no gap. */

@@ -19,8 +19,14 @@ static int n_outputs(const struct game *g) {
     return v->n_eval_prompts > v->n_gap_prompts ? v->n_eval_prompts : v->n_gap_prompts;
 }
 
-double phase_evaluate_start_done(const struct game *g) {
-    return phase_share((double)g->st.step, chunks_of(n_outputs(g), CHUNK_TEACHER) + accuracy_chunks(g));
+int64_t phase_evaluate_start_steps(const struct game *g, int64_t iteration) {
+    (void)iteration;
+    return phase_at_least_1(phase_chunks(n_outputs(g), CHUNK_TEACHER) + accuracy_chunks(g));
+}
+
+double phase_evaluate_start_work(const struct game *g, const struct costs *c) {
+    const double all = n_outputs(g) * c->write_teacher + g->evaluation.n_eval_prompts * c->write;
+    return all / (double)phase_evaluate_start_steps(g, 0);
 }
 
 static enum game_result teacher_chunk(struct game *g, int chunk, struct err *e) {

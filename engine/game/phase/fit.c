@@ -16,7 +16,19 @@ enum { EVAL_PAIRS = 1024 };
 
 bool phase_fit_runs(const struct options *o, int64_t iteration) { return algorithm_fits_in(o, iteration); }
 
-double phase_fit_done(const struct game *g) { return phase_share((double)g->st.step, g->o->reward_steps + 1.0); }
+int64_t phase_fit_steps(const struct game *g, int64_t iteration) {
+    (void)iteration;
+    return g->o->reward_steps + 1;
+}
+
+double phase_fit_work(const struct game *g, const struct costs *c) {
+    const double made = (double)g->o->prompts_per_iteration * g->o->samples_per_prompt,
+                 there = g->corpus.dpref.n > made ? g->corpus.dpref.n : made,
+                 evaluated = there < 2 * EVAL_PAIRS ? there : 2 * EVAL_PAIRS, rewards = g->sampler.halved ? 2 : 1,
+                 step = 2.0 * g->o->reward_batch * (TRAIN * c->read_reward + c->read_expert),
+                 all = g->o->reward_steps * step + 2 * evaluated * (c->read_reward + c->read_expert);
+    return rewards * all / (double)phase_fit_steps(g, 1);
+}
 
 /* The pairs an evaluation looks at: every stride-th training pair, or held-out pair. Returns their number; *chosen, of
  * indices into D_pref, is the caller's to free. */

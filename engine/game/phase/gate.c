@@ -11,9 +11,14 @@
 
 bool phase_gate_runs(const struct options *o, int64_t iteration) { return algorithm_fits_in(o, iteration); }
 
-double phase_gate_done(const struct game *g) {
-    (void)g;
-    return 0.0;
+int64_t phase_gate_steps(const struct game *g, int64_t iteration) {
+    (void)g, (void)iteration;
+    return 1;
+}
+
+double phase_gate_work(const struct game *g, const struct costs *c) {
+    (void)g, (void)c;
+    return 0;
 }
 
 enum game_result phase_gate_step(struct game *g, bool *finished, struct err *e) {

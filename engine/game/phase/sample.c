@@ -17,8 +17,14 @@ bool phase_sample_runs(const struct options *o, int64_t iteration) {
     return algorithm_info(o)->pairs && algorithm_gathers(o, iteration);
 }
 
-double phase_sample_done(const struct game *g) {
-    return phase_share((double)g->st.step * CHUNK_SAMPLES, g->o->prompts_per_iteration);
+int64_t phase_sample_steps(const struct game *g, int64_t iteration) {
+    (void)iteration;
+    return phase_at_least_1(phase_chunks(g->o->prompts_per_iteration, CHUNK_SAMPLES));
+}
+
+double phase_sample_work(const struct game *g, const struct costs *c) {
+    const double n = (double)g->o->prompts_per_iteration * g->o->samples_per_prompt;
+    return n * (c->write + 2 * (c->read_reward + c->read_expert)) / (double)phase_sample_steps(g, 1);
 }
 
 /* Answer i of the prompt, or the teacher's output. */
