@@ -65,13 +65,14 @@ static enum verdict verdict_of(const struct labelling *l, const struct game *g, 
 enum label_outcome labelling_pair(const struct labelling *l, const struct game *g, int i, int j, uint64_t index,
                                   struct pref_pair *label) {
     const bool others = i != LABELLING_TEACHER;
-    const struct label_case c = {
-        .tick = g->st.tick,
-        .index = index,
-        .verdict = {verdict_of(l, g, others ? l->text[i] : l->y0->text), verdict_of(l, g, l->text[j])},
-        .answer = {others ? l->answer[i] : l->answer0, l->answer[j]},
-        .vote = &l->vote,
-        .others = others};
+    const char *text0 = others ? l->text[i] : l->y0->text, *text1 = l->text[j];
+    const struct label_case c = {.tick = g->st.tick,
+                                 .index = index,
+                                 .text = {text0, text1},
+                                 .verdict = {verdict_of(l, g, text0), verdict_of(l, g, text1)},
+                                 .answer = {others ? l->answer[i] : l->answer0, l->answer[j]},
+                                 .vote = &l->vote,
+                                 .others = others};
     *label = (struct pref_pair){.tick = g->st.tick, .iteration = (int)g->st.iteration};
     return label_pair(&l->policy, &c, label);
 }

@@ -2,7 +2,7 @@
  * game.c plays it, progress and the eta come from it, the workbench shows its name, and the order of an iteration
  * follows from its place.
  *
- *   PHASE(id, name, place, stem)   place: position within an iteration, from 1 on; 0: before the first
+ *   PHASE(id, name, place, stem)   place: within an iteration they follow each other by it; 0: before the first
  *                                  stem: its functions are in phase/STEM.c (phase/phases.h says which)
  *   MARK(id, name)                 a state without micro-steps
  *
@@ -15,18 +15,18 @@
 #define PHASE_TABLE(PHASE, MARK)                                                             \
     MARK(PHASE_LOAD, "loading")                                                              \
     PHASE(PHASE_EVALUATE_START, "first evaluation", 0, evaluate_start)                       \
-    PHASE(PHASE_COLLECT, "teacher outputs", 1, collect)                                      \
-    PHASE(PHASE_SFT, "cross-entropy", 2, cross_entropy)                                      \
-    PHASE(PHASE_SAMPLE, "student samples", 3, sample)                                        \
-    PHASE(PHASE_FIT, "reward fit", 4, fit)                                                   \
-    PHASE(PHASE_GATE, "gate", 5, gate)                                                       \
-    PHASE(PHASE_ASCENT, "reward ascent", 6, ascent)                                          \
-    PHASE(PHASE_DESCENT, "student descent", 7, descent)                                      \
-    PHASE(PHASE_EVALUATE, "evaluation", 10, evaluate)                                        \
-    PHASE(PHASE_CHECKPOINT, "checkpoint", 11, checkpoint)                                    \
+    PHASE(PHASE_COLLECT, "teacher outputs", 10, collect)                                     \
+    PHASE(PHASE_SFT, "cross-entropy", 20, cross_entropy)                                     \
+    PHASE(PHASE_SAMPLE, "student samples", 30, sample)                                       \
+    PHASE(PHASE_FIT, "reward fit", 40, fit)                                                  \
+    PHASE(PHASE_GATE, "gate", 50, gate)                                                      \
+    PHASE(PHASE_ASCENT, "reward ascent", 60, ascent)                                         \
+    PHASE(PHASE_DESCENT, "student descent", 70, descent)                                     \
+    PHASE(PHASE_EVALUATE, "evaluation", 100, evaluate)                                       \
+    PHASE(PHASE_CHECKPOINT, "checkpoint", 110, checkpoint)                                   \
     MARK(PHASE_END, "done")                                                                  \
-    PHASE(PHASE_DISTIL, "distillation", 8, distil)                                           \
-    PHASE(PHASE_DPO, "preference optimisation", 9, dpo)
+    PHASE(PHASE_DISTIL, "distillation", 80, distil)                                          \
+    PHASE(PHASE_DPO, "preference optimisation", 90, dpo)
 /* clang-format on */
 
 enum run_phase {

@@ -74,6 +74,7 @@ enum verdict { VERDICT_NONE, VERDICT_WRONG, VERDICT_RIGHT };
 struct label_case { /* what is known of the pair; [0] is y0, [1] is y1 */
     int64_t tick;
     uint64_t index;          /* of the pair among those of its tick */
+    const char *text[2];     /* borrowed */
     enum verdict verdict[2]; /* the checker's */
     const char *answer[2];   /* final answers, as in the vote */
     const struct vote *vote; /* NULL: nobody voted, `self` knows nothing */
