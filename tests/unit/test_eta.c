@@ -63,8 +63,9 @@ static void plan_holds(const char *assignments) {
         said[n++] = left(&g);
         const enum run_phase p = (enum run_phase)g.st.phase;
         const double work = game_step_work(&g, p);
-        const bool free_of_charge = p == PHASE_GATE || p == PHASE_CHECKPOINT;
-        if (!isfinite(work) || (work > 0) == free_of_charge)
+        /* what computes nothing is over in one step */
+        const bool may_be_free = game_phase_steps(&g, g.st.iteration, p) == 1 && p != PHASE_COLLECT && p != PHASE_FIT;
+        if (!isfinite(work) || work < 0 || (work == 0 && !may_be_free))
             fail_msg("%s: %s has work %g", assignments, run_phase_name(p), work);
         if (game_step(&g, false, &e) != GAME_OK) fail_msg("%s: %s", assignments, e.msg);
     }

@@ -96,9 +96,8 @@ static void other_texts_are_refused(void **state) {
     (void)state;
     static const struct {
         const char *text, *why;
-    } ROWS[] = {{"", "labeller: must be one of teacher, human, oracle, self, import, or several with their shares "
-                     "(\"teacher:0.8,human:0.2\"), "
-                     "found \"\""},
+    } ROWS[] = {{"", "labeller: must be one of teacher, human, oracle, self, import"},
+                {"", "or several with their shares (\"teacher:0.8,human:0.2\"), found \"\""},
                 {"techer", "found \"techer\""},
                 {"teacher:0.5,nobody:0.5", "found \"nobody\""},
                 {"teacher,", "found \"\""},

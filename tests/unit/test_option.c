@@ -133,14 +133,10 @@ static void bad_values_name_what_was_expected_and_found(void **state) {
     set_fails("iterations", "1.5", "iterations: must be a whole number, found 1.5");
     set_fails("iterations", "many", "iterations: must be a whole number, found \"many\"");
     set_fails("reward.gate_action", "halt", "reward.gate_action: must be one of stop, continue, train, found \"halt\"");
-    set_fails(
-        "algorithm", "pbk",
-        "algorithm: must be one of pbkd, sft, ppo_fixed_rm, dpo, fkl, rkl, jsd, skew_kl, tv, moment, found \"pbk\"");
-    set_fails("algorithm", "",
-              "algorithm: must be one of pbkd, sft, ppo_fixed_rm, dpo, fkl, rkl, jsd, skew_kl, tv, moment, found \"\"");
-    set_fails("algorithm", "pbkd|sft",
-              "algorithm: must be one of pbkd, sft, ppo_fixed_rm, dpo, fkl, rkl, jsd, skew_kl, tv, moment, found "
-              "\"pbkd|sft\"");
+    set_fails("reward.level", "tok", "reward.level: must be one of token, sequence, found \"tok\"");
+    set_fails("reward.level", "", "reward.level: must be one of token, sequence, found \"\"");
+    set_fails("reward.level", "token|sequence",
+              "reward.level: must be one of token, sequence, found \"token|sequence\"");
     set_fails("prompts.system", "a\xff", "prompts.system: must be UTF-8, found byte FF at position 1");
     char *longest = mem_small(OPTION_TEXT_MAX + 1);
     memset(longest, 'a', OPTION_TEXT_MAX);
