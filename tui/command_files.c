@@ -9,7 +9,6 @@
 
 #include "engine/base/file.h"
 #include "engine/base/mem.h"
-#include "engine/pref/dpref.h"
 #include "tui/app_draw.h"
 
 #define MAX_SOURCE ((size_t)1 << 20)
@@ -47,10 +46,9 @@ void command_write_config(struct app *app, const char *argument) {
 
 void command_export(struct app *app, const char *argument) {
     struct err e = {0};
-    struct db db = {0};
     int64_t n = 0;
     const size_t format_len = strcspn(argument, " ");
-    char format[16], db_path[4096];
+    char format[16];
     snprintf(format, sizeof format, "%.*s", (int)(format_len < sizeof format ? format_len : sizeof format - 1),
              argument);
     char *path = command_path(argument + format_len + strspn(argument + format_len, " "));
@@ -59,13 +57,7 @@ void command_export(struct app *app, const char *argument) {
         free(path);
         return;
     }
-    snprintf(db_path, sizeof db_path, "%s/run.db", app->run_path);
-    bool ok = db_open(&db, db_path, DB_READ, false, &e);
-    if (ok) {
-        ok = dpref_export(&db, format, path, &n, &e);
-        db_close(&db);
-    }
-    if (ok)
+    if (session_export(app->session, format, path, &n, &e))
         app_say(app, ALERT_INFO, "%" PRId64 " lines in %s", n, path);
     else
         app_say(app, ALERT_ERROR, "%s", e.msg);

@@ -1,7 +1,7 @@
 /* Checkable answers: whether a response ends at the known answer. Texts are NUL-terminated and may hold anything,
  * broken UTF-8 included. */
-#ifndef PBKD_EVAL_CHECKER_H
-#define PBKD_EVAL_CHECKER_H
+#ifndef PBKD_CORPUS_CHECKER_H
+#define PBKD_CORPUS_CHECKER_H
 
 #include <stdbool.h>
 

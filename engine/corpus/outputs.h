@@ -1,7 +1,7 @@
 /* Teacher outputs: every one is kept (table teacher_output of run.db), because they are what the student is compared
  * with, what the sft baseline trains on, and what a resumed run must not have to ask for again. */
-#ifndef PBKD_GAME_OUTPUTS_H
-#define PBKD_GAME_OUTPUTS_H
+#ifndef PBKD_CORPUS_OUTPUTS_H
+#define PBKD_CORPUS_OUTPUTS_H
 
 #include "engine/base/db.h"
 #include "engine/corpus/prompts.h"

@@ -1,7 +1,7 @@
 /* A pair of D_pref from a prompt and two responses, whoever they come from: collected, written by a person, or read
  * from a file. */
-#ifndef PBKD_GAME_PAIR_H
-#define PBKD_GAME_PAIR_H
+#ifndef PBKD_CORPUS_PAIR_H
+#define PBKD_CORPUS_PAIR_H
 
 #include "engine/pref/dpref.h"
 

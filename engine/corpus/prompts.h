@@ -1,6 +1,6 @@
 /* Prompts: read from a file once, dressed and tokenised for the student, addressed by index from then on. */
-#ifndef PBKD_GAME_PROMPTS_H
-#define PBKD_GAME_PROMPTS_H
+#ifndef PBKD_CORPUS_PROMPTS_H
+#define PBKD_CORPUS_PROMPTS_H
 
 #include "engine/text/chat.h"
 

@@ -7,8 +7,8 @@
  * overshoots many times over. The proportional part damps. Both terms of v are taken on the same pairs, so that the
  * noise of a mini-batch, which is larger than zeta, cancels; the clip keeps one wild batch from moving beta by more
  * than 5 zeta (k_i + k_p). */
-#ifndef PBKD_GAME_BETA_CONTROL_H
-#define PBKD_GAME_BETA_CONTROL_H
+#ifndef PBKD_REWARD_BETA_CONTROL_H
+#define PBKD_REWARD_BETA_CONTROL_H
 
 struct beta_gains {
     double k_i, k_p; /* beta per nat of violation: per step, and at once; >= 0 */

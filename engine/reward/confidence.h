@@ -21,8 +21,8 @@
  * and depend on the arguments, the pairs and the last fit alone, never on earlier solves: what a warm start needs is in
  * the caller's hands. A start that already meets the tolerance is returned unchanged. Nothing is allocated after
  * confidence_new. A `struct confidence` is used by one thread at a time. */
-#ifndef PBKD_GAME_CONFIDENCE_H
-#define PBKD_GAME_CONFIDENCE_H
+#ifndef PBKD_REWARD_CONFIDENCE_H
+#define PBKD_REWARD_CONFIDENCE_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* What the parts of the confidence module share: the workspace, and Newton's method on it (confidence_newton.c). */
-#ifndef PBKD_GAME_CONFIDENCE_PRIVATE_H
-#define PBKD_GAME_CONFIDENCE_PRIVATE_H
+#ifndef PBKD_REWARD_CONFIDENCE_PRIVATE_H
+#define PBKD_REWARD_CONFIDENCE_PRIVATE_H
 
 #include <math.h>
 #include <stddef.h>

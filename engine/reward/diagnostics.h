@@ -1,8 +1,8 @@
 /* How far a fitted reward can be trusted, in figures for people (algorithms.md section 3, "always report"): what it
  * ranks right and where not, how sure it is and whether it may be, what would do without a reward at all, and which
  * pairs to look at. A pure function of scored pairs; nothing in the game decides by it. */
-#ifndef PBKD_GAME_DIAGNOSTICS_H
-#define PBKD_GAME_DIAGNOSTICS_H
+#ifndef PBKD_REWARD_DIAGNOSTICS_H
+#define PBKD_REWARD_DIAGNOSTICS_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>

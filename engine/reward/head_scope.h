@@ -26,8 +26,8 @@
  *
  * Everything is deterministic and has the same bits for any number of threads. A head_scope belongs to one fitted
  * reward: when its weights change, sample and build again. */
-#ifndef PBKD_GAME_HEAD_SCOPE_H
-#define PBKD_GAME_HEAD_SCOPE_H
+#ifndef PBKD_REWARD_HEAD_SCOPE_H
+#define PBKD_REWARD_HEAD_SCOPE_H
 
 #include "engine/reward/reward.h"
 #include "engine/model/head_linear.h"

@@ -1,7 +1,7 @@
 /* The preference likelihood (Bradley-Terry-Luce): loss of pairs, its gradient, maximum-likelihood steps, and the
  * figures that say how good a reward is on a set of pairs. Symbols as in algorithms.md section 1. */
-#ifndef PBKD_GAME_PREF_FIT_H
-#define PBKD_GAME_PREF_FIT_H
+#ifndef PBKD_REWARD_PREF_FIT_H
+#define PBKD_REWARD_PREF_FIT_H
 
 #include "engine/reward/reward.h"
 #include "engine/pref/dpref.h"

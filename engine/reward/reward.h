@@ -6,8 +6,8 @@
  *             the prompt
  *   sequence  r(x,y) = w . f(x,y) / sqrt(d), f the final hidden state at the last response token, ||w|| <= R
  */
-#ifndef PBKD_GAME_REWARD_H
-#define PBKD_GAME_REWARD_H
+#ifndef PBKD_REWARD_REWARD_H
+#define PBKD_REWARD_REWARD_H
 
 #include "engine/train/trainee.h"
 #include "engine/model/moment.h"

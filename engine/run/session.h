@@ -63,6 +63,9 @@ bool session_label(struct session *s, struct label_event *ev, struct err *e);
 bool session_undo(struct session *s, const char *annotator, char message[200], struct err *e);
 /* Give what session_undo took back last again, as a new label. session_label ends what it remembers. */
 bool session_redo(struct session *s, char message[200], struct err *e);
+/* Write D_pref as it is on disk to a file, format "trl" or "audit" (dpref_export); *n gets the lines written. Reads on a
+ * connection of its own. */
+bool session_export(struct session *s, const char *format, const char *path, int64_t *n, struct err *e);
 /* The newest snapshot, never NULL, never blocks; release it. */
 const struct snapshot *session_snapshot(struct session *s);
 /* A descriptor that becomes readable when a newer snapshot exists (poll it beside the keyboard); session_snapshot

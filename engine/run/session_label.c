@@ -64,3 +64,13 @@ bool session_redo(struct session *s, char message[200], struct err *e) {
     free(ev.text);
     return ok;
 }
+
+bool session_export(struct session *s, const char *format, const char *path, int64_t *n, struct err *e) {
+    struct db db = {0};
+    char name[4200];
+    snprintf(name, sizeof name, "%s/run.db", s->rd.path);
+    if (!db_open(&db, name, DB_READ, false, e)) return false;
+    const bool ok = dpref_export(&db, format, path, n, e);
+    db_close(&db);
+    return ok;
+}

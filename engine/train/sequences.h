@@ -1,8 +1,8 @@
 /* A packed batch of (prompt, response) sequences and the rows that carry loss: how every training and scoring step of
  * the game sees its data. Row h of a response is the state before its token a_h, so prompt tokens never enter a loss or
  * a reward. */
-#ifndef PBKD_GAME_SEQUENCES_H
-#define PBKD_GAME_SEQUENCES_H
+#ifndef PBKD_TRAIN_SEQUENCES_H
+#define PBKD_TRAIN_SEQUENCES_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* Cross-entropy training on responses (supervised fine-tuning, "vanilla" black-box distillation), used three ways: the
  * baseline `sft`, the first training of a raw student, and the verbs `pbkd pretrain` and `pbkd sft`. */
-#ifndef PBKD_GAME_SFT_H
-#define PBKD_GAME_SFT_H
+#ifndef PBKD_TRAIN_SFT_H
+#define PBKD_TRAIN_SFT_H
 
 #include "engine/train/trainee.h"
 #include "engine/text/chat.h"

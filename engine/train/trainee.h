@@ -1,7 +1,7 @@
 /* A model that is being trained: weights, gradients, optimiser and the buffers of its forward pass, kept together so
  * that no step allocates. */
-#ifndef PBKD_GAME_TRAINEE_H
-#define PBKD_GAME_TRAINEE_H
+#ifndef PBKD_TRAIN_TRAINEE_H
+#define PBKD_TRAIN_TRAINEE_H
 
 #include "engine/train/sequences.h"
 #include "engine/math/adamw.h"

@@ -1,7 +1,7 @@
 /* Random problems for the confidence set of rewards, the engine's answers to them, and the same written down again
  * without a solver. Everything here fails the test on error. */
-#ifndef PBKD_TESTS_CONFIDENCE_PROBLEM_H
-#define PBKD_TESTS_CONFIDENCE_PROBLEM_H
+#ifndef PBKD_TESTS_SUPPORT_CONFIDENCE_PROBLEM_H
+#define PBKD_TESTS_SUPPORT_CONFIDENCE_PROBLEM_H
 
 #include <stdint.h>
 

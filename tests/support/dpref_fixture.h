@@ -1,7 +1,7 @@
 /* D_pref on a file of its own, in a folder that goes with it; what the tests of its pairs and of written answers share.
  * Everything here fails the test on error. */
-#ifndef PBKD_TESTS_DPREF_FIXTURE_H
-#define PBKD_TESTS_DPREF_FIXTURE_H
+#ifndef PBKD_TESTS_SUPPORT_DPREF_FIXTURE_H
+#define PBKD_TESTS_SUPPORT_DPREF_FIXTURE_H
 
 #include "engine/pref/dpref.h"
 

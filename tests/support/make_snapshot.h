@@ -1,6 +1,6 @@
 /* Pictures of runs made by hand, for tests of the screen: the same every time, no engine involved. */
-#ifndef PBKD_TESTS_MAKE_SNAPSHOT_H
-#define PBKD_TESTS_MAKE_SNAPSHOT_H
+#ifndef PBKD_TESTS_SUPPORT_MAKE_SNAPSHOT_H
+#define PBKD_TESTS_SUPPORT_MAKE_SNAPSHOT_H
 
 #include "engine/run/snapshot.h"
 

@@ -1,7 +1,7 @@
 /* Small models, ragged batches, rows that carry loss, and the gradient check that the tests of the model, of its head
  * and of what stands on the head share. Everything here fails the test on error. */
-#ifndef PBKD_TESTS_MODEL_FIXTURE_H
-#define PBKD_TESTS_MODEL_FIXTURE_H
+#ifndef PBKD_TESTS_SUPPORT_MODEL_FIXTURE_H
+#define PBKD_TESTS_SUPPORT_MODEL_FIXTURE_H
 
 #include "engine/model/head.h"
 #include "engine/model/model.h"

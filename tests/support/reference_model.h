@@ -1,8 +1,8 @@
 /* The transformer and its losses once more, in double precision and naive loops, written from the published equations
  * and sharing no code with engine/. Central differences of these losses are what the engine's gradients are compared
  * with. */
-#ifndef PBKD_TESTS_REFERENCE_MODEL_H
-#define PBKD_TESTS_REFERENCE_MODEL_H
+#ifndef PBKD_TESTS_SUPPORT_REFERENCE_MODEL_H
+#define PBKD_TESTS_SUPPORT_REFERENCE_MODEL_H
 
 #include "engine/model/model.h"
 

@@ -1,7 +1,7 @@
 /* A game as the failure signatures see it, whose figures a test makes by hand: rows are pushed with the next tick and
  * iteration, every push is followed by a check, and what the checks found is counted. */
-#ifndef PBKD_TESTS_SIGNATURE_FEED_H
-#define PBKD_TESTS_SIGNATURE_FEED_H
+#ifndef PBKD_TESTS_SUPPORT_SIGNATURE_FEED_H
+#define PBKD_TESTS_SUPPORT_SIGNATURE_FEED_H
 
 #include "engine/signature/signature.h"
 

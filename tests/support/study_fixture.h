@@ -1,7 +1,7 @@
 /* Studies in a folder of their own under /tmp, with a shell script in the place of the program: what it answers follows
  * from seed and options, files beside it make it fail, and every call of it is noted. */
-#ifndef PBKD_TESTS_STUDY_FIXTURE_H
-#define PBKD_TESTS_STUDY_FIXTURE_H
+#ifndef PBKD_TESTS_SUPPORT_STUDY_FIXTURE_H
+#define PBKD_TESTS_SUPPORT_STUDY_FIXTURE_H
 
 #include "engine/eval/study.h"
 

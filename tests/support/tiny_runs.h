@@ -1,8 +1,8 @@
 /* Whole runs of the engine on tiny random models, in a folder that the tests of one program share: teacher.gguf and
  * student.gguf of one vocabulary, foreign.gguf of another, prompts.jsonl (80 of them) and recorded.jsonl. Everything
  * here fails the test on error. */
-#ifndef PBKD_TESTS_TINY_RUNS_H
-#define PBKD_TESTS_TINY_RUNS_H
+#ifndef PBKD_TESTS_SUPPORT_TINY_RUNS_H
+#define PBKD_TESTS_SUPPORT_TINY_RUNS_H
 
 #include "engine/run/session.h"
 

@@ -1,6 +1,6 @@
 /* Vectors of doubles, for references that tests compute themselves. */
-#ifndef PBKD_TESTS_VECTOR_H
-#define PBKD_TESTS_VECTOR_H
+#ifndef PBKD_TESTS_SUPPORT_VECTOR_H
+#define PBKD_TESTS_SUPPORT_VECTOR_H
 
 #include <math.h>
 

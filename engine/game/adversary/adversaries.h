@@ -1,6 +1,6 @@
 /* The adversaries that there are, and the calls of the game to the one in play (adversary.h says what each does). */
-#ifndef PBKD_GAME_ADVERSARIES_H
-#define PBKD_GAME_ADVERSARIES_H
+#ifndef PBKD_GAME_ADVERSARY_ADVERSARIES_H
+#define PBKD_GAME_ADVERSARY_ADVERSARIES_H
 
 #include "engine/game/game_parts.h"
 

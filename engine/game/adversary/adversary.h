@@ -8,8 +8,8 @@
  *   fixed      a copy of the fitted reward that never moves (fixed.c)
  *
  * Functions that may be NULL are said to be; the game calls adversaries.h, which knows what NULL means. */
-#ifndef PBKD_GAME_ADVERSARY_H
-#define PBKD_GAME_ADVERSARY_H
+#ifndef PBKD_GAME_ADVERSARY_ADVERSARY_H
+#define PBKD_GAME_ADVERSARY_ADVERSARY_H
 
 #include <cjson/cJSON.h>
 

@@ -1,8 +1,8 @@
 /* What the inner maximum says of the performance gap on held-out prompts (scope `head`, algorithms.md section 4):
  * between what the preferences allow it to lie, with certificates, and how it depends on beta. All NAN before the first
  * evaluation and in scope `full`. */
-#ifndef PBKD_GAME_GAP_SET_H
-#define PBKD_GAME_GAP_SET_H
+#ifndef PBKD_GAME_ADVERSARY_GAP_SET_H
+#define PBKD_GAME_ADVERSARY_GAP_SET_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
