@@ -114,7 +114,7 @@ sanitize-threads:
 	+@$(MAKE) --no-print-directory VARIANT=tsan run-tsan
 
 lint: ## clang-tidy over the sources, by .clang-tidy
-	+@$(DEPS) check && $(AGAIN) run-lint
+	+@$(DEPS) check && $(AGAIN) -k run-lint
 
 coverage: ## lines that the tests reach; fails below the floor in tests/coverage-floor
 	+@$(DEPS) check && $(AGAIN) VARIANT=coverage CC='$(GCC)' build-tests

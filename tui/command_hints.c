@@ -106,7 +106,7 @@ void command_hint(void *ctx, const char *line, char *out, size_t size) {
     if (o) {
         const struct app *app = ctx;
         option_hint(app ? app->newest : NULL, o, out, size);
-    } else if (n_fit == 1) {
+    } else if (c && n_fit == 1) {
         char usage[128];
         command_usage(c, usage, sizeof usage);
         snprintf(out, size, "%s: %s", usage, c->help);

@@ -29,11 +29,11 @@ static bool take_overrides(struct session *s, const struct session_config *c, st
         const char *value;
         if (!option_split(c->overrides[i], o->name, sizeof o->name, &value, e)) return false;
         const struct option_info *info = option_find(o->name);
-        if (info) option_format(with, info, before, sizeof before);
+        if (!info) return option_set(with, o->name, value, e); /* which says that there is none of that name */
+        option_format(with, info, before, sizeof before);
         if (!option_set(with, o->name, value, e)) return false;
         option_format(with, info, after, sizeof after);
         snprintf(o->value, sizeof o->value, "%s", value);
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): option_set refuses an unknown name */
         if (!option_is_fixed(info))
             s->n_overrides++;
         else if (info->when == OPTION_MACHINE && !option_set(&s->options, o->name, value, e))

@@ -84,7 +84,7 @@ static bool time_size(struct game *g, int n, double *step, struct err *e) {
     make_pairs(&g->corpus.dpref, n);
     g->sampler.stale = true;
     const double began = clock_seconds();
-    game_refresh_groups(g);
+    pair_sampler_refresh(&g->sampler, &g->corpus.dpref);
     const double renewed = clock_seconds();
     if (!time_steps(g, step, e)) return false;
     printf("%7d pairs: step %.2f ms, list of pairs %.2f ms\n", n, 1e3 * *step, 1e3 * (renewed - began));
@@ -113,9 +113,7 @@ int main(void) {
     if (!ok) fprintf(stderr, "bench_pairs: %s\n", e.msg);
     reward_free(&g->rewards.fitted);
     pref_space_free(&g->scratch.pairs);
-    free(g->sampler.groups.group);
-    free(g->sampler.held_groups.group);
-    free(g->eval_pair);
+    pair_sampler_free(&g->sampler);
     free(g);
     free(o);
     parallel_shutdown();
