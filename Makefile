@@ -91,8 +91,8 @@ test: ## build and run every test; the last line is "N passed, N failed"
 	+@$(DEPS) test && $(AGAIN) VARIANT=$(TEST_VARIANT) build-tests
 	+@$(MAKE) --no-print-directory VARIANT=$(TEST_VARIANT) run-tests
 
-check: ## what the tests cannot see: clang, layers, clang-tidy, sanitizers, fuzzing, coverage (STAGES=lint: only that)
-	+@$(DEPS) check && MAKE='$(MAKE)' CLANG='$(CLANG)' scripts/check.sh $(STAGES)
+check: ## what the tests cannot see: clang, layers, clang-tidy, examples, sanitizers, fuzzing, coverage (STAGES=lint: one)
+	+@$(DEPS) check && MAKE='$(MAKE)' CC='$(CC)' CLANG='$(CLANG)' scripts/check.sh $(STAGES)
 
 bench: ## build and run the benchmarks, beside PyTorch where it is there (BENCH_ARGS=THREADS)
 	+@$(DEPS) && $(AGAIN) VARIANT=release bench-programs

@@ -11,7 +11,7 @@ set -u
 make=${MAKE:-make}
 clang=${CLANG:-clang}
 logs=build/check
-stages=${*:-clang layers lint address threads fuzz coverage}
+stages=${*:-clang layers lint examples address threads fuzz coverage}
 jobs=-j$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 totals=${TEST_TOTALS:-}
 passed=0 failed=0 skipped=0
@@ -22,6 +22,7 @@ run_stage() {
     clang) $make --no-print-directory -s "$jobs" VARIANT=clang CC="$clang" build-everything && echo "no warnings" ;;
     layers) scripts/check-layers ;;
     lint) $make --no-print-directory -s lint && echo "nothing found" ;;
+    examples) tests/how_to_add/try.sh ;;
     address) $make --no-print-directory -s sanitize-address ;;
     threads) $make --no-print-directory -s sanitize-threads ;;
     fuzz) $make --no-print-directory -s fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-20}" && echo "no crash" ;;

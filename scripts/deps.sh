@@ -2,7 +2,7 @@
 # Finds out which build dependencies are missing and installs them through the system's package manager.
 #
 #     scripts/deps.sh [build|fuzz|test|check]     test adds what only the tests need, fuzz clang's fuzzer, check all of
-#                                                 these and clang-tidy, gcc with gcov and the sanitizers
+#                                                 these and clang-tidy, patch, gcc with gcov and the sanitizers
 #
 # Nothing missing: prints nothing, changes nothing, exits 0. On a terminal it asks before it installs; with CI set or
 # without a terminal it does not ask. Where it cannot install (no root, no sudo, an unknown system) it prints the names
@@ -57,6 +57,7 @@ find_missing() {
     fi
     case $goal in fuzz | check) links "$clang" -fsanitize=fuzzer,address || missing="$missing clang clang-runtime" ;; esac
     if [ "$goal" = check ]; then
+        have patch || missing="$missing patch"
         have "${CLANG_TIDY:-clang-tidy}" || missing="$missing clang-tidy"
         have "${GCOV:-gcov}" && links "$gcc" "-shared -fsanitize=thread" && links "$gcc" "-shared -fsanitize=address,undefined" ||
             missing="$missing gcc"
@@ -82,6 +83,7 @@ package() {
     dnf:gcc) echo gcc libasan libubsan libtsan ;;
     *:gcc) echo gcc ;;
     *:make) echo make ;;
+    *:patch) echo patch ;;
     pacman:python3) echo python ;;
     *:python3) echo python3 ;;
     apt:pkg-config) echo pkg-config ;;
