@@ -4,9 +4,6 @@
 
 #include "engine/game/game_parts.h"
 
-/* Chunks of `size` that n prompts make. */
-static inline int chunks_of(int n, int size) { return (n + size - 1) / size; }
-
 /* Chunks that the student's accuracy takes; 0 without a checker. */
 int accuracy_chunks(const struct game *g);
 /* Measure one of them into evaluation.right_student; when all are measured, publish (nothing without a checker). */

@@ -1,6 +1,6 @@
 /* The algorithms under one harness (algorithms.md section 9): same prompts, same student, same evaluation; they differ
- * in the phases of an iteration and in what trains the student. One row of ALGORITHMS says how; nothing else of the
- * game asks which algorithm it plays.
+ * in the phases of an iteration and in what trains the student. One row of engine/option/algorithms.def says how;
+ * nothing else of the game asks which algorithm it plays.
  *
  *   COLLECT  [SFT]  [SAMPLE]  [FIT GATE]  then one of  SFT | rounds of ([ASCENT] DESCENT) | DISTIL | DPO  and
  *   EVALUATE  CHECKPOINT

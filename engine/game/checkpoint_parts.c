@@ -19,19 +19,6 @@ void game_arrays_free(struct game_arrays *a) {
     *a = (struct game_arrays){0};
 }
 
-bool checkpoint_add_reals(cJSON *root, const char *key, const double *x, int n) {
-    cJSON *list = cJSON_AddArrayToObject(root, key);
-    bool ok = list != NULL;
-    for (int i = 0; ok && i < n; i++) {
-        char text[40];
-        snprintf(text, sizeof text, "%a", x[i]);
-        cJSON *value = cJSON_CreateString(text);
-        ok = value && cJSON_AddItemToArray(list, value);
-        if (!ok) cJSON_Delete(value);
-    }
-    return ok;
-}
-
 bool checkpoint_reals(const cJSON *root, const char *key, double *x, int n, struct err *e) {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, key);
     if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != n)

@@ -19,9 +19,7 @@ struct game_arrays {
 void game_arrays_add(struct game_arrays *a, const char *name, const struct st_array *array, int n);
 void game_arrays_free(struct game_arrays *a);
 
-/* root[key] = the n reals of x; false when memory is short. */
-bool checkpoint_add_reals(cJSON *root, const char *key, const double *x, int n);
-/* And back: an array of exactly n reals. */
+/* What json_reals wrote at root[key]: a list of exactly n reals. */
 bool checkpoint_reals(const cJSON *root, const char *key, double *x, int n, struct err *e);
 /* Array `array` of folder/name.safetensors, of exactly n elements. */
 bool checkpoint_array(const char *folder, const char *name, const char *array, float *out, size_t n, struct err *e);

@@ -9,7 +9,7 @@
  *   start: EVALUATE_START
  *   pbkd:  COLLECT (teacher outputs) -> SFT (first iteration, if asked) -> SAMPLE (student samples, pairs, labels) ->
  *          FIT -> GATE -> rounds of (ASCENT, DESCENT) -> EVALUATE -> CHECKPOINT -> next iteration or END
- * The other algorithms have other phases: algorithm.h. */
+ * The other algorithms have other phases: phase_table.h has them all, phase_order.h their order. */
 #ifndef PBKD_GAME_GAME_H
 #define PBKD_GAME_GAME_H
 

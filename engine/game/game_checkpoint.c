@@ -73,37 +73,34 @@ static void figures_of(const struct game *g, struct figures list[N_FIGURES]) {
     list[4] = (struct figures){"right_teacher", v->right_teacher, v->n_eval_prompts};
 }
 
-static bool add(cJSON *root, const char *key, cJSON *item) {
-    if (item && cJSON_AddItemToObject(root, key, item)) return true;
-    cJSON_Delete(item);
-    return false;
-}
-
-static bool write_state(struct game *g, cJSON *root) {
+/* NULL when memory ran out on the way (json_put). */
+static cJSON *state_tree(struct game *g) {
+    const struct adversary_ops *adversary = g->adversary.ops;
     struct game_trainee list[N_TRAINEES];
     struct figures figures[N_FIGURES];
     double steps[N_TRAINEES], fresh[PAIR_FRESH_LABELS] = {0};
+    cJSON *root = cJSON_CreateObject();
     char *fields = game_state_to_json(&g->st);
-    bool ok = add(root, "state", cJSON_Parse(fields));
+    json_put(&root, "state", cJSON_Parse(fields));
     free(fields);
     game_trainees(g, list);
     figures_of(g, figures);
     for (int i = 0; i < N_TRAINEES; i++) steps[i] = list[i].t ? (double)list[i].t->opt.step : 0.0;
     for (int i = 0; i < g->sampler.n_fresh; i++) fresh[i] = (double)g->sampler.fresh[i];
-    ok = ok && checkpoint_add_reals(root, "adam_steps", steps, N_TRAINEES);
-    for (int i = 0; i < N_FIGURES; i++)
-        ok = ok && checkpoint_add_reals(root, figures[i].key, figures[i].x, figures[i].n);
-    return ok && checkpoint_add_reals(root, "fresh", fresh, g->sampler.n_fresh) &&
-           add(root, "history", signature_history_to_json(&g->watch.history)) &&
-           add(root, "alerts", signature_alerts_to_json(&g->watch.alerts)) &&
-           add(root, "gap_set", gap_set_to_json(&g->evaluation.gap_set)) &&
-           (!g->adversary.ops || !g->adversary.ops->save_state || g->adversary.ops->save_state(g, root)) &&
-           add(root, "diagnostics", diagnostics_to_json(&g->rewards.diagnostics));
+    json_put(&root, "adam_steps", json_reals(steps, N_TRAINEES));
+    for (int i = 0; i < N_FIGURES; i++) json_put(&root, figures[i].key, json_reals(figures[i].x, figures[i].n));
+    json_put(&root, "fresh", json_reals(fresh, g->sampler.n_fresh));
+    json_put(&root, "history", signature_history_to_json(&g->watch.history));
+    json_put(&root, "alerts", signature_alerts_to_json(&g->watch.alerts));
+    json_put(&root, "gap_set", gap_set_to_json(&g->evaluation.gap_set));
+    if (adversary && adversary->save_state) adversary->save_state(g, &root);
+    json_put(&root, "diagnostics", diagnostics_to_json(&g->rewards.diagnostics));
+    return root;
 }
 
 char *game_state_json(struct game *g, struct err *e) {
-    cJSON *root = cJSON_CreateObject();
-    char *text = root && write_state(g, root) ? cJSON_PrintUnformatted(root) : NULL;
+    cJSON *root = state_tree(g);
+    char *text = root ? cJSON_PrintUnformatted(root) : NULL;
     cJSON_Delete(root);
     if (!text) err_set(e, "checkpoint: not enough memory to write the game's state");
     return text;

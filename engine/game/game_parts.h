@@ -93,5 +93,7 @@ static inline bool game_may_go_on(const struct game *g) { return !g->see.safe_po
 
 /* Prompts a chunk may hold, so that a micro-step stays short. */
 enum { CHUNK_TEACHER = 32, CHUNK_SAMPLES = 16, CHUNK_GREEDY = 64, CHUNK_PAIRS = 32 };
+/* Chunks of `size` that n of them make. */
+static inline int chunks_of(int n, int size) { return (n + size - 1) / size; }
 
 #endif

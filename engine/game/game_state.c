@@ -38,15 +38,29 @@ static bool read_field(const cJSON *obj, const char *name, const char *where, co
     return json_get_string(obj, name, where, text, e);
 }
 
-static bool read_metric(double *x, const cJSON *obj, const char *name, const char *where, struct err *e) {
+/* What a checkpoint of an older program calls figures that are not measured again before they are used. */
+static const char *old_name(enum metric_id id) {
+    switch (id) {
+    case METRIC_RM_HELDOUT: return "rm_heldout"; /* the gate decides by it */
+    case METRIC_RM_HELDOUT_FIRST: return "rm_heldout_first";
+    case METRIC_RM_LENGTH: return "rm_length";
+    case METRIC_RM_NEWEST: return "rm_newest";
+    case METRIC_ACCURACY_START: return "accuracy_before";
+    case METRIC_TEACHER_ACCURACY: return "accuracy_teacher";
+    default: return "";
+    }
+}
+
+static bool read_metric(struct game_state *s, enum metric_id id, const cJSON *obj, const char *where, struct err *e) {
     char key[80];
     const char *text;
     char *end;
-    *x = (double)NAN;
-    snprintf(key, sizeof key, "metric.%s", name);
-    if (!cJSON_HasObjectItem(obj, key)) return true;
+    s->metric[id] = (double)NAN;
+    snprintf(key, sizeof key, "metric.%s", METRICS[id].name);
+    if (!cJSON_HasObjectItem(obj, key)) snprintf(key, sizeof key, "%s", old_name(id));
+    if (!key[0] || !cJSON_HasObjectItem(obj, key)) return true;
     if (!read_field(obj, key, where, &text, e)) return false;
-    *x = strtod(text, &end);
+    s->metric[id] = strtod(text, &end);
     return (!*end && end != text) || err_set(e, "%s: \"%s\" must hold a real, found \"%s\"", where, key, text);
 }
 
@@ -69,7 +83,7 @@ bool game_state_from_json(struct game_state *s, const char *json, const char *wh
     GAME_STATE_TABLE(STATE_INT, STATE_REAL)
 #undef STATE_INT
 #undef STATE_REAL
-    for (int i = 0; ok && i < N_METRICS; i++) ok = read_metric(&s->metric[i], obj, METRICS[i].name, where, e);
+    for (int i = 0; ok && i < N_METRICS; i++) ok = read_metric(s, (enum metric_id)i, obj, where, e);
     if (ok && (s->phase < 0 || s->phase >= N_PHASES)) ok = err_set(e, "%s: \"phase\" is out of range", where);
     cJSON_Delete(obj);
     return ok;

@@ -22,7 +22,6 @@
     INT(first_output)      /* first teacher output of this iteration in the store */                         \
     INT(first_pair)        /* pairs in D_pref when this iteration began */                                   \
     INT(policy_step)       /* descent steps in this iteration */                                             \
-    INT(sft_step)          /* cross-entropy steps so far */                                                  \
     INT(gate_tries)        /* extra fits because the gate was not reached */                                 \
     INT(gate_answer)       /* enum gate_answer: a person's answer */                                        \
     INT(groups) INT(zero_groups) /* groups of samples of this iteration, and those with equal rewards, which give no gradient */ \
@@ -36,9 +35,9 @@
     INT(solves)            /* exact inner maxima since the last fit */                                       \
     REAL(regret)                                                                                             \
     /* sums of an evaluation under way */                                                                    \
-    REAL(sum_nll) REAL(sum_weight) REAL(sum_n) REAL(sum_correct) REAL(sum_decided) REAL(sum_length)     \
-    REAL(sum_human_correct) REAL(sum_human_decided)                                                         \
-    REAL(sum_kl) REAL(sum_entropy) REAL(sum_tokens) REAL(sum_reward) REAL(sum_cut) REAL(sum_same) REAL(sum_q) REAL(sum_rows)                                     \
+    REAL(sum_correct) REAL(sum_decided)                                                                      \
+    REAL(sum_kl) REAL(sum_entropy) REAL(sum_tokens) REAL(sum_reward) REAL(sum_cut) REAL(sum_same)           \
+    REAL(sum_q) REAL(sum_rows)                                                                               \
     REAL(seconds)          /* of all sessions, for the record only */                                        \
     REAL(tokens)           /* through all models, for the record only */
 /* clang-format on */

@@ -127,7 +127,7 @@ void game_publish_gaps(struct game *g) {
         game_metric_interval(g, METRIC_GAP_HELD, bootstrap(g, v->gap_held, v->n_gap_prompts, 3));
     if (adversary_is_worst_case(g)) publish_regret(g);
     /* What exact descent measures at every step, it measures better. */
-    const bool exact = g->o->game_descent == DESCENT_EXACT && g->adversary.reward->level == REWARD_TOKEN;
+    const bool exact = game_descends_exactly(g);
     if (g->o->temperature == 1.0 && !(exact && g->o->game_kl > 0))
         game_metric(g, METRIC_KL, st->sum_kl / st->sum_tokens);
     if (!exact) game_metric(g, METRIC_ENTROPY, st->sum_entropy / st->sum_tokens);

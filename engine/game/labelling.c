@@ -117,8 +117,7 @@ static bool add_label(void *ctx, const struct file_label *l, const char *where, 
     struct game *g = i->g;
     const struct options *o = g->o;
     struct token_list x = {0};
-    bool ok = chat_encode_prompt(g->players.tok, g->players.chat, o->prompts_system[0] ? o->prompts_system : NULL,
-                                 l->prompt, &x, e);
+    bool ok = chat_encode_prompt(g->players.tok, g->players.chat, players_system(o), l->prompt, &x, e);
     /* a training prompt fits, so it is above 0 */
     const size_t longest = (size_t)g->players.student.model->cfg.n_ctx - (size_t)o->max_new_tokens;
     if (ok && (x.n > (size_t)o->prompts_max_tokens || x.n > longest)) {

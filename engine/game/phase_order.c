@@ -64,10 +64,8 @@ static bool takes_place_ever(const struct options *o, enum run_phase p) {
     return phase_takes_place(o, 0, p) || phase_takes_place(o, 1, p) || phase_takes_place(o, 2, p);
 }
 
-double game_step_work(const struct game *g, enum run_phase p) {
-    if (!takes_place_ever(g->o, p)) return 0;
-    const struct costs c = costs_of(g);
-    return PHASES[p].work(g, &c);
+double game_step_work(const struct game *g, const struct costs *c, enum run_phase p) {
+    return takes_place_ever(g->o, p) ? PHASES[p].work(g, c) : 0;
 }
 
 static bool is_of_rounds(enum run_phase p) { return p == PHASE_ASCENT || p == PHASE_DESCENT; }

@@ -2,6 +2,7 @@
 #ifndef PBKD_GAME_PHASE_ORDER_H
 #define PBKD_GAME_PHASE_ORDER_H
 
+#include "engine/game/costs.h"
 #include "engine/game/game_parts.h"
 #include "engine/game/phase_table.h"
 
@@ -18,7 +19,7 @@ bool phase_takes_place(const struct options *o, int64_t iteration, enum run_phas
 /* For people who wait; nothing decides by it. Micro-steps of phase p in a whole iteration of that number, 0 where it does
  * not take place; and about how much one of them computes (costs.h). */
 int64_t game_phase_steps(const struct game *g, int64_t iteration, enum run_phase p);
-double game_step_work(const struct game *g, enum run_phase p);
+double game_step_work(const struct game *g, const struct costs *c, enum run_phase p);
 /* Fraction of the phase under way that is done, 0..1. */
 double game_phase_done(const struct game *g);
 /* Micro-steps of phase p from here to the end of the run. */

@@ -20,8 +20,7 @@ bool players_open_student(struct players *p, const struct options *o, struct err
     if (!model_open(o->student_model, &m, &p->tok, e)) return err_wrap(e, "student");
     if (!trainee_init(&p->student, m, e) || !(p->reference = model_copy(p->student.model, false, e))) return false;
     if (!chat_kind_parse(players_template(o), p->tok, &p->chat, e)) return false;
-    for (int32_t id = 0; id < tokenizer_n_vocab(p->tok) && p->n_end_ids < 16; id++)
-        if (tokenizer_is_end(p->tok, id)) p->end_ids[p->n_end_ids++] = id;
+    p->n_end_ids = tokenizer_end_ids(p->tok, p->end_ids, sizeof p->end_ids / sizeof *p->end_ids);
     return true;
 }
 

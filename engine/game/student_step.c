@@ -23,8 +23,8 @@ void game_fresh_prompts(const struct game *g, const struct prompt **prompt, int 
     for (int i = 0; i < n; i++)
         prompt[i] =
             &g->corpus.train
-                 .prompt[g->corpus.trainable[rng_below((uint64_t)g->corpus.n_trainable, (uint64_t)g->o->seed, RNG_PROMPTS,
-                                                     (uint64_t)g->st.tick + (1ull << 41), (uint64_t)i)]];
+                 .prompt[g->corpus.trainable[rng_below((uint64_t)g->corpus.n_trainable, (uint64_t)g->o->seed,
+                                                       RNG_PROMPTS, (uint64_t)g->st.tick + (1ull << 41), (uint64_t)i)]];
 }
 
 /* ---- states ---- */
@@ -69,6 +69,10 @@ enum game_result game_draw_states(struct game *g, struct sequences *s, int n, do
 
 /* ---- scratch, reference, step ---- */
 
+bool game_descends_exactly(const struct game *g) {
+    return g->o->game_descent == DESCENT_EXACT && g->adversary.reward->level == REWARD_TOKEN;
+}
+
 bool game_reserve_rows(struct game *g, int n, struct err *e) {
     if (n <= g->scratch.cap_row) return true;
     mem_free(g->scratch.row_policy);
@@ -76,7 +80,9 @@ bool game_reserve_rows(struct game *g, int n, struct err *e) {
     g->scratch.row_ref = NULL;
     g->scratch.cap_row = 0;
     g->scratch.row_policy = mem_alloc((size_t)n * 2, sizeof *g->scratch.row_policy, "log-probabilities", e);
-    g->scratch.row_ref = g->scratch.row_policy ? mem_alloc((size_t)n * 2, sizeof *g->scratch.row_ref, "reference log-probabilities", e) : NULL;
+    g->scratch.row_ref = g->scratch.row_policy
+                             ? mem_alloc((size_t)n * 2, sizeof *g->scratch.row_ref, "reference log-probabilities", e)
+                             : NULL;
     if (!g->scratch.row_ref) return false;
     g->scratch.cap_row = n * 2;
     return true;

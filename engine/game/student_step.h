@@ -14,6 +14,8 @@ void game_fresh_prompts(const struct game *g, const struct prompt **prompt, int 
  * (rounded at random, so that the share holds on average), first, then teacher outputs. */
 enum game_result game_draw_states(struct game *g, struct sequences *s, int n, double on_policy, struct err *e);
 
+/* Whether descents are exact over the vocabulary: asked for, and the reward has a value for every action. */
+bool game_descends_exactly(const struct game *g);
 /* Room for n rows in scratch.row_policy and scratch.row_ref. */
 bool game_reserve_rows(struct game *g, int n, struct err *e);
 /* The rows of s under the reference. */

@@ -1,4 +1,5 @@
-/* What the game measures: the table is metrics.def. A metric's name stands in run.db, its id indexes the series that charts draw and the figures of a snapshot. */
+/* What the game measures: the table is metrics.def. A metric's name stands in run.db, its id indexes the series that charts
+ * draw and the figures of a snapshot. */
 #ifndef PBKD_METRIC_METRIC_H
 #define PBKD_METRIC_METRIC_H
 

@@ -63,12 +63,13 @@ static void refresh_alerts(struct session *s) {
 /* Seconds to the end of the run; NAN in its first second, when next to nothing is known. */
 static double time_left(const struct session *s) {
     struct eta_phase phase[N_PHASES] = {0};
+    const struct costs costs = costs_of(&s->game);
     double spent = 0;
     for (int p = 0; p < N_PHASES; p++) {
         phase[p] = (struct eta_phase){.done = (double)s->phase_steps[p],
                                       .seconds = s->phase_seconds[p],
                                       .left = game_phase_left(&s->game, (enum run_phase)p),
-                                      .work = game_step_work(&s->game, (enum run_phase)p)};
+                                      .work = game_step_work(&s->game, &costs, (enum run_phase)p)};
         spent += s->phase_seconds[p];
     }
     return spent > 1.0 ? eta_seconds(phase, N_PHASES) : (double)NAN;

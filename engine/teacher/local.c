@@ -46,8 +46,7 @@ static void *local_open(const struct teacher_source *s, struct err *e) {
         local_close(t);
         return NULL;
     }
-    for (int32_t id = 0; id < tokenizer_n_vocab(t->tok) && t->n_end_ids < 16; id++)
-        if (tokenizer_is_end(t->tok, id)) t->end_ids[t->n_end_ids++] = id;
+    t->n_end_ids = tokenizer_end_ids(t->tok, t->end_ids, sizeof t->end_ids / sizeof *t->end_ids);
     return t;
 }
 

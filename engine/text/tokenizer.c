@@ -214,6 +214,13 @@ bool tokenizer_add_bos(const struct tokenizer *t) { return t->add_bos; }
 
 bool tokenizer_is_end(const struct tokenizer *t, int32_t id) { return id >= 0 && id < t->n_vocab && t->is_end[id]; }
 
+int tokenizer_end_ids(const struct tokenizer *t, int32_t *id, int cap) {
+    int n = 0;
+    for (int32_t i = 0; i < t->n_vocab && n < cap; i++)
+        if (t->is_end[i]) id[n++] = i;
+    return n;
+}
+
 bool tokenizer_is_special(const struct tokenizer *t, int32_t id) {
     return id >= 0 && id < t->n_vocab && (t->type[id] == TOKEN_CONTROL || t->type[id] == TOKEN_UNKNOWN);
 }

@@ -38,6 +38,8 @@ int32_t tokenizer_bos(const struct tokenizer *t);  /* -1 when none */
 bool tokenizer_add_bos(const struct tokenizer *t); /* whether encoding a document starts with it */
 /* End of generation: eos and any of <|im_end|>, <|eot_id|>, <|endoftext|>, ... present in the vocabulary. */
 bool tokenizer_is_end(const struct tokenizer *t, int32_t id);
+/* The first of them, at most cap; returns how many. */
+int tokenizer_end_ids(const struct tokenizer *t, int32_t *id, int cap);
 bool tokenizer_is_special(const struct tokenizer *t, int32_t id);
 /* special or exact vocabulary entry; -1 when absent */
 int32_t tokenizer_find(const struct tokenizer *t, const char *piece);

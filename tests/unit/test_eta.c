@@ -62,7 +62,8 @@ static void plan_holds(const char *assignments) {
     while (g.st.phase != PHASE_END && n < MOST) {
         said[n++] = left(&g);
         const enum run_phase p = (enum run_phase)g.st.phase;
-        const double work = game_step_work(&g, p);
+        const struct costs costs = costs_of(&g);
+        const double work = game_step_work(&g, &costs, p);
         /* what computes nothing is over in one step */
         const bool may_be_free = game_phase_steps(&g, g.st.iteration, p) == 1 && p != PHASE_COLLECT && p != PHASE_FIT;
         if (!isfinite(work) || work < 0 || (work == 0 && !may_be_free))

@@ -274,6 +274,25 @@ static void every_algorithm_leaves_its_steps(void **state) {
     }
 }
 
+/* ---- checkpoints ---- */
+
+/* A checkpoint of an older program stands before the gate: it must not pass for want of a figure of another name. */
+static void an_older_state_keeps_what_decides(void **state) {
+    (void)state;
+    static const char NEW[] = "\"metric.reward.accuracy.heldout\"", OLD[] = "\"rm_heldout\"";
+    struct game_state s, back;
+    struct err e = {0};
+    game_state_init(&s);
+    s.metric[METRIC_RM_HELDOUT] = 0.625;
+    char *json = game_state_to_json(&s), *at = strstr(json, NEW);
+    assert_non_null(at);
+    memmove(at + strlen(OLD), at + strlen(NEW), strlen(at + strlen(NEW)) + 1);
+    memcpy(at, OLD, strlen(OLD));
+    if (!game_state_from_json(&back, json, "test", &e)) fail_msg("%s", e.msg);
+    assert_true(back.metric[METRIC_RM_HELDOUT] == 0.625 && isnan(back.metric[METRIC_ACCURACY]));
+    free(json);
+}
+
 /* ---- batches of pairs ---- */
 
 /* A batch that is smaller than a prompt's pairs still comes to all of them, where they are ranked: groups share their
@@ -328,6 +347,7 @@ static void advantages_are_of_what_follows(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_set_is_made_whole_or_again),
+        cmocka_unit_test(an_older_state_keeps_what_decides),
         cmocka_unit_test(each_reward_learns_from_its_half),
         cmocka_unit_test(r_held_does_not_play),
         cmocka_unit_test(a_step_that_is_not_finite_is_undone),

@@ -59,14 +59,9 @@ static bool go_on(void *ctx) {
 
 static void set_ends(struct job *j) {
     const int n = tokenizer_n_vocab(j->tokenizer);
-    int n_ends = 0;
-    for (int32_t id = 0; id < n; id++)
-        if (tokenizer_is_end(j->tokenizer, id)) {
-            j->end_id = mem_grow(j->end_id, (size_t)(n_ends + 1) * sizeof *j->end_id);
-            j->end_id[n_ends++] = id;
-        }
+    j->end_id = mem_small((size_t)n * sizeof *j->end_id);
     j->config.end_ids = j->end_id;
-    j->config.n_end_ids = n_ends;
+    j->config.n_end_ids = tokenizer_end_ids(j->tokenizer, j->end_id, n);
     j->config.n_valid_vocab = n;
 }
 

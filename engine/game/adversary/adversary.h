@@ -65,7 +65,7 @@ struct adversary_ops {
 
     /* Arrays and figures of a checkpoint beside those of its trainee, and back (NULL: none). */
     void (*save_arrays)(struct game *g, struct game_arrays *a);
-    bool (*save_state)(const struct game *g, cJSON *root);
+    void (*save_state)(const struct game *g, cJSON **root); /* by json_put, which remembers a failure */
     bool (*restore)(struct game *g, const char *folder, const cJSON *root, struct err *e);
 };
 

@@ -6,11 +6,5 @@
 
 static bool serves(const struct options *o) { return algorithm_has_adversary(o); }
 
-const struct adversary_ops ADVERSARY_FIXED = {.name = "fixed",
-                                              .serves = serves,
-                                              .open = own_model_open,
-                                              .close = own_model_close,
-                                              .start = own_model_start,
-                                              .values = own_model_values,
-                                              .descend = own_model_descend,
+const struct adversary_ops ADVERSARY_FIXED = {OWN_MODEL_OPS, .name = "fixed", .serves = serves,
                                               .measure = own_model_measure};

@@ -65,13 +65,5 @@ static enum game_result full_ascend(struct game *g, struct err *e) {
     return ok ? GAME_OK : GAME_FAILED;
 }
 
-const struct adversary_ops ADVERSARY_FULL = {.name = "full",
-                                             .serves = serves,
-                                             .plays = true,
-                                             .open = own_model_open,
-                                             .close = own_model_close,
-                                             .start = own_model_start,
-                                             .ascend = full_ascend,
-                                             .values = own_model_values,
-                                             .descend = own_model_descend,
-                                             .measure = own_model_measure};
+const struct adversary_ops ADVERSARY_FULL = {OWN_MODEL_OPS, .name = "full",        .serves = serves,
+                                             .plays = true, .ascend = full_ascend, .measure = own_model_measure};

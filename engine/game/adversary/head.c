@@ -179,10 +179,10 @@ static void head_save_arrays(struct game *g, struct game_arrays *a) {
     game_arrays_add(a, "head", &(struct st_array){"state", s->state, s->n_state}, 1);
 }
 
-static bool head_save_state(const struct game *g, cJSON *root) {
+static void head_save_state(const struct game *g, cJSON **root) {
     const struct head_set *h = head_set_of(g);
-    return checkpoint_add_reals(root, "head_w", h->w, h->n_features) &&
-           checkpoint_add_reals(root, "head_gap_sum", h->gap_sum, h->n_features);
+    json_put(root, "head_w", json_reals(h->w, h->n_features));
+    json_put(root, "head_gap_sum", json_reals(h->gap_sum, h->n_features));
 }
 
 static bool head_restore(struct game *g, const char *folder, const cJSON *root, struct err *e) {

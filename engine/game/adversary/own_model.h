@@ -8,6 +8,11 @@
 /* A reward of a copy of `from`, at the level and bound of the options. */
 bool own_model_reward(const struct options *o, struct reward *r, const struct model *from, struct err *e);
 
+/* The members that all of them have alike. */
+#define OWN_MODEL_OPS                                                                                                  \
+    .open = own_model_open, .close = own_model_close, .start = own_model_start, .values = own_model_values,            \
+    .descend = own_model_descend
+
 bool own_model_open(struct game *g, const struct model *from, struct err *e);
 void own_model_close(struct game *g);
 void own_model_start(struct game *g);

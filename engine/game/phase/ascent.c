@@ -12,7 +12,7 @@ bool phase_ascent_runs(const struct options *o, int64_t iteration) {
 /* Of a round: one, or as many as the adversary asks for. */
 static int64_t ascents(const struct game *g) {
     const struct adversary_ops *ops = g->adversary.ops;
-    if (ops && ops->descents) return phase_at_least_1(phase_chunks(g->o->game_policy_steps, ops->descents(g->o)));
+    if (ops && ops->descents) return phase_at_least_1(chunks_of(g->o->game_policy_steps, ops->descents(g->o)));
     return phase_at_least_1(g->o->game_reward_steps);
 }
 

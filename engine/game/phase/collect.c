@@ -14,7 +14,7 @@ bool phase_collect_runs(const struct options *o, int64_t iteration) {
 }
 
 int64_t phase_collect_steps(const struct game *g, int64_t iteration) {
-    const int64_t chunks = phase_chunks(g->o->prompts_per_iteration, CHUNK_TEACHER);
+    const int64_t chunks = chunks_of(g->o->prompts_per_iteration, CHUNK_TEACHER);
     return algorithm_gathers(g->o, iteration) ? phase_at_least_1(chunks) : 1;
 }
 

@@ -58,7 +58,6 @@ enum game_result phase_cross_entropy_step(struct game *g, bool *finished, struct
     free(ex);
     if (!ok) return GAME_FAILED;
     st->tokens += (double)tokens;
-    st->sft_step++;
     watch_figure(&g->watch, STEP_GRADIENT_STUDENT, g->players.student.opt.norm);
     game_metric(g, METRIC_SFT_LOSS, loss);
     *finished = st->step + 1 >= steps;

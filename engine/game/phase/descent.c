@@ -31,13 +31,9 @@ int64_t phase_descent_steps(const struct game *g, int64_t iteration) {
     return g->o->game_rounds * phase_at_least_1(g->o->game_policy_steps);
 }
 
-static bool is_exact(const struct game *g) {
-    return g->o->game_descent == DESCENT_EXACT && g->adversary.reward->level == REWARD_TOKEN;
-}
-
 double phase_descent_work(const struct game *g, const struct costs *c) {
     const struct options *o = g->o;
-    const bool exact = is_exact(g);
+    const bool exact = game_descends_exactly(g);
     const double n = (double)o->game_policy_batch * (exact ? 1 : o->samples_per_prompt),
                  epochs = exact ? 1 : o->game_policy_epochs;
     const double beside = (o->game_kl > 0 ? c->read : 0) + (o->game_sft > 0 ? TRAIN * c->read : 0);
@@ -218,9 +214,9 @@ enum game_result phase_descent_step(struct game *g, bool *finished, struct err *
     struct game_state *st = &g->st;
     *finished = true;
     if (g->o->game_policy_steps == 0) return GAME_OK;
-    const enum game_result r = !is_exact(g)           ? descend_sampled(g, e)
-                               : g->o->game_to_go > 0 ? descend_exact_to_go(g, e)
-                                                      : descend_exact(g, e);
+    const enum game_result r = !game_descends_exactly(g) ? descend_sampled(g, e)
+                               : g->o->game_to_go > 0    ? descend_exact_to_go(g, e)
+                                                         : descend_exact(g, e);
     if (r != GAME_OK) return r;
     watch_figure(&g->watch, STEP_GRADIENT_STUDENT, g->players.student.opt.norm);
     st->policy_step++;

@@ -21,7 +21,7 @@ static int n_outputs(const struct game *g) {
 
 int64_t phase_evaluate_start_steps(const struct game *g, int64_t iteration) {
     (void)iteration;
-    return phase_at_least_1(phase_chunks(n_outputs(g), CHUNK_TEACHER) + accuracy_chunks(g));
+    return phase_at_least_1(chunks_of(n_outputs(g), CHUNK_TEACHER) + accuracy_chunks(g));
 }
 
 double phase_evaluate_start_work(const struct game *g, const struct costs *c) {

@@ -23,8 +23,6 @@ PHASE_TABLE(PHASE, MARK)
 #undef PHASE
 #undef MARK
 
-/* Chunks of `size` that n things make. */
-static inline int64_t phase_chunks(int64_t n, int64_t size) { return (n + size - 1) / size; }
 static inline int64_t phase_at_least_1(int64_t n) { return n > 0 ? n : 1; }
 
 #endif

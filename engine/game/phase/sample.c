@@ -19,7 +19,7 @@ bool phase_sample_runs(const struct options *o, int64_t iteration) {
 
 int64_t phase_sample_steps(const struct game *g, int64_t iteration) {
     (void)iteration;
-    return phase_at_least_1(phase_chunks(g->o->prompts_per_iteration, CHUNK_SAMPLES));
+    return phase_at_least_1(chunks_of(g->o->prompts_per_iteration, CHUNK_SAMPLES));
 }
 
 double phase_sample_work(const struct game *g, const struct costs *c) {
