@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/mem.h"
 #include "engine/game/game.h"
 #include "engine/game/phase/advantages.h"
 #include "engine/game/student_step.h"
@@ -274,6 +275,35 @@ static void every_algorithm_leaves_its_steps(void **state) {
     }
 }
 
+/* ---- memory ---- */
+
+/* Whichever of its allocations fails, a game that cannot open says so and leaves nothing behind (the address sanitizer
+ * looks), whatever it is played against. */
+static void a_game_that_cannot_open_leaves_nothing(void **state) {
+    (void)state;
+    static const char *const PLAYED[] = {"algorithm=pbkd", "game.scope=head head.rank=4", "reward.access=white-box",
+                                         "algorithm=ppo_fixed_rm reward.held=on"};
+    const struct game_observer nobody = {0};
+    for (size_t i = 0; i < sizeof PLAYED / sizeof *PLAYED; i++) {
+        struct played *p = calloc(1, sizeof *p);
+        struct err e = {0};
+        int refused = 0;
+        p->o = tiny_options(PLAYED[i]);
+        unlink(tiny_path("game.db"));
+        if (!db_open(&p->db, tiny_path("game.db"), DB_CREATE, false, &e)) fail_msg("%s", e.msg);
+        for (int n = 1;; n += n < 30 ? 1 : 11) {
+            mem_fail_after(n);
+            const bool opened = game_open(&p->g, &p->o, &p->db, &nobody, false, &e);
+            mem_fail_after(0);
+            if (opened) break;
+            if (!strstr(e.msg, "cannot allocate")) fail_msg("%s, %d: %s", PLAYED[i], n, e.msg);
+            refused++;
+        }
+        assert_true(refused >= 20);
+        close_game(p);
+    }
+}
+
 /* ---- checkpoints ---- */
 
 /* A checkpoint of an older program stands before the gate: it must not pass for want of a figure of another name. */
@@ -347,6 +377,7 @@ static void advantages_are_of_what_follows(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_set_is_made_whole_or_again),
+        cmocka_unit_test(a_game_that_cannot_open_leaves_nothing),
         cmocka_unit_test(an_older_state_keeps_what_decides),
         cmocka_unit_test(each_reward_learns_from_its_half),
         cmocka_unit_test(r_held_does_not_play),
